@@ -1,0 +1,76 @@
+/* action.h - what steps may do: the registry of actions and the life of one call.
+ *
+ * An action is `domain.verb` with a declared effect and in-doubt class. Three effects:
+ *   none      a look-up: started, then its outcome is one commit, no intent
+ *   store     changes only our own database: `apply` runs on the writer thread inside the very
+ *             transaction that records the outcome, so it cannot be in doubt
+ *   external  intent committed, then `start`, then outcome committed
+ * The engine calls only this registry; higher layers register theirs at start. Loop thread only,
+ * but for `apply`.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/diag.h"
+#include "core/mem.h"
+
+enum tsn_effect { TSN_EFFECT_NONE, TSN_EFFECT_STORE, TSN_EFFECT_EXTERNAL };
+enum tsn_doubt { TSN_DOUBT_REPEAT_SAFE, TSN_DOUBT_PROBE, TSN_DOUBT_ASK };
+enum tsn_outcome {
+    TSN_OUTCOME_OK,
+    TSN_OUTCOME_FAIL,    /* final, with a reason the playbook can see */
+    TSN_OUTCOME_RETRY,   /* nothing happened; may work later */
+    TSN_OUTCOME_UNKNOWN  /* may have happened: in doubt */
+};
+
+struct tsn_registry;
+struct tsn_action;
+struct tsn_store;
+
+/* Who calls, filled by the engine; valid until done. Strings borrowed. */
+struct tsn_call {
+    const struct tsn_action *action;
+    const char *run, *run_name, *case_id, *path;
+    const char *idem;     /* idempotency key, 32 hex: hash(run, path) */
+    json_t *args;         /* borrowed */
+    int64_t attempt;      /* from 1 */
+    void *impl;           /* the action's own state while in flight */
+    /* Completes the call: loop thread, exactly once, never inside start. `result` may be NULL and
+     * is copied; on a failure diag says why. */
+    void (*done)(struct tsn_call *call, enum tsn_outcome outcome, const json_t *result,
+                 const struct tsn_diag *diag);
+    void *engine;         /* the engine's; not for actions */
+};
+
+struct tsn_action {
+    const char *name;     /* "edge.apply" */
+    const char *summary;  /* one line for lists */
+    enum tsn_effect effect;
+    enum tsn_doubt doubt;   /* external only */
+    int64_t timeout_ms;     /* 0 = 60 s; past it the engine cancels: external = unknown */
+    int attempts;           /* tries when the outcome is RETRY; 0 = 5 */
+    bool secret_args;       /* arguments are shown as *** */
+    bool irreversible;      /* publish, notify, disclose */
+    const char *undo;       /* name of the action that takes it back, NULL = none */
+    /* none and external: begin; an error means it could not begin (outcome FAIL with diag). */
+    tsn_err (*start)(struct tsn_call *call, struct tsn_diag *diag);
+    void (*cancel)(struct tsn_call *call); /* stop it; done must not be called after; may be NULL */
+    /* store: writer thread, inside the outcome's transaction. *result is the caller's (new
+     * reference). An input error becomes outcome FAIL, others undo the whole op. `now_ms` is the
+     * time of the outcome. */
+    tsn_err (*apply)(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_call *call,
+                     int64_t now_ms, json_t **result, struct tsn_diag *diag);
+    void *user;
+};
+
+tsn_err tsn_registry_open(struct tsn_registry **out);
+void tsn_registry_close(struct tsn_registry *r);
+/* The struct and its strings are copied but for `user`. TSN_EDUP on a taken name. */
+tsn_err tsn_registry_add(struct tsn_registry *r, const struct tsn_action *action);
+const struct tsn_action *tsn_registry_find(const struct tsn_registry *r, const char *name);
+/* R011 "edge has no `aply`" with what the domain can do and a suggestion. */
+tsn_err tsn_registry_unknown(const struct tsn_registry *r, const char *name,
+                             struct tsn_diag *diag);
+size_t tsn_registry_list(const struct tsn_registry *r, const struct tsn_action *const **out);

@@ -1,0 +1,44 @@
+/* builtin.h - the actions every tocsin has: http.request, mail.send, and exec plugins.
+ * Loop thread. */
+#pragma once
+
+#include "action/action.h"
+
+struct tsn_loop;
+struct tsn_httpc;
+
+/* http.request{ url, method, headers, body | json, timeout } -> { status, body, json }.
+ * External, repeat_safe for GET/HEAD/PUT/DELETE and whenever the idempotency key is sent;
+ * the key goes out as Idempotency-Key. `reach`: see httpc.h. */
+tsn_err tsn_action_http_register(struct tsn_registry *r, struct tsn_httpc *c,
+                                 const char *const *reach);
+
+/* mail.send{ to, subject, text | template+vars, attach } -> { message_id }. RFC 5322 and 3834
+ * headers, Message-ID from the idempotency key so that a repeat is recognisable (repeat_safe). */
+struct tsn_mail_config {
+    const char *from;        /* "Acme PSIRT <psirt@acme.example>" */
+    const char *maildir;     /* embedded default: delivered into this maildir ... */
+    const char *smtp_url;    /* ... or through smtp://host:port; then maildir is NULL */
+    const char *user, *password;
+    int starttls;
+    const char *const *reach;
+    const char *template_dir; /* NAME.txt files: first line "Subject: ...", {{field}} */
+};
+tsn_err tsn_action_mail_register(struct tsn_registry *r, struct tsn_loop *loop,
+                                 struct tsn_httpc *c, const struct tsn_mail_config *config);
+
+/* Exec plugins: DIR/manifest.yaml names program and actions; one process each, JSON lines
+ * (describe start cancel probe result log), restarted when it dies with backoff; a crash makes
+ * open external calls unknown. Protocol: docs/plugin-protocol.md. */
+struct tsn_plugins;
+struct tsn_plugin_config {
+    const char *name;       /* "edge": the connector's name in use "edge" */
+    const char *dir;        /* folder with manifest.yaml */
+    const char *settings;   /* JSON object given at start */
+};
+tsn_err tsn_plugins_open(struct tsn_plugins **out, struct tsn_loop *loop,
+                         struct tsn_registry *r, struct tsn_diag *diag);
+/* Reads the manifest, registers its actions, starts the program. */
+tsn_err tsn_plugin_add(struct tsn_plugins *p, const struct tsn_plugin_config *config,
+                       struct tsn_diag *diag);
+void tsn_plugins_close(struct tsn_plugins *p);

@@ -1,0 +1,42 @@
+/* api.h - the HTTP interface: routes, who is calling, problem+json, health, metrics.
+ *
+ * Layer 8: calls intake, engine, casework, feed and the store's reader; never writes rows itself
+ * except through ops of auth. Loop thread.
+ */
+#pragma once
+
+#include "casework/casework.h"
+#include "engine/engine.h"
+#include "feed/feed.h"
+#include "intake/intake.h"
+#include "loop/httpd.h"
+
+/* `people:` of the configuration. */
+struct tsn_person {
+    const char *id;
+    const char *const *roles; /* NULL-terminated */
+    int64_t uid;              /* -1 = none: Unix socket peers with this uid are this person */
+};
+
+struct tsn_api_config {
+    struct tsn_loop *loop;
+    struct tsn_writer *writer;
+    struct tsn_reader *reader;
+    struct tsn_engine *engine;
+    struct tsn_intake *intake;
+    struct tsn_feeds *feeds;
+    const struct tsn_casework_config *casework;
+    const struct tsn_person *people;
+    size_t npeople;
+    const char *listen, *unix_path;
+    const char *version;
+    /* Owner of the daemon (its uid and root) over the Unix socket: may act as any person given in
+     * the header Tocsin-As, else has the operator role. */
+};
+struct tsn_api;
+tsn_err tsn_api_open(struct tsn_api **out, const struct tsn_api_config *config,
+                     struct tsn_diag *diag);
+void tsn_api_close(struct tsn_api *api);
+int tsn_api_port(const struct tsn_api *api);
+/* Not ready from now on, with a reason for /readyz ("disk full"). */
+void tsn_api_not_ready(struct tsn_api *api, const char *reason);

@@ -1,0 +1,32 @@
+/* verify.h - checks a log entry by entry: text, position, chains, closes, tree. Pure.
+ *
+ * Feed entries in order, then finish with the head that the database claims. The first finding
+ * is kept. Memory: one small record per chain seen.
+ */
+#pragma once
+
+#include "audit/entry.h"
+#include "audit/tree.h"
+
+enum tsn_verdict { TSN_VERIFIED, TSN_TAMPERED, TSN_CANNOT_TELL, TSN_UNUSABLE };
+
+struct tsn_verify;
+struct tsn_verify *tsn_verify_new(void);
+void tsn_verify_destroy(struct tsn_verify *v);
+/* `seq` is the position where it was found, `leaf` the stored leaf (NULL = none stored). */
+void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
+                    const uint8_t *leaf);
+/* A payload that stands beside the last added entry; key NULL = cannot be opened here. */
+void tsn_verify_payload(struct tsn_verify *v, const void *blob, size_t len,
+                        const uint8_t *key);
+/* `root` NULL = no claimed root. Checks size and root, and that chain ends match closes. */
+void tsn_verify_finish(struct tsn_verify *v, uint64_t size, const uint8_t *root);
+
+struct tsn_verify_result {
+    enum tsn_verdict verdict;
+    uint64_t entries, chains, payloads_opened, payloads_sealed;
+    uint8_t root[TSN_HASH_LEN];
+    int64_t bad_seq;      /* first wrong entry, or -1 */
+    struct tsn_diag diag; /* why, with a V code */
+};
+void tsn_verify_result(const struct tsn_verify *v, struct tsn_verify_result *out);

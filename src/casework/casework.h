@@ -1,0 +1,45 @@
+/* casework.h - reports and cases: how they open, change and close, and what playbooks may ask.
+ * Functions that take a struct tsn_store run on the store's thread inside an apply. */
+#pragma once
+
+#include <jansson.h>
+#include "action/action.h"
+#include "engine/engine.h"
+#include "store/store.h"
+
+struct tsn_casework_config {
+    const char *case_prefix;   /* "PSIRT" */
+    const json_t *products;    /* [{ id, name, vendor, owner, branches... }] for pick and matching */
+    const json_t *customers;   /* [{ name, mail, products: [...] }] */
+};
+
+/* Registers case.set case.note case.link case.close case.get case.affected_customers
+ * report.update: what prelude's case: and report: methods call. The config is borrowed. */
+tsn_err tsn_casework_register(struct tsn_registry *r, const struct tsn_casework_config *config);
+
+/* Opens a case for what came in: row, name from the yearly counter, entry case.created. */
+struct tsn_case_new {
+    const char *kind;     /* incident weakness upstream */
+    const char *title;
+    const json_t *facts;  /* becomes facts; must hold "report" for reported ones */
+    const char *severity, *product, *tlp; /* may be NULL */
+    const struct tsn_actor *by;
+};
+tsn_err tsn_case_open(struct tsn_store *st, struct tsn_arena *arena,
+                      const struct tsn_casework_config *config, const struct tsn_case_new *in,
+                      int64_t now_ms, struct tsn_rec_case *out);
+/* Sets columns and facts from `changes`, one case.updated entry with from and to. */
+tsn_err tsn_case_set(struct tsn_store *st, struct tsn_arena *arena, const char *case_id,
+                     const json_t *changes, const struct tsn_actor *by, const char *run,
+                     const char *step, int64_t now_ms, int64_t *seq, struct tsn_diag *diag);
+tsn_err tsn_case_note(struct tsn_store *st, struct tsn_arena *arena, const char *case_id,
+                      const char *text, const struct tsn_actor *by, const char *run,
+                      const char *step, int64_t now_ms, int64_t *seq, struct tsn_diag *diag);
+/* By id, name or unique prefix of the name. TSN_ENOTFOUND or TSN_ECONFLICT (ambiguous). */
+tsn_err tsn_case_find(struct tsn_store *st, struct tsn_arena *arena, const char *ref,
+                      struct tsn_rec_case *out, struct tsn_diag *diag);
+/* JSON for lists and show; timeline entries in story form: [{ seq, time, kind, actor, text,
+ * quiet, run, step, outcome }], from the case chain and the chains of its runs, by seq. */
+json_t *tsn_case_json(const struct tsn_rec_case *c);
+tsn_err tsn_case_timeline(struct tsn_store *st, struct tsn_arena *arena,
+                          const struct tsn_rec_case *c, json_t **out);

@@ -1,0 +1,15 @@
+/* fault.h - named fault points: places where tests end the process or make a call fail.
+ *
+ * Off unless TOCSIN_FAULT is set when the process starts:
+ *   TOCSIN_FAULT=NAME[:N]        SIGKILL itself at the Nth hit of NAME (default 1)
+ *   TOCSIN_FAULT='#N'            SIGKILL itself at the Nth hit of any point
+ *   TOCSIN_FAULT=NAME[:N]=ERR    tsn_fault_err(NAME) returns TSN_ENOSPC, TSN_EIO ... from hit N on
+ *   TOCSIN_FAULT_TRACE=FILE      appends one line "n name" for each hit, so a test can enumerate
+ * Names are `area.place` and listed in docs/architecture.md. Any thread.
+ */
+#pragma once
+
+#include "core/err.h"
+
+void tsn_fault(const char *name);
+tsn_err tsn_fault_err(const char *name);

@@ -1,0 +1,106 @@
+/* engine.h - runs: claimed, driven through a worker, journaled, woken, settled.
+ *
+ * Loop thread, but for functions that take a struct tsn_store (store thread, inside an apply).
+ * Every state change of a run is a writer op: intent before effect, outcome before Lua sees it.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "action/action.h"
+#include "core/diag.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+struct tsn_loop;
+struct tsn_engine;
+
+/* Who acts. Four-eyes and quorum count people, never tokens. */
+struct tsn_actor {
+    const char *person;       /* "resp1"; NULL = not a person (svc) */
+    const char *const *roles; /* NULL-terminated */
+    const char *auth;         /* "token" "local" "svc" */
+};
+
+struct tsn_engine_config {
+    struct tsn_loop *loop;
+    struct tsn_writer *writer;
+    struct tsn_reader *reader;
+    struct tsn_registry *registry;
+    const char *playbook_dir;
+    int workers;            /* processes; 0 = 2 */
+    size_t resident;        /* runs with a Lua state per worker; 0 = 256 */
+    int64_t cpu_ms;         /* per activation; 0 = 250 */
+    int64_t wall_ms;        /* watchdog per activation; 0 = 2,000 */
+    int64_t park_ms;        /* next wake further away parks; 0 = 10,000 */
+    int64_t (*retry_ms)(int64_t attempt); /* NULL = 1 s doubling to 5 min, with jitter */
+};
+
+/* Starts workers, loads and describes every playbook in playbook_dir (a bad one is reported and
+ * left out), takes a new node epoch, settles what older epochs left: ready() is called once on
+ * the loop when runs go on. */
+tsn_err tsn_engine_open(struct tsn_engine **out, const struct tsn_engine_config *config,
+                        void (*ready)(void *user), void *user, struct tsn_diag *diag);
+void tsn_engine_close(struct tsn_engine *e);
+bool tsn_engine_ready(const struct tsn_engine *e);
+
+/* --- playbooks ------------------------------------------------------------------------- */
+
+struct tsn_playbook {
+    const char *name, *hash, *title, *on, *file;
+    int64_t version;
+    const json_t *meta; /* what describe returned */
+};
+/* The newest deployed one; NULL = none. Borrowed. */
+const struct tsn_playbook *tsn_engine_playbook(const struct tsn_engine *e, const char *name);
+size_t tsn_engine_playbooks(const struct tsn_engine *e, const struct tsn_playbook **out);
+/* Playbook files that could not be loaded: diagnostics, for status and readyz. */
+size_t tsn_engine_broken(const struct tsn_engine *e, const struct tsn_diag **out);
+
+/* --- runs: store thread ------------------------------------------------------------------ */
+
+struct tsn_run_new {
+    const char *playbook_hash, *playbook_title; /* "customer-incident@1" */
+    const char *case_id;   /* must exist in the same transaction */
+    const char *input;     /* canonical JSON: { event: {...} } */
+    const char *key;       /* NULL = none */
+    const struct tsn_actor *by;
+    int64_t ref;           /* seq of the entry that caused it; -1 */
+};
+/* Row plus entries run.opened (case chain) and run.started (run chain). The caller's done must
+ * call tsn_engine_wake. */
+tsn_err tsn_run_create(struct tsn_store *st, struct tsn_arena *arena,
+                       const struct tsn_run_new *in, int64_t now_ms, struct tsn_rec_run *out);
+
+/* --- runs: loop thread ------------------------------------------------------------------- */
+
+void tsn_engine_wake(struct tsn_engine *e, const char *run_id);
+
+/* The one place where tasks are decided, whatever the path: role, not_by, quorum, state, digest
+ * of the plan shown, answer fields. Journaled, audited; done gets 0 or A0xx (TSN_EDENIED,
+ * TSN_ECONFLICT, TSN_EINPUT) and the entry's seq. */
+struct tsn_decision {
+    const char *task;      /* id, name or unique prefix of the name */
+    const char *verb;      /* "approve" "reject" "answer" */
+    const char *reason;    /* approve and reject: 3 to 2,000 characters */
+    const char *digest;    /* "sha256:..." of what was shown; NULL: not given (refused for
+                              approve unless `plan_seen`) */
+    bool plan_seen;        /* the client printed the plan in the same command */
+    json_t *answer;        /* answer: object of fields; borrowed */
+};
+typedef void tsn_engine_done(tsn_err err, int64_t seq, const json_t *info,
+                             const struct tsn_diag *diag, void *user);
+void tsn_engine_decide(struct tsn_engine *e, const struct tsn_actor *who,
+                       const struct tsn_decision *d, tsn_engine_done *done, void *user);
+/* A kill always works: also a run that is stuck, diverged or in doubt. */
+void tsn_engine_cancel(struct tsn_engine *e, const struct tsn_actor *who, const char *run,
+                       const char *reason, tsn_engine_done *done, void *user);
+/* An event for wait{}: kept until a wait of that case takes it. */
+void tsn_engine_signal(struct tsn_engine *e, const char *case_id, const char *event,
+                       const json_t *body, tsn_engine_done *done, void *user);
+
+struct tsn_engine_stats {
+    uint64_t resident, in_flight, started, finished, replays, worker_deaths, workers;
+};
+void tsn_engine_stats(const struct tsn_engine *e, struct tsn_engine_stats *out);

@@ -1,0 +1,48 @@
+/* feed.h - upstream CSAF providers: polled politely, stored once, matched, turned into runs.
+ *
+ * A directory feed: `changes.csv` (conditional GET), documents and their .sha256 or .sha512
+ * beside them. Order of changes.csv is not trusted. Each document is one transaction: blob, facts,
+ * matches, events, runs. A document that does not parse or whose hash differs is quarantined with
+ * a reason; the previous good one stays. Loop thread.
+ */
+#pragma once
+
+#include <jansson.h>
+#include "intake/intake.h"
+#include "loop/httpc.h"
+
+struct tsn_feeds;
+
+struct tsn_feed_config {
+    const char *name;
+    const char *kind;        /* "csaf" */
+    const char *url;         /* of the directory that holds changes.csv, ending in '/' */
+    int64_t every_ms;
+    const char *const *reach; /* exact addresses allowed though private or loopback */
+    int64_t parallel;        /* documents in flight; 0 = 4 */
+};
+
+struct tsn_feeds_config {
+    struct tsn_loop *loop;
+    struct tsn_httpc *httpc;
+    struct tsn_writer *writer;
+    struct tsn_reader *reader;
+    struct tsn_engine *engine;
+    struct tsn_intake *intake;
+    const json_t *products;  /* [{ id, name, vendor, components: [{ vendor, product }], owner }] */
+    const struct tsn_feed_config *feeds;
+    size_t nfeeds;
+};
+tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *config,
+                       struct tsn_diag *diag);
+void tsn_feeds_close(struct tsn_feeds *f);
+/* Polls now; done gets { listed, fetched, new, changed, unchanged, quarantined, matches, runs }. */
+void tsn_feed_poll(struct tsn_feeds *f, const char *name, tsn_engine_done *done, void *user);
+json_t *tsn_feeds_json(const struct tsn_feeds *f); /* state for lists and metrics */
+
+/* Pure: what matching and difference need from a CSAF document: { id, version, title, status,
+ * products: [{ vendor, product, version }], cves, scores ... }. */
+tsn_err tsn_csaf_facts(const json_t *doc, json_t **facts, struct tsn_diag *diag);
+/* Pure: [{ product, owner, certainty, evidence }] of our products hit by these facts. Names are
+ * compared after folding case, punctuation and legal suffixes. */
+tsn_err tsn_match_facts(const json_t *facts, const json_t *products, json_t **matches);

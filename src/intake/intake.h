@@ -1,0 +1,59 @@
+/* intake.h - from bytes to an event, a case and runs: one store operation, then the answer.
+ *
+ * Limits and authenticity were checked before (api, feed). Normalises a report to one JSON form,
+ * computes the dedupe key, applies the YAML rules (trigger -> playbook), and in one transaction
+ * writes trigger.received, the event, report, case and run rows. Only after the commit `done`.
+ * Loop thread.
+ */
+#pragma once
+
+#include "casework/casework.h"
+#include "engine/engine.h"
+
+struct tsn_intake;
+
+/* One rule: event kind, equal fields, playbook. */
+struct tsn_rule {
+    const char *on;                   /* report.accepted advisory.matched */
+    const char *const *when;          /* NULL-terminated field, value, field, value ... */
+    const char *run;                  /* playbook name */
+};
+
+struct tsn_intake_config {
+    struct tsn_engine *engine;
+    struct tsn_writer *writer;
+    const struct tsn_casework_config *casework;
+    const struct tsn_rule *rules;
+    size_t nrules;
+};
+tsn_err tsn_intake_open(struct tsn_intake **out, const struct tsn_intake_config *config);
+void tsn_intake_close(struct tsn_intake *in);
+
+/* done(0, seq, info): info = { report, receipt, case, runs: [..], duplicate: bool }. The same key
+ * with the same body gives the first answer again; with another body TSN_ECONFLICT (H022).
+ * TSN_EFULL: answer 503. */
+void tsn_intake_report(struct tsn_intake *in, const struct tsn_actor *who, const char *source,
+                       const char *idempotency_key, const json_t *report,
+                       tsn_engine_done *done, void *user);
+/* Shape of a report: { kind: incident|weakness, title, text, product, contact{mail,name},
+ * severity?, indicators?, version? ... }; H012 H013 with a JSON pointer. Pure. */
+tsn_err tsn_report_check(const json_t *report, json_t **normal, struct tsn_diag *diag);
+
+/* --- store thread: used by feed to start runs for its matches in its own transaction ------ */
+
+struct tsn_event_new {
+    const char *source, *dedupe, *kind; /* "feed:acme", "CVE LF product", "advisory.matched" */
+    const json_t *body;                 /* becomes input.event */
+    const struct tsn_case_new *open;    /* case to open */
+    const struct tsn_actor *by;
+};
+struct tsn_event_out {
+    bool duplicate;
+    int64_t seq;
+    struct tsn_rec_case rcase;
+    const char *runs[8]; /* ids, for tsn_engine_wake */
+    size_t nruns;
+};
+tsn_err tsn_event_accept(struct tsn_store *st, struct tsn_arena *arena,
+                         const struct tsn_intake *in, const struct tsn_event_new *ev,
+                         int64_t now_ms, struct tsn_event_out *out, struct tsn_diag *diag);

@@ -1,0 +1,28 @@
+/* loop.h - the one libuv loop of the core, its timers, signals and "next turn" queue.
+ * Loop thread only, but for tsn_mailbox_send (mailbox.h). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+#include "core/err.h"
+
+struct tsn_loop;
+tsn_err tsn_loop_open(struct tsn_loop **out);
+/* Runs until tsn_loop_stop and every handle is closed, or nothing is left to do. */
+void tsn_loop_run(struct tsn_loop *loop);
+void tsn_loop_stop(struct tsn_loop *loop);
+void tsn_loop_close(struct tsn_loop *loop);
+uv_loop_t *tsn_loop_uv(struct tsn_loop *loop);
+/* The longest single turn since the last call, in microseconds: what must stay small. */
+int64_t tsn_loop_worst_turn_us(struct tsn_loop *loop);
+
+/* fn runs once in a fresh turn, never inside the caller. */
+void tsn_loop_later(struct tsn_loop *loop, void (*fn)(void *user), void *user);
+
+struct tsn_timer;
+/* fn after ms (0 = next turn), once; a timer can be armed again and again. */
+struct tsn_timer *tsn_timer_new(struct tsn_loop *loop, void (*fn)(void *user), void *user);
+void tsn_timer_arm(struct tsn_timer *t, int64_t ms);
+void tsn_timer_disarm(struct tsn_timer *t);
+void tsn_timer_destroy(struct tsn_timer *t); /* NULL allowed; also from inside fn */

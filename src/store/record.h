@@ -1,0 +1,137 @@
+/* record.h - what the store keeps: one plain struct a table, described once as data.
+ *
+ * The describing tables (record.c) drive put, get and list of every backend, so a backend knows
+ * columns and never meanings. Strings live in the arena given to get or list; NULL text means
+ * SQL NULL. Columns marked sealed are encrypted at the store's edge under the key of the
+ * record's case ("" = the key of the system) with table, key and column as associated data;
+ * they cannot be filtered on. Times are UTC milliseconds, 0 = not set.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum tsn_coltype { TSN_COL_TEXT, TSN_COL_INT, TSN_COL_BLOB, TSN_COL_SEALED /* text, encrypted */ };
+
+struct tsn_blob {
+    const void *data;
+    size_t len;
+};
+
+struct tsn_col {
+    const char *name;
+    enum tsn_coltype type;
+    size_t offset;
+};
+
+struct tsn_table {
+    const char *name;
+    size_t size;             /* of the struct */
+    const struct tsn_col *cols; /* cols[0] is the primary key, text */
+    size_t ncols;
+    int case_col;            /* column that names the case whose key seals; -1 = system key */
+};
+
+struct tsn_rec_case {
+    const char *id;    /* ULID */
+    const char *name;  /* PSIRT-2026-0142, unique */
+    const char *kind;  /* incident weakness upstream */
+    const char *state; /* open closed */
+    const char *severity, *tlp, *product, *resolution;
+    const char *title; /* sealed */
+    const char *facts; /* sealed; JSON object: everything case:set gave, report, links */
+    int64_t opened_at, closed_at, updated_seq;
+};
+
+struct tsn_rec_report {
+    const char *id, *name /* TR-... */, *case_id, *kind, *source /* api cli mail */;
+    const char *body; /* sealed; JSON as received, normalised */
+    int64_t received_at;
+};
+
+struct tsn_rec_event {
+    const char *id;
+    const char *dedupe;  /* unique: source and key, hashed */
+    const char *source, *kind, *case_id, *digest /* of the body */, *answer /* JSON given back */;
+    int64_t received_at, seq;
+};
+
+struct tsn_rec_run {
+    const char *id, *name /* r-7k3m */, *case_id;
+    const char *playbook; /* bundle hash, 64 hex */
+    const char *title;    /* name@version */
+    const char *state;    /* ready running waiting parked in_doubt stuck diverged cancelling
+                             finished failed cancelled */
+    const char *reason;   /* why it stopped: code and words a person may see; may be NULL */
+    const char *key;      /* of the playbook's key=; may be NULL */
+    const char *input, *result; /* sealed JSON */
+    int64_t level, epoch, owner, attempts, deliver_no, wake_at, started_at, ended_at;
+};
+
+struct tsn_rec_task {
+    const char *id, *name /* ap-7k3m as-2x9d */, *run, *path, *case_id;
+    const char *kind;  /* ask approve resolve */
+    const char *state; /* open answered approved rejected expired void */
+    const char *role;  /* who may decide */
+    const char *digest; /* of what was shown, "sha256:..." */
+    const char *decided_by; /* person, or "timeout" */
+    const char *spec, *votes, *answer; /* sealed JSON: what is asked; votes so far; the result */
+    int64_t quorum, opened_at, due_at, closed_at;
+};
+
+struct tsn_rec_playbook {
+    const char *hash, *name;
+    const char *meta;   /* JSON: what the worker's describe returned */
+    const char *bundle; /* JSON: { files: { path: source } } */
+    int64_t version, deployed_at;
+};
+
+struct tsn_rec_token {
+    const char *id, *hash /* SHA-256 hex of the token */, *person, *scopes, *purpose;
+    int64_t created_at, expires_at, revoked_at;
+};
+
+struct tsn_rec_feed {
+    const char *name, *etag, *modified, *cursor, *error;
+    int64_t polled_at, ok_at, documents;
+};
+
+struct tsn_rec_document {
+    const char *id, *key /* unique: feed LF path */, *feed, *path, *tracking_id, *version, *title;
+    const char *sha256, *state /* current quarantined */, *reason, *listed /* time in the list */;
+    const char *facts; /* JSON: what matching and difference need */
+    struct tsn_blob body; /* the bytes as received */
+    int64_t fetched_at;
+};
+
+struct tsn_rec_match {
+    const char *id, *key /* unique: tracking id LF product */, *document, *product, *owner;
+    const char *certainty /* certain likely guess */, *evidence /* JSON */, *case_id, *run;
+    int64_t created_at;
+};
+
+struct tsn_rec_advisory {
+    const char *id, *name /* ACME-SA-2026-001 */, *case_id, *state /* draft final */, *digest;
+    const char *csaf, *markdown; /* sealed */
+    int64_t version, updated_at;
+};
+
+struct tsn_rec_casekey {
+    const char *case_id;
+    struct tsn_blob wrapped; /* key sealed under the master key */
+};
+
+struct tsn_rec_chain {
+    const char *chain;
+    struct tsn_blob leaf;
+    int64_t seq, rseq; /* of its last entry */
+};
+
+/* Small values: node id, schema, counters. */
+struct tsn_rec_meta {
+    const char *name, *value;
+};
+
+extern const struct tsn_table tsn_table_case, tsn_table_report, tsn_table_event, tsn_table_run,
+    tsn_table_task, tsn_table_playbook, tsn_table_token, tsn_table_feed, tsn_table_document,
+    tsn_table_match, tsn_table_advisory, tsn_table_casekey, tsn_table_chain, tsn_table_meta;
