@@ -25,6 +25,9 @@ struct tsn_intake_config {
     const struct tsn_casework_config *casework;
     const struct tsn_rule *rules;
     size_t nrules;
+    /* How rules find their playbook; NULL = tsn_engine_playbook(engine). Tests give their own. */
+    const struct tsn_playbook *(*playbook)(const char *name, void *user);
+    void *playbook_user;
 };
 tsn_err tsn_intake_open(struct tsn_intake **out, const struct tsn_intake_config *config);
 void tsn_intake_close(struct tsn_intake *in);
@@ -44,7 +47,8 @@ tsn_err tsn_report_check(const json_t *report, json_t **normal, struct tsn_diag 
 struct tsn_event_new {
     const char *source, *dedupe, *kind; /* "feed:acme", "CVE LF product", "advisory.matched" */
     const json_t *body;                 /* becomes input.event */
-    const struct tsn_case_new *open;    /* case to open */
+    const struct tsn_case_new *open;    /* case to open; may be NULL when case_id is set */
+    const char *case_id;                /* use this existing case instead; NULL = open one */
     const struct tsn_actor *by;
 };
 struct tsn_event_out {
@@ -53,6 +57,7 @@ struct tsn_event_out {
     struct tsn_rec_case rcase;
     const char *runs[8]; /* ids, for tsn_engine_wake */
     size_t nruns;
+    size_t missing;      /* rules that name a playbook which is not there (noted on the case) */
 };
 tsn_err tsn_event_accept(struct tsn_store *st, struct tsn_arena *arena,
                          const struct tsn_intake *in, const struct tsn_event_new *ev,

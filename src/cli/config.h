@@ -1,0 +1,105 @@
+/* config.h - tocsin.yaml: read, checked to the last key, and turned into what the modules take.
+ *
+ * Everything lives in the arena given to tsn_config_load (JSON values too). Paths in the result
+ * are absolute; relative ones in the file count from the file's own directory. Blocks on files:
+ * before the loop runs, or in an offline command. Errors: C001-C029 from core/yaml.h (C012 a key
+ * that is not known, C013 missing, C014 wrong type, C021 no unit), C030-C049 from here; all with
+ * file, line, column and source line.
+ *
+ * The file, whole (needed: `people` and `rules`; [..] shows the default):
+ *
+ *   server:
+ *     listen: 127.0.0.1:8420        # address:port, port 0 = any free one; none = no TCP
+ *     socket: tocsin.sock           # [<data dir>/tocsin.sock]
+ *     organisation: Acme            # in mails and advisories ["This organisation"]
+ *     domain: acme.example          # [localhost]
+ *   data: { dir: data }             # [data], beside the file
+ *   people:
+ *     - { id: resp1, name: Rita, roles: [ responder ], uid: 1000 }   # name and uid may be left out
+ *   mail:
+ *     from: Acme PSIRT <psirt@acme.example>   # [PSIRT <psirt@DOMAIN>]
+ *     maildir: mail                 # [<data dir>/mail]; or:
+ *     smtp: { url: "smtp://127.0.0.1:2525", user: u, password_file: f, starttls: true }
+ *     templates: templates          # [as installed]
+ *     reach: [ "127.0.0.1:2525" ]   # exact addresses allowed though private or loopback
+ *   http: { reach: [ "127.0.0.1:9000" ] }     # the same for http.request
+ *   publisher: { name: Acme, namespace: "https://acme.example", contact: psirt@acme.example,
+ *                prefix: ACME-SA }
+ *   cases: { prefix: PSIRT }
+ *   products:
+ *     - id: edge-gw
+ *       name: Edge Gateway          # [id]
+ *       vendor: Acme                # [organisation]
+ *       owner: duty1                # a person or a role somebody has; may be left out
+ *       versions: [ "9.1", "9.2" ]
+ *       components: [ { vendor: OpenSSL, product: OpenSSL } ]
+ *   customers:
+ *     - { name: Customer A, mail: sec@a.example, products: [ edge-gw ] }
+ *   rules:
+ *     - { on: report.accepted, when: { kind: incident }, run: customer-incident }
+ *   feeds:
+ *     - { name: acme, kind: csaf, url: "https://acme.example/csaf/", every: 10m, parallel: 4,
+ *         reach: [ "127.0.0.1:8081" ] }
+ *   plugins:
+ *     - { name: edge, dir: plugins/edge, settings: { file: edge.json } }   # dir: [as installed]
+ *   playbooks: { dir: playbooks }   # [as installed]
+ *   engine: { workers: 2, resident: 256, cpu: 250ms, wall: 2s }
+ */
+#pragma once
+
+#include "action/builtin.h"
+#include "advisory/advisory.h"
+#include "api/api.h"
+#include "casework/casework.h"
+#include "core/buf.h"
+#include "core/diag.h"
+#include "core/mem.h"
+#include "feed/feed.h"
+#include "intake/intake.h"
+
+struct tsn_config {
+    const char *file, *dir;     /* the file read, and its directory: absolute */
+    const char *listen;         /* NULL = no TCP */
+    const char *socket;
+    const char *organisation, *domain;
+    const char *data_dir, *key_file;          /* key_file: <data_dir>/tocsin.key */
+    const char *database;                     /* <data_dir>/tocsin.db */
+    const char *playbook_dir, *template_dir;  /* NULL = as installed */
+
+    const struct tsn_person *people;
+    const char *const *people_names; /* beside people, for lists; never NULL inside */
+    size_t npeople;
+    const struct tsn_rule *rules;
+    size_t nrules;
+    const struct tsn_feed_config *feeds;
+    size_t nfeeds;
+    const struct tsn_plugin_config *plugins; /* dir NULL = as installed, by name */
+    size_t nplugins;
+
+    struct tsn_casework_config casework; /* prefix, products, customers */
+    struct tsn_publisher publisher;
+    struct tsn_mail_config mail;         /* template_dir as above */
+    const char *const *http_reach;       /* NULL-terminated; never NULL */
+    int64_t workers, resident, cpu_ms, wall_ms; /* 0 = the engine's default */
+};
+
+/* *out lives in `arena`. */
+tsn_err tsn_config_load(struct tsn_arena *arena, const char *path, struct tsn_config **out,
+                        struct tsn_diag *diag);
+
+/* JSON for the modules and for `config show`; borrowed, never NULL. Products: [{ id, name,
+ * vendor, owner?, versions: [..], components: [{ vendor, product }] }]. Customers: [{ name, mail,
+ * products: [ids] }]. */
+const json_t *tsn_config_products_json(const struct tsn_config *config);
+const json_t *tsn_config_customers_json(const struct tsn_config *config);
+
+/* What `tocsin init` writes: commented, loads as it stands. Any member may be NULL or 0. */
+struct tsn_config_init {
+    const char *organisation, *domain;
+    const char *listen;
+    const char *data_dir;  /* written as given */
+    const char *person;    /* the first person: all roles; NULL = operator1 */
+    const char *person_name;
+    int64_t uid;           /* of the first person; 0 and -1 = none */
+};
+tsn_err tsn_config_default_text(struct tsn_buf *out, const struct tsn_config_init *init);
