@@ -18,7 +18,15 @@ REPORT = {
 GONE = (ConnectionError, http.client.HTTPException, OSError, TypeError)
 
 
-def config(root_hint=None):
+def make_node():
+    """A node with this configuration; the plugin's folder is an absolute path inside it."""
+    node = t.make_dir(config())
+    node.config["plugins"][0]["settings"]["dir"] = os.path.join(node.root, "edge")
+    node.write_config()
+    return node
+
+
+def config():
     """Overrides for tocsin_test.make_dir; paths are relative to the configuration file."""
     here = os.path.dirname(os.path.abspath(__file__))
     return {

@@ -29,7 +29,7 @@ def judge(node, d):
 
 def life(fault, keys=("k1",)):
     """One node that is killed at `fault`, restarted, and driven to the end."""
-    with t.make_dir(driver.config()) as node:
+    with driver.make_node() as node:
         d = driver.Driver(node)
         env = {"TOCSIN_FAULT": fault} if fault else {}
         died = False
@@ -55,7 +55,7 @@ def life(fault, keys=("k1",)):
 
 
 def count_points():
-    with t.make_dir(driver.config()) as node:
+    with driver.make_node() as node:
         trace = os.path.join(node.root, "trace")
         d = driver.Driver(node)
         node.start({"TOCSIN_FAULT_TRACE": trace})

@@ -70,6 +70,13 @@ def config(feed_port=None):
     return out
 
 
+def make_node(feed_port=None):
+    node = t.make_dir(config(feed_port))
+    node.config["plugins"][0]["settings"]["dir"] = os.path.join(node.root, "edge")
+    node.write_config()
+    return node
+
+
 def mails(node):
     out = []
     for path in glob.glob(os.path.join(node.root, "mail", "new", "*")):
@@ -96,7 +103,7 @@ def timeline(node, case):
 
 
 def test_incident_from_report_to_closed_case():
-    with t.make_dir(config()) as node:
+    with make_node() as node:
         node.start()
         token = node.token("intake", "report:submit")
         key = {"Idempotency-Key": "incident-1"}
@@ -161,7 +168,7 @@ def test_incident_from_report_to_closed_case():
 
 def test_upstream_advisory_starts_exactly_the_affected():
     server = provider(PROVIDER)
-    with t.make_dir(config(server.server_address[1])) as node:
+    with make_node(server.server_address[1]) as node:
         node.start()
         polled = node.cli("feed", "poll", "examples", check=0)
         first = node.task(kind="ask", timeout=30)
@@ -203,7 +210,7 @@ def test_upstream_advisory_starts_exactly_the_affected():
 
 def test_one_changed_byte_is_found():
     import sqlite3
-    with t.make_dir(config()) as node:
+    with make_node() as node:
         node.start()
         node.http("POST", "/api/v1/reports", REPORT, {"Idempotency-Key": "k"},
                   as_person="intake", check=202)
