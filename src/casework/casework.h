@@ -8,9 +8,10 @@
 #include "store/store.h"
 
 struct tsn_casework_config {
-    const char *case_prefix;   /* "PSIRT" */
-    const json_t *products;    /* [{ id, name, vendor, owner, branches... }] for pick and matching */
-    const json_t *customers;   /* [{ name, mail, products: [...] }] */
+    const char *case_prefix; /* "PSIRT" */
+    const json_t
+        *products; /* [{ id, name, vendor, owner, branches... }] for pick and matching */
+    const json_t *customers; /* [{ name, mail, products: [...] }] */
 };
 
 /* Registers case.set case.note case.link case.close case.get case.affected_customers
@@ -19,9 +20,9 @@ tsn_err tsn_casework_register(struct tsn_registry *r, const struct tsn_casework_
 
 /* Opens a case for what came in: row, name from the yearly counter, entry case.created. */
 struct tsn_case_new {
-    const char *kind;     /* incident weakness upstream */
+    const char *kind; /* incident weakness upstream */
     const char *title;
-    const json_t *facts;  /* becomes facts; must hold "report" for reported ones */
+    const json_t *facts; /* becomes facts; must hold "report" for reported ones */
     const char *severity, *product, *tlp; /* may be NULL */
     const struct tsn_actor *by;
 };

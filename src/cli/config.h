@@ -100,6 +100,6 @@ struct tsn_config_init {
     const char *data_dir;  /* written as given */
     const char *person;    /* the first person: all roles; NULL = operator1 */
     const char *person_name;
-    int64_t uid;           /* of the first person; 0 and -1 = none */
+    int64_t uid;           /* of the first person; -1 = none */
 };
 tsn_err tsn_config_default_text(struct tsn_buf *out, const struct tsn_config_init *init);
