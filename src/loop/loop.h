@@ -9,9 +9,13 @@
 
 struct tsn_loop;
 tsn_err tsn_loop_open(struct tsn_loop **out);
-/* Runs until tsn_loop_stop and every handle is closed, or nothing is left to do. */
+/* Runs until tsn_loop_stop, or until nothing is left to do. After stop it still finishes what is
+ * queued for the next turn and the handles that are closing, then returns; it does not wait for
+ * open handles, timers or children. May be called again. */
 void tsn_loop_run(struct tsn_loop *loop);
+/* Also before run, which then returns at once. */
 void tsn_loop_stop(struct tsn_loop *loop);
+/* Close what uses the loop first: handles still open are named in the log and then lost. */
 void tsn_loop_close(struct tsn_loop *loop);
 uv_loop_t *tsn_loop_uv(struct tsn_loop *loop);
 /* The longest single turn since the last call, in microseconds: what must stay small. */
