@@ -1,0 +1,198 @@
+/* api_impl.h - what the files of the HTTP interface share: a request, its caller, its route.
+ *
+ * Private to src/api. Everything here is loop thread but for functions of type tsn_read_fn and
+ * those that take a struct tsn_store, which run on a store thread.
+ */
+#pragma once
+
+#include "api/api.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "loop/loop.h"
+
+#define TSN_SCOPE_SUBMIT 1u
+#define TSN_SCOPE_READ   2u
+#define TSN_SCOPE_DECIDE 4u
+#define TSN_SCOPE_ADMIN  8u
+#define TSN_SCOPE_ALL    15u
+
+/* What a route asks of its caller. */
+enum tsn_need {
+    TSN_NEED_NOTHING, /* health and version */
+    TSN_NEED_CALLER,  /* anybody who is known */
+    TSN_NEED_SUBMIT,  /* hand in reports */
+    TSN_NEED_READ,    /* a role of the house, not only intake or reporter */
+    TSN_NEED_WORK,    /* a role that works on cases, not only auditor */
+    TSN_NEED_ADMIN    /* the operator */
+};
+
+struct tsn_who {
+    const char *person; /* NULL: the daemon's owner, not mapped to a person */
+    const char *const *roles;
+    const char *auth; /* "token" or "local" */
+    unsigned scopes;
+    bool owner; /* the daemon's uid or root over the Unix socket */
+};
+
+/* Query parameters a read may look at; copied into the op. */
+enum tsn_param {
+    TSN_PARAM_LIMIT,
+    TSN_PARAM_AFTER,
+    TSN_PARAM_STATE,
+    TSN_PARAM_CASE,
+    TSN_PARAM_RUN,
+    TSN_PARAM_FROM,
+    TSN_PARAM_KIND,
+    TSN_PARAM_PLAYBOOK,
+    TSN_PARAMS
+};
+
+struct tsn_req;
+struct tsn_read;
+/* Store thread: *out gets a new reference. Runs on the reader. */
+typedef tsn_err tsn_read_fn(struct tsn_store *st, struct tsn_read *rd, json_t **out);
+
+/* One read under way: everything the store thread needs, copied. */
+struct tsn_read {
+    struct tsn_op op;
+    tsn_read_fn *fn;
+    const char *id; /* the part of the path that varies; "" = none */
+    const char *param[TSN_PARAMS];
+    const struct tsn_casework_config *casework;
+    json_t *out;
+    void (*then)(struct tsn_req *req, json_t *out); /* NULL: answer 200 with out */
+};
+
+struct tsn_route {
+    const char *method, *pattern; /* at most one {id} */
+    enum tsn_need need;
+    size_t body;       /* limit; 0 = takes no body */
+    tsn_read_fn *read; /* one of these two */
+    void (*act)(struct tsn_req *req);
+    void (*finish)(struct tsn_req *req, json_t *out); /* adds what only the loop knows */
+};
+
+struct tsn_req {
+    struct tsn_req *next, **link; /* in api->live */
+    struct tsn_api *api;
+    struct tsn_http_in *in; /* NULL once answered */
+    const struct tsn_route *route;
+    struct tsn_arena *arena;
+    const char *id;
+    struct tsn_who who;
+    json_t *body;
+};
+
+struct tsn_api {
+    struct tsn_api_config config;
+    struct tsn_httpd *httpd;
+    struct tsn_req *live;
+    size_t nops; /* ops under way without a request */
+    bool closed;
+    char not_ready[200];   /* "" = nothing said */
+    int64_t failed_at_ms;  /* last auth.failed entry, monotonic */
+    uint64_t failed_since; /* refusals since that entry */
+    uint64_t requests, refusals;
+    int64_t opened_ms;
+};
+
+/* --- api.c ------------------------------------------------------------------------------ */
+
+/* Answers once; the request stays alive until tsn_req_end. Safe after the API closed. */
+void tsn_req_json(struct tsn_req *req, int status, const json_t *body);
+void tsn_req_json_with(struct tsn_req *req, int status, const json_t *body,
+                       const struct tsn_header *extra, size_t nextra);
+void tsn_req_text(struct tsn_req *req, int status, const char *type, const char *text);
+/* Frees it; an unanswered one gets a 500. */
+void tsn_req_end(struct tsn_req *req);
+/* Starts a read; answers and ends the request when it is done. */
+void tsn_req_read(struct tsn_req *req, tsn_read_fn *fn,
+                  void (*then)(struct tsn_req *req, json_t *out));
+/* Submits a write op whose done must call tsn_req_end; answers 503 when the queue is full. */
+void tsn_req_write(struct tsn_req *req, struct tsn_op *op);
+/* For tsn_engine_done: answers with `info` and the entry, or the problem; ends the request. */
+void tsn_req_engine_done(tsn_err err, int64_t seq, const json_t *info,
+                         const struct tsn_diag *diag, void *user);
+void tsn_api_unref(struct tsn_api *api);
+
+/* --- api_routes.c ----------------------------------------------------------------------- */
+
+extern const struct tsn_route tsn_routes[];
+extern const size_t tsn_nroutes;
+/* NULL: none. *path_known: the path exists for another method; *id gets the varying part. */
+const struct tsn_route *tsn_route_find(const char *method, const char *path, bool *path_known,
+                                       char *id, size_t id_cap);
+/* "GET, POST" for this path. */
+void tsn_route_allow(const char *path, struct tsn_buf *out);
+
+/* --- auth.c ----------------------------------------------------------------------------- */
+
+/* Finds out who calls and whether the route lets them; then `then`, or the answer is given and
+ * the request ended. */
+void tsn_auth_check(struct tsn_req *req, void (*then)(struct tsn_req *req));
+const struct tsn_person *tsn_auth_person(const struct tsn_api *api, const char *id);
+bool tsn_auth_has_role(const struct tsn_who *who, const char *role);
+/* Comma-separated scopes to bits; H041 for an unknown one. */
+tsn_err tsn_auth_scopes(const char *text, unsigned *out, struct tsn_diag *diag);
+void tsn_auth_actor(const struct tsn_req *req, struct tsn_actor *out);
+/* "u:resp1", or "op:owner" for the unmapped owner; in the request's arena. */
+const char *tsn_auth_name(const struct tsn_req *req);
+/* "tocsin_" and 64 hex digits, and the hash that is stored. */
+#define TSN_TOKEN_LEN 71
+void tsn_token_new(char out[TSN_TOKEN_LEN + 1], char hash[65]);
+void tsn_token_hash(const char *token, char hash[65]);
+
+/* --- problem.c -------------------------------------------------------------------------- */
+
+int tsn_problem_status(tsn_err err, const char *code);
+json_t *tsn_problem_json(int status, const struct tsn_diag *diag);
+void tsn_req_problem(struct tsn_req *req, tsn_err err, const struct tsn_diag *diag);
+void tsn_req_refuse(struct tsn_req *req, int status, tsn_err err, const char *code,
+                    const char *what, const char *hint);
+
+/* --- view.c: records to JSON; any thread ------------------------------------------------- */
+
+json_t *tsn_view_time(int64_t ms); /* RFC 3339 or null */
+json_t *tsn_view_text(const char *s);
+json_t *tsn_view_parsed(const char *json); /* the value, or null */
+json_t *tsn_view_run(const struct tsn_rec_run *r, bool full);
+json_t *tsn_view_task(const struct tsn_rec_task *t);
+json_t *tsn_view_report(const struct tsn_rec_report *r, bool full);
+json_t *tsn_view_advisory(const struct tsn_rec_advisory *a, bool full);
+json_t *tsn_view_entry(const struct tsn_logged *e);
+/* { items: [...], next: cursor or null } */
+json_t *tsn_view_list(json_t *items, const char *next);
+
+/* --- reads (read_lists.c, read_show.c, read_audit.c, health.c) ---------------------------- */
+
+tsn_read_fn tsn_read_reports, tsn_read_cases, tsn_read_case, tsn_read_timeline, tsn_read_runs,
+    tsn_read_run, tsn_read_run_log, tsn_read_tasks, tsn_read_task, tsn_read_advisories,
+    tsn_read_advisory, tsn_read_show, tsn_read_status, tsn_read_entries, tsn_read_metrics;
+/* By id, name or unique prefix of either; H031 and H032. `what`: "run". */
+tsn_err tsn_read_resolve(struct tsn_store *st, struct tsn_arena *arena,
+                         const struct tsn_table *t, const char *what, const char *ref,
+                         void *out, struct tsn_diag *diag);
+/* Limit from the query: 1 to `most`, `otherwise` when not given. */
+tsn_err tsn_read_limit(struct tsn_read *rd, size_t otherwise, size_t most, size_t *out);
+
+/* --- acts ------------------------------------------------------------------------------- */
+
+void tsn_act_healthz(struct tsn_req *req);
+void tsn_act_readyz(struct tsn_req *req);
+void tsn_act_metrics(struct tsn_req *req);
+void tsn_act_version(struct tsn_req *req);
+void tsn_act_me(struct tsn_req *req);
+void tsn_act_playbooks(struct tsn_req *req);
+void tsn_act_feeds(struct tsn_req *req);
+void tsn_act_feed_poll(struct tsn_req *req);
+void tsn_act_report(struct tsn_req *req);
+void tsn_act_note(struct tsn_req *req);
+void tsn_act_answer(struct tsn_req *req);
+void tsn_act_decision(struct tsn_req *req);
+void tsn_act_cancel(struct tsn_req *req);
+void tsn_act_entries(struct tsn_req *req);
+void tsn_act_token_create(struct tsn_req *req);
+void tsn_act_token_revoke(struct tsn_req *req);
+void tsn_finish_status(struct tsn_req *req, json_t *out);
+/* Why the node is not ready, as a new array; empty = ready. */
+json_t *tsn_ready_reasons(const struct tsn_api *api);

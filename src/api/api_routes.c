@@ -1,0 +1,97 @@
+/* api_routes.c - the table of routes and how a path finds its row.
+ *
+ * Owns nothing; pure. The table is the interface: method, path, who may, how much body, what
+ * answers. No route but POST and DELETE changes anything. Any thread.
+ */
+#include "api/api_impl.h"
+
+#include <string.h>
+
+#define V1          "/api/v1"
+#define BODY_REPORT ((size_t)1 << 20)
+#define BODY_SMALL  ((size_t)64 << 10)
+
+const struct tsn_route tsn_routes[] = {
+    {"GET", "/healthz", TSN_NEED_NOTHING, 0, NULL, tsn_act_healthz, NULL},
+    {"GET", "/readyz", TSN_NEED_NOTHING, 0, NULL, tsn_act_readyz, NULL},
+    {"GET", "/metrics", TSN_NEED_NOTHING, 0, NULL, tsn_act_metrics, NULL},
+    {"GET", "/version", TSN_NEED_NOTHING, 0, NULL, tsn_act_version, NULL},
+
+    {"GET", V1 "/me", TSN_NEED_CALLER, 0, NULL, tsn_act_me, NULL},
+    {"GET", V1 "/status", TSN_NEED_READ, 0, tsn_read_status, NULL, tsn_finish_status},
+    {"GET", V1 "/show/{id}", TSN_NEED_READ, 0, tsn_read_show, NULL, NULL},
+
+    {"POST", V1 "/reports", TSN_NEED_SUBMIT, BODY_REPORT, NULL, tsn_act_report, NULL},
+    {"GET", V1 "/reports", TSN_NEED_READ, 0, tsn_read_reports, NULL, NULL},
+    {"GET", V1 "/cases", TSN_NEED_READ, 0, tsn_read_cases, NULL, NULL},
+    {"GET", V1 "/cases/{id}", TSN_NEED_READ, 0, tsn_read_case, NULL, NULL},
+    {"GET", V1 "/cases/{id}/timeline", TSN_NEED_READ, 0, tsn_read_timeline, NULL, NULL},
+    {"POST", V1 "/cases/{id}/notes", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_note, NULL},
+
+    {"GET", V1 "/runs", TSN_NEED_READ, 0, tsn_read_runs, NULL, NULL},
+    {"GET", V1 "/runs/{id}", TSN_NEED_READ, 0, tsn_read_run, NULL, NULL},
+    {"GET", V1 "/runs/{id}/log", TSN_NEED_READ, 0, tsn_read_run_log, NULL, NULL},
+    {"POST", V1 "/runs/{id}/cancel", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_cancel, NULL},
+
+    {"GET", V1 "/tasks", TSN_NEED_READ, 0, tsn_read_tasks, NULL, NULL},
+    {"GET", V1 "/tasks/{id}", TSN_NEED_READ, 0, tsn_read_task, NULL, NULL},
+    {"POST", V1 "/tasks/{id}/answer", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_answer, NULL},
+    {"POST", V1 "/approvals/{id}/decision", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_decision,
+     NULL},
+
+    {"GET", V1 "/feeds", TSN_NEED_READ, 0, NULL, tsn_act_feeds, NULL},
+    {"POST", V1 "/feeds/{id}/poll", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_feed_poll, NULL},
+    {"GET", V1 "/playbooks", TSN_NEED_READ, 0, NULL, tsn_act_playbooks, NULL},
+    {"GET", V1 "/advisories", TSN_NEED_READ, 0, tsn_read_advisories, NULL, NULL},
+    {"GET", V1 "/advisories/{id}", TSN_NEED_READ, 0, tsn_read_advisory, NULL, NULL},
+    {"GET", V1 "/audit/entries", TSN_NEED_READ, 0, NULL, tsn_act_entries, NULL},
+
+    {"POST", V1 "/tokens", TSN_NEED_ADMIN, BODY_SMALL, NULL, tsn_act_token_create, NULL},
+    {"DELETE", V1 "/tokens/{id}", TSN_NEED_ADMIN, 0, NULL, tsn_act_token_revoke, NULL},
+};
+const size_t tsn_nroutes = sizeof(tsn_routes) / sizeof(tsn_routes[0]);
+
+/* Does `path` fit `pattern`? The varying part is one whole, not empty segment. */
+static bool fits(const char *pattern, const char *path, char *id, size_t id_cap)
+{
+    const char *hole = strchr(pattern, '{');
+    if (!hole)
+        return strcmp(pattern, path) == 0;
+    size_t head = (size_t)(hole - pattern);
+    if (strncmp(pattern, path, head) != 0)
+        return false;
+    const char *tail = strchr(hole, '}') + 1;
+    const char *from = path + head;
+    size_t len = strcspn(from, "/");
+    if (len == 0 || len >= id_cap || strcmp(from + len, tail) != 0)
+        return false;
+    memcpy(id, from, len);
+    id[len] = '\0';
+    return true;
+}
+
+const struct tsn_route *tsn_route_find(const char *method, const char *path, bool *path_known,
+                                       char *id, size_t id_cap)
+{
+    *path_known = false;
+    id[0] = '\0';
+    for (size_t i = 0; i < tsn_nroutes; i++) {
+        if (!fits(tsn_routes[i].pattern, path, id, id_cap))
+            continue;
+        *path_known = true;
+        /* HEAD is a GET whose body the server leaves out. */
+        if (strcmp(tsn_routes[i].method, method) == 0 ||
+            (strcmp(method, "HEAD") == 0 && strcmp(tsn_routes[i].method, "GET") == 0))
+            return &tsn_routes[i];
+    }
+    return NULL;
+}
+
+void tsn_route_allow(const char *path, struct tsn_buf *out)
+{
+    char id[256];
+    for (size_t i = 0; i < tsn_nroutes; i++) {
+        if (fits(tsn_routes[i].pattern, path, id, sizeof(id)))
+            (void)tsn_buf_printf(out, "%s%s", out->len ? ", " : "", tsn_routes[i].method);
+    }
+}

@@ -1,0 +1,256 @@
+/* write_work.c - what people and machines do over HTTP: report, note, answer, decide, cancel, poll.
+ *
+ * Checks the shape of the body, then hands over to intake, engine, casework or feed; answers only
+ * after their commit. Loop thread, but for apply_note (writer).
+ */
+#include "api/api_impl.h"
+
+#include <string.h>
+#include "core/clock.h"
+#include "core/crypto.h"
+#include "core/id.h"
+#include "core/text.h"
+
+/* The body as an object with no key but these; else the answer is given and the request ended. */
+static bool body_ok(struct tsn_req *req, const char *const *known, size_t n)
+{
+    struct tsn_diag diag;
+    tsn_diag_init(&diag);
+    tsn_err err = 0;
+    if (!req->body)
+        req->body = json_object();
+    err = tsn_json_known(req->body, known, n, &diag);
+    if (!err)
+        return true;
+    tsn_req_problem(req, err, &diag);
+    tsn_req_end(req);
+    return false;
+}
+
+static void bad_field(struct tsn_req *req, const char *field, const char *what)
+{
+    struct tsn_diag diag;
+    tsn_diag_init(&diag);
+    tsn_diag_at(&diag, field, 0, 0);
+    (void)tsn_diag_set(&diag, TSN_EINPUT, "H013", "%s", what);
+    tsn_req_problem(req, TSN_EINPUT, &diag);
+    tsn_req_end(req);
+}
+
+/* Decisions are made by people; the unmapped owner may do anything but that. */
+static bool is_person(struct tsn_req *req)
+{
+    if (req->who.person)
+        return true;
+    tsn_req_refuse(req, 403, TSN_EDENIED, "A005", "only a person decides this",
+                   "Use --as PERSON as the daemon's owner, a token, or give your uid to a "
+                   "person in `people:`.");
+    tsn_req_end(req);
+    return false;
+}
+
+/* --- reports ----------------------------------------------------------------------------- */
+
+static void done_report(tsn_err err, int64_t seq, const json_t *info,
+                        const struct tsn_diag *diag, void *user)
+{
+    struct tsn_req *req = user;
+    if (err) {
+        tsn_req_problem(req, err, diag);
+        tsn_req_end(req);
+        return;
+    }
+    json_t *out = json_is_object(info) ? json_copy((json_t *)(uintptr_t)info) : json_object();
+    if (seq >= 0)
+        json_object_set_new(out, "entry", json_integer(seq));
+    char location[128];
+    (void)snprintf(location, sizeof(location), "/api/v1/show/%s",
+                   tsn_json_str(out, "receipt", ""));
+    const struct tsn_header extra[] = {
+        {"Location", location}, {"Cache-Control", "no-store"}, {"Idempotent-Replayed", "true"}};
+    tsn_req_json_with(req, 202, out, extra, tsn_json_bool(out, "duplicate", false) ? 3 : 2);
+    json_decref(out);
+    tsn_req_end(req);
+}
+
+void tsn_act_report(struct tsn_req *req)
+{
+    if (!req->body) {
+        bad_field(req, "/", "the report is missing: send it as a JSON object");
+        return;
+    }
+    const char *key = tsn_http_header(req->in, "Idempotency-Key");
+    if (key && !tsn_word_ok(key, 255)) {
+        tsn_req_refuse(req, 400, TSN_EINPUT, "H020",
+                       "Idempotency-Key must be 1 to 255 visible ASCII characters", "");
+        tsn_req_end(req);
+        return;
+    }
+    if (!key && !req->in->local) {
+        tsn_req_refuse(req, 400, TSN_EINPUT, "H021", "the header Idempotency-Key is missing",
+                       "Send one of your own per report (a UUID), and the same one when you "
+                       "try again.");
+        tsn_req_end(req);
+        return;
+    }
+    char made[TSN_ULID_LEN + 1];
+    if (!key) {
+        tsn_id_new(made);
+        key = made;
+    }
+    struct tsn_actor actor;
+    tsn_auth_actor(req, &actor);
+    tsn_intake_report(req->api->config.intake, &actor, "api", tsn_arena_strdup(req->arena, key),
+                      req->body, done_report, req);
+}
+
+/* --- notes ------------------------------------------------------------------------------- */
+
+struct note_op {
+    struct tsn_op op;
+    const char *ref, *text;
+    struct tsn_actor by;
+    int64_t now_ms, seq;
+};
+
+static tsn_err apply_note(struct tsn_op *op, struct tsn_store *st)
+{
+    struct note_op *n = (struct note_op *)op;
+    struct tsn_rec_case c;
+    tsn_err err = tsn_case_find(st, op->arena, n->ref, &c, &op->diag);
+    if (err)
+        return err;
+    return tsn_case_note(st, op->arena, c.id, n->text, &n->by, NULL, NULL, n->now_ms, &n->seq,
+                         &op->diag);
+}
+
+static void done_note(struct tsn_op *op)
+{
+    struct tsn_req *req = op->user;
+    if (op->err) {
+        tsn_req_problem(req, op->err, &op->diag);
+    } else {
+        json_t *out = json_pack("{s:I}", "entry", (json_int_t)((struct note_op *)op)->seq);
+        tsn_req_json(req, 201, out);
+        json_decref(out);
+    }
+    tsn_req_end(req);
+    tsn_op_destroy(op);
+}
+
+void tsn_act_note(struct tsn_req *req)
+{
+    static const char *const known[] = {"text"};
+    if (!body_ok(req, known, 1))
+        return;
+    const char *text = tsn_json_str(req->body, "text", "");
+    size_t len = strlen(text);
+    if (len < 1 || len > 20000) {
+        bad_field(req, "/text", "text must be 1 to 20,000 bytes");
+        return;
+    }
+    struct note_op *n = tsn_op_new(sizeof(*n), apply_note, done_note, req);
+    n->ref = req->id;
+    n->text = text;
+    n->now_ms = tsn_clock_wall_ms();
+    tsn_auth_actor(req, &n->by);
+    tsn_req_write(req, &n->op);
+}
+
+/* --- tasks ------------------------------------------------------------------------------- */
+
+void tsn_act_answer(struct tsn_req *req)
+{
+    static const char *const known[] = {"answer"};
+    if (!body_ok(req, known, 1) || !is_person(req))
+        return;
+    json_t *answer = json_object_get(req->body, "answer");
+    if (!json_is_object(answer)) {
+        bad_field(req, "/answer", "answer must be an object of fields");
+        return;
+    }
+    struct tsn_actor actor;
+    tsn_auth_actor(req, &actor);
+    const struct tsn_decision d = {.task = req->id, .verb = "answer", .answer = answer};
+    tsn_engine_decide(req->api->config.engine, &actor, &d, tsn_req_engine_done, req);
+}
+
+static bool digest_ok(const char *s)
+{
+    uint8_t raw[TSN_HASH_LEN];
+    return strncmp(s, "sha256:", 7) == 0 &&
+           tsn_unhex(raw, sizeof(raw), s + 7, strlen(s + 7)) == 0;
+}
+
+void tsn_act_decision(struct tsn_req *req)
+{
+    static const char *const known[] = {"decision", "reason", "plan_digest"};
+    if (!body_ok(req, known, 3) || !is_person(req))
+        return;
+    const char *verb = tsn_json_str(req->body, "decision", "");
+    const char *reason = tsn_json_str(req->body, "reason", "");
+    const char *digest = tsn_json_str(req->body, "plan_digest", NULL);
+    bool approve = strcmp(verb, "approve") == 0;
+    if (!approve && strcmp(verb, "reject") != 0) {
+        bad_field(req, "/decision", "decision must be approve or reject");
+        return;
+    }
+    if (strlen(reason) < 3 || strlen(reason) > 2000) {
+        bad_field(req, "/reason", "reason must be 3 to 2,000 bytes");
+        return;
+    }
+    if (approve && !digest) {
+        bad_field(req, "/plan_digest",
+                  "plan_digest is missing: the digest of the plan you were shown");
+        return;
+    }
+    if (digest && !digest_ok(digest)) {
+        bad_field(req, "/plan_digest", "plan_digest must be sha256: and 64 hex digits");
+        return;
+    }
+    struct tsn_actor actor;
+    tsn_auth_actor(req, &actor);
+    const struct tsn_decision d = {.task = req->id,
+                                   .verb = approve ? "approve" : "reject",
+                                   .reason = reason,
+                                   .digest = digest};
+    tsn_engine_decide(req->api->config.engine, &actor, &d, tsn_req_engine_done, req);
+}
+
+/* --- runs -------------------------------------------------------------------------------- */
+
+static void then_cancel(struct tsn_req *req, json_t *run)
+{
+    struct tsn_actor actor;
+    tsn_auth_actor(req, &actor);
+    const char *id = tsn_arena_strdup(req->arena, tsn_json_str(run, "id", ""));
+    tsn_engine_cancel(req->api->config.engine, &actor, id,
+                      tsn_json_str(req->body, "reason", ""), tsn_req_engine_done, req);
+}
+
+void tsn_act_cancel(struct tsn_req *req)
+{
+    static const char *const known[] = {"reason"};
+    if (!body_ok(req, known, 1))
+        return;
+    const char *reason = tsn_json_str(req->body, "reason", "");
+    if (strlen(reason) < 3 || strlen(reason) > 2000) {
+        bad_field(req, "/reason", "reason must be 3 to 2,000 bytes");
+        return;
+    }
+    tsn_req_read(req, tsn_read_run, then_cancel);
+}
+
+/* --- feeds ------------------------------------------------------------------------------- */
+
+void tsn_act_feed_poll(struct tsn_req *req)
+{
+    if (!body_ok(req, NULL, 0))
+        return;
+    if (!req->api->config.feeds) {
+        tsn_req_refuse(req, 404, TSN_ENOTFOUND, "H031", "no feeds are configured", "");
+        tsn_req_end(req);
+        return;
+    }
+    tsn_feed_poll(req->api->config.feeds, req->id, tsn_req_engine_done, req);
+}
