@@ -77,8 +77,6 @@ tsn_err tsn_case_clock_met(struct tsn_store *st, struct tsn_arena *arena, const 
 
 /* --- products and customers of the configuration ----------------------------------------- */
 
-/* The product with this id or (case folded) name; NULL = none. Borrowed. */
-const json_t *tsn_case_product(const struct tsn_casework_config *config, const char *ref);
 /* [{ name, mail }] of the customers who have any of these products (ids), each mail once, in the
  * order of the configuration. New reference. */
 json_t *tsn_case_customers(const struct tsn_casework_config *config, const json_t *products);

@@ -264,6 +264,20 @@ json_t *tsn_case_json(const struct tsn_rec_case *c)
     return o;
 }
 
+json_t *tsn_case_frozen(const struct tsn_rec_case *c)
+{
+    static const char *const keys[] = {"id",       "name",    "title",   "kind",
+                                       "severity", "product", "receipt", "report"};
+    json_t *all = tsn_case_json(c), *out = json_object();
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        json_t *v = json_object_get(all, keys[i]);
+        if (v)
+            json_object_set(out, keys[i], v);
+    }
+    json_decref(all);
+    return out;
+}
+
 /* --- products and customers --------------------------------------------------------------- */
 
 const json_t *tsn_case_product(const struct tsn_casework_config *config, const char *ref)

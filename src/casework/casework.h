@@ -44,3 +44,8 @@ tsn_err tsn_case_find(struct tsn_store *st, struct tsn_arena *arena, const char 
 json_t *tsn_case_json(const struct tsn_rec_case *c);
 tsn_err tsn_case_timeline(struct tsn_store *st, struct tsn_arena *arena,
                           const struct tsn_rec_case *c, json_t **out);
+/* The configured product with this id or (case folded) name; NULL = none. Borrowed. Pure. */
+const json_t *tsn_case_product(const struct tsn_casework_config *config, const char *ref);
+/* What a run is given as its case, frozen when it starts: { id, name, title, kind, severity, product,
+ * receipt, report }. New reference. */
+json_t *tsn_case_frozen(const struct tsn_rec_case *c);

@@ -14,9 +14,9 @@ struct tsn_intake;
 
 /* One rule: event kind, equal fields, playbook. */
 struct tsn_rule {
-    const char *on;                   /* report.accepted advisory.matched */
-    const char *const *when;          /* NULL-terminated field, value, field, value ... */
-    const char *run;                  /* playbook name */
+    const char *on;          /* report.accepted advisory.matched */
+    const char *const *when; /* NULL-terminated field, value, field, value ... */
+    const char *run;         /* playbook name */
 };
 
 struct tsn_intake_config {
@@ -29,18 +29,29 @@ struct tsn_intake_config {
     const struct tsn_playbook *(*playbook)(const char *name, void *user);
     void *playbook_user;
 };
+/* At most TSN_RULES_MAX rules for one event kind (TSN_ETOOBIG). The config's rules, casework and
+ * strings are borrowed until close. */
+#define TSN_RULES_MAX 8
 tsn_err tsn_intake_open(struct tsn_intake **out, const struct tsn_intake_config *config);
+/* What is still with the writer finishes (and answers) by itself, without waking runs. */
 void tsn_intake_close(struct tsn_intake *in);
+/* Looks up again which playbooks the rules name. Call when the engine is ready or has loaded
+ * playbooks; each report does it too. */
+void tsn_intake_refresh(struct tsn_intake *in);
 
-/* done(0, seq, info): info = { report, receipt, case, runs: [..], duplicate: bool }. The same key
- * with the same body gives the first answer again; with another body TSN_ECONFLICT (H022).
- * TSN_EFULL: answer 503. */
+/* done(0, seq, info): info = { report, receipt, case, case_id, runs: [..], duplicate: bool }, names
+ * for people but for report and case_id. The same key with the same body gives the first answer
+ * again; with another body TSN_ECONFLICT (H022). TSN_EFULL: answer 503. A key is the sender's: the
+ * person's, or the source's where there is none. done may run inside the call when the report is
+ * refused at once (H0xx, TSN_EFULL); else after the commit. */
 void tsn_intake_report(struct tsn_intake *in, const struct tsn_actor *who, const char *source,
-                       const char *idempotency_key, const json_t *report,
-                       tsn_engine_done *done, void *user);
+                       const char *idempotency_key, const json_t *report, tsn_engine_done *done,
+                       void *user);
 /* Shape of a report: { kind: incident|weakness, title, text, product, contact{mail,name},
  * severity?, indicators?, version? ... }; H012 H013 with a JSON pointer. Pure. */
 tsn_err tsn_report_check(const json_t *report, json_t **normal, struct tsn_diag *diag);
+/* One plain address, local@domain. Pure. */
+bool tsn_mail_ok(const char *s);
 
 /* --- store thread: used by feed to start runs for its matches in its own transaction ------ */
 
@@ -57,7 +68,7 @@ struct tsn_event_out {
     struct tsn_rec_case rcase;
     const char *runs[8]; /* ids, for tsn_engine_wake */
     size_t nruns;
-    size_t missing;      /* rules that name a playbook which is not there (noted on the case) */
+    size_t missing; /* rules that name a playbook which is not there (noted on the case) */
 };
 tsn_err tsn_event_accept(struct tsn_store *st, struct tsn_arena *arena,
                          const struct tsn_intake *in, const struct tsn_event_new *ev,

@@ -1,0 +1,36 @@
+/* intake_int.h - what the files of intake share; nobody else includes it. */
+#pragma once
+
+#include <pthread.h>
+#include "intake/intake.h"
+
+/* Which playbook a rule starts, as the loop last saw it. Copied, so that the store's thread never
+ * touches the engine. */
+struct tsn_rule_target {
+    bool found;
+    char hash[65], title[160]; /* "customer-incident@1" */
+};
+
+struct tsn_intake {
+    struct tsn_intake_config config;
+    pthread_mutex_t lock;            /* of targets; held for a copy only */
+    struct tsn_rule_target *targets; /* one a rule */
+    size_t in_flight;                /* loop thread */
+    bool closed;                     /* loop thread */
+};
+
+/* The report that an event brings along; store thread. */
+struct tsn_report_part {
+    const char *receipt, *source;
+    const json_t *normal;
+};
+
+/* "sha256 hex of scope LF source LF key" */
+const char *tsn_event_dedupe(struct tsn_arena *arena, const char *scope, const char *source,
+                             const char *key);
+/* Everything one event writes; the event is known to be new. *answer: canonical JSON. */
+tsn_err tsn_event_write(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_intake *in, const struct tsn_event_new *ev,
+                        const char *dedupe, const struct tsn_report_part *report,
+                        int64_t now_ms, struct tsn_event_out *out, const char **answer,
+                        struct tsn_diag *diag);
