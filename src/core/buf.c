@@ -1,0 +1,160 @@
+/* buf.c - capped growing byte buffer. See buf.h. One thread at a time. */
+#include "core/buf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/mem.h"
+
+void tsn_buf_init(struct tsn_buf *b, size_t max)
+{
+    memset(b, 0, sizeof(*b));
+    b->max = max;
+}
+
+void tsn_buf_free(struct tsn_buf *b)
+{
+    size_t max = b->max;
+
+    free(b->data);
+    tsn_buf_init(b, max);
+}
+
+void tsn_buf_clear(struct tsn_buf *b)
+{
+    b->len = 0;
+    b->err = 0;
+    if (b->data)
+        b->data[0] = '\0';
+}
+
+/* Room for n more bytes and the terminator, or the sticky error. */
+static tsn_err reserve(struct tsn_buf *b, size_t n)
+{
+    size_t cap;
+
+    if (b->err)
+        return b->err;
+    if (n > b->max || b->len > b->max - n) {
+        b->err = TSN_ETOOBIG;
+        return b->err;
+    }
+    if (b->data && b->cap - b->len > n)
+        return 0;
+    cap = b->cap ? b->cap : 64;
+    while (cap < b->len + n + 1)
+        cap = cap < ((size_t)1 << 40) ? cap * 2 : b->len + n + 1;
+    b->data = tsn_realloc(b->data, cap);
+    b->cap = cap;
+    return 0;
+}
+
+tsn_err tsn_buf_put(struct tsn_buf *b, const void *p, size_t n)
+{
+    tsn_err err = reserve(b, n);
+
+    if (err)
+        return err;
+    if (n)
+        memcpy(b->data + b->len, p, n);
+    b->len += n;
+    b->data[b->len] = '\0';
+    return 0;
+}
+
+tsn_err tsn_buf_puts(struct tsn_buf *b, const char *s)
+{
+    return tsn_buf_put(b, s, strlen(s));
+}
+
+tsn_err tsn_buf_putc(struct tsn_buf *b, char c)
+{
+    return tsn_buf_put(b, &c, 1);
+}
+
+tsn_err tsn_buf_vprintf(struct tsn_buf *b, const char *fmt, va_list ap)
+{
+    va_list again;
+    tsn_err err;
+    int n;
+
+    va_copy(again, ap);
+    n = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    if (n < 0)
+        return b->err = TSN_EBUG;
+    err = reserve(b, (size_t)n);
+    if (err)
+        return err;
+    vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+    b->len += (size_t)n;
+    return 0;
+}
+
+tsn_err tsn_buf_printf(struct tsn_buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    tsn_err err;
+
+    va_start(ap, fmt);
+    err = tsn_buf_vprintf(b, fmt, ap);
+    va_end(ap);
+    return err;
+}
+
+void tsn_buf_shift(struct tsn_buf *b, size_t n)
+{
+    if (n >= b->len) {
+        tsn_buf_clear(b);
+        return;
+    }
+    memmove(b->data, b->data + n, b->len - n);
+    b->len -= n;
+    b->data[b->len] = '\0';
+}
+
+char *tsn_buf_take(struct tsn_buf *b, size_t *len_out)
+{
+    char *out;
+
+    if (!b->data)
+        tsn_buf_put(b, "", 0);
+    out = b->data;
+    if (len_out)
+        *len_out = b->len;
+    b->data = NULL;
+    b->len = b->cap = 0;
+    return out;
+}
+
+tsn_err tsn_buf_read_file(struct tsn_buf *b, const char *path)
+{
+    char chunk[16384];
+    tsn_err err = 0;
+    ssize_t n;
+    int fd;
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return tsn_err_from_errno(errno);
+    for (;;) {
+        n = read(fd, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            err = tsn_err_from_errno(errno);
+        if (n <= 0)
+            break;
+        err = tsn_buf_put(b, chunk, (size_t)n);
+        if (err)
+            break;
+    }
+    close(fd);
+    if (!err && !b->data)
+        err = tsn_buf_put(b, "", 0);
+    return err;
+}
