@@ -29,7 +29,7 @@ enum tsn_jkind {
     TSN_J_RESTART = 10,
     TSN_J_END = 11
 };
-const char *tsn_jkind_name(enum tsn_jkind kind); /* "call" */
+const char *tsn_jkind_name(enum tsn_jkind kind); /* "call"; NULL when there is no such kind */
 tsn_err tsn_jkind_parse(const char *name, enum tsn_jkind *out);
 
 enum tsn_jstate {
@@ -71,12 +71,14 @@ tsn_err tsn_journal_new(struct tsn_journal **out, const struct tsn_jitem *items,
 void tsn_journal_destroy(struct tsn_journal *j);
 
 /* `recorded` (optional) gets the recorded item on PENDING, REPLAYED and DIVERGED (NULL when the
- * divergence is that the path was already asked in this life). Borrowed until destroy. */
+ * divergence is that the path was already asked in this life, or is no path). Borrowed until
+ * destroy. Divergence stays: every later ask answers DIVERGED, next answers NULL. */
 enum tsn_jverdict tsn_journal_ask(struct tsn_journal *j, const struct tsn_jrequest *req,
                                   const struct tsn_jitem **recorded);
 
 /* Live outcome from the core for a path that was asked or will be asked on replay. deliver_no
- * must be the next one: TSN_EINPUT otherwise (the core must send in order). */
+ * must be the next one: TSN_EINPUT otherwise (the core must send in order), and for a path that
+ * is unknown or settled already. NULL as result means JSON null. */
 tsn_err tsn_journal_settle(struct tsn_journal *j, const char *path, int64_t deliver_no,
                            int64_t at_ms, const char *outcome, const char *result);
 
