@@ -6,7 +6,7 @@
  * that is not known, C013 missing, C014 wrong type, C021 no unit), C030-C049 from here; all with
  * file, line, column and source line.
  *
- * The file, whole (needed: `people` and `rules`; [..] shows the default):
+ * The file, whole (needed: `people`; without `rules` nothing starts; [..] shows the default):
  *
  *   server:
  *     listen: 127.0.0.1:8420        # address:port, port 0 = any free one; none = no TCP
@@ -41,7 +41,8 @@
  *     - { name: acme, kind: csaf, url: "https://acme.example/csaf/", every: 10m, parallel: 4,
  *         reach: [ "127.0.0.1:8081" ] }
  *   plugins:
- *     - { name: edge, dir: plugins/edge, settings: { file: edge.json } }   # dir: [as installed]
+ *     - { name: edge, dir: plugins/edge, settings: { targets: [ fw-01 ] } }  # dir: [as installed];
+ *                                   # settings go to the plugin as JSON, paths in them as they are
  *   playbooks: { dir: playbooks }   # [as installed]
  *   engine: { workers: 2, resident: 256, cpu: 250ms, wall: 2s }
  */
@@ -58,13 +59,13 @@
 #include "intake/intake.h"
 
 struct tsn_config {
-    const char *file, *dir;     /* the file read, and its directory: absolute */
-    const char *listen;         /* NULL = no TCP */
+    const char *file, *dir; /* the file read, and its directory: absolute */
+    const char *listen;     /* NULL = no TCP */
     const char *socket;
     const char *organisation, *domain;
-    const char *data_dir, *key_file;          /* key_file: <data_dir>/tocsin.key */
-    const char *database;                     /* <data_dir>/tocsin.db */
-    const char *playbook_dir, *template_dir;  /* NULL = as installed */
+    const char *data_dir, *key_file;         /* key_file: <data_dir>/tocsin.key */
+    const char *database;                    /* <data_dir>/tocsin.db */
+    const char *playbook_dir, *template_dir; /* NULL = as installed */
 
     const struct tsn_person *people;
     const char *const *people_names; /* beside people, for lists; never NULL inside */
@@ -78,8 +79,8 @@ struct tsn_config {
 
     struct tsn_casework_config casework; /* prefix, products, customers */
     struct tsn_publisher publisher;
-    struct tsn_mail_config mail;         /* template_dir as above */
-    const char *const *http_reach;       /* NULL-terminated; never NULL */
+    struct tsn_mail_config mail;                /* template_dir as above */
+    const char *const *http_reach;              /* NULL-terminated; never NULL */
     int64_t workers, resident, cpu_ms, wall_ms; /* 0 = the engine's default */
 };
 
@@ -97,9 +98,9 @@ const json_t *tsn_config_customers_json(const struct tsn_config *config);
 struct tsn_config_init {
     const char *organisation, *domain;
     const char *listen;
-    const char *data_dir;  /* written as given */
-    const char *person;    /* the first person: all roles; NULL = operator1 */
+    const char *data_dir; /* written as given */
+    const char *person;   /* the first person: all roles; NULL = operator1 */
     const char *person_name;
-    int64_t uid;           /* of the first person; -1 = none */
+    int64_t uid; /* of the first person; -1 = none */
 };
 tsn_err tsn_config_default_text(struct tsn_buf *out, const struct tsn_config_init *init);

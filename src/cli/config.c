@@ -1,0 +1,333 @@
+/* config.c - loads tocsin.yaml: its sections in order and fills in what the file leaves out.
+ *
+ * Owns nothing: the result lives in the caller's arena. Blocks on the file and on
+ * mail.smtp.password_file. */
+#include "cli/config_int.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "core/crypto.h"
+#include "core/json.h"
+#include "core/text.h"
+
+/* --- sections with single values ----------------------------------------------------------- */
+
+static tsn_err take_server(struct tsn_conf *c, const char **socket)
+{
+    static const char *const known[] = {"listen", "socket", "organisation", "domain"};
+    const struct tsn_yaml *map;
+    c->out->listen = "127.0.0.1:8420";
+    c->out->organisation = "This organisation";
+    c->out->domain = "localhost";
+    tsn_err err = tsn_conf_map(c, "server", &map);
+    if (err || !map)
+        return err;
+    err = tsn_yaml_known(map, "server", known, TSN_CONF_COUNT(known), c->diag);
+    if (!err)
+        err = tsn_conf_listen(c, map, "listen", &c->out->listen);
+    if (!err)
+        err = tsn_conf_path(c, map, "socket", false, socket);
+    if (!err && *socket && strlen(*socket) > 107) {
+        err = tsn_yaml_fail(tsn_yaml_find(map, "socket"), c->diag, TSN_ETOOBIG, "C043",
+                            "the path of a Unix socket has at most 107 bytes, this has %zu",
+                            strlen(*socket));
+        tsn_diag_hint(c->diag, "give a shorter one: socket: /run/tocsin/tocsin.sock");
+    }
+    if (!err)
+        err = tsn_conf_text(c, map, "organisation", false, 200, &c->out->organisation);
+    if (!err)
+        err = tsn_conf_text(c, map, "domain", false, 250, &c->out->domain);
+    if (!err && !tsn_mail_ok(tsn_arena_printf(c->arena, "a@%s", c->out->domain))) {
+        err = tsn_yaml_fail(tsn_yaml_find(map, "domain"), c->diag, TSN_EINPUT, "C039",
+                            "`%.64s` is not a domain name", c->out->domain);
+        tsn_diag_hint(c->diag, "the domain alone: acme.example");
+    }
+    return err;
+}
+
+static tsn_err take_data(struct tsn_conf *c)
+{
+    static const char *const known[] = {"dir"};
+    const struct tsn_yaml *map;
+    c->out->data_dir = tsn_arena_printf(c->arena, "%s/data", c->out->dir);
+    tsn_err err = tsn_conf_map(c, "data", &map);
+    if (!err && map)
+        err = tsn_yaml_known(map, "data", known, 1, c->diag);
+    if (!err && map)
+        err = tsn_conf_path(c, map, "dir", false, &c->out->data_dir);
+    c->out->key_file = tsn_arena_printf(c->arena, "%s/tocsin.key", c->out->data_dir);
+    c->out->database = tsn_arena_printf(c->arena, "%s/tocsin.db", c->out->data_dir);
+    return err;
+}
+
+/* The first line of the file: a password. */
+static tsn_err read_password(struct tsn_conf *c, const struct tsn_yaml *node, const char *path)
+{
+    struct stat info;
+    struct tsn_buf buf;
+    tsn_err err = 0;
+    tsn_buf_init(&buf, 4096);
+    if (stat(path, &info) == 0 && (info.st_mode & S_IROTH)) {
+        err = tsn_yaml_fail(node, c->diag, TSN_EDENIED, "C041",
+                            "everybody can read the password in %.160s", path);
+        tsn_diag_hint(c->diag, "chmod 600 %.200s", path);
+    } else if (tsn_buf_read_file(&buf, path)) {
+        err = tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C041", "cannot read %.200s", path);
+        tsn_diag_hint(c->diag, "it holds the password alone, on one line");
+    } else {
+        size_t n = strcspn(buf.data, "\r\n");
+        if (n == 0)
+            err = tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C041", "%.200s is empty", path);
+        else
+            c->out->mail.password = tsn_arena_strndup(c->arena, buf.data, n);
+    }
+    if (buf.data)
+        tsn_wipe(buf.data, buf.len);
+    tsn_buf_free(&buf);
+    return err;
+}
+
+static tsn_err take_smtp(struct tsn_conf *c, const struct tsn_yaml *mail)
+{
+    static const char *const known[] = {"url", "user", "password_file", "starttls"};
+    const struct tsn_yaml *map = tsn_yaml_find(mail, "smtp");
+    const char *file = NULL;
+    bool starttls = false;
+    if (map->type != TSN_YAML_MAP)
+        return tsn_yaml_fail(map, c->diag, TSN_EINPUT, "C014",
+                             "`smtp` must be a group of settings");
+    tsn_err err = tsn_yaml_known(map, "smtp", known, TSN_CONF_COUNT(known), c->diag);
+    if (!err)
+        err = tsn_conf_url(c, map, "url", true, TSN_URL_SMTP, &c->out->mail.smtp_url);
+    if (!err)
+        err = tsn_conf_text(c, map, "user", false, 200, &c->out->mail.user);
+    if (!err)
+        err = tsn_conf_path(c, map, "password_file", false, &file);
+    if (!err)
+        err = tsn_yaml_bool(map, "starttls", false, &starttls, c->diag);
+    c->out->mail.starttls = starttls;
+    if (err)
+        return err;
+    if (file && !c->out->mail.user)
+        return tsn_yaml_fail(tsn_yaml_find(map, "password_file"), c->diag, TSN_EINPUT, "C013",
+                             "`user` is missing: a password needs one");
+    if (c->out->mail.user && !file)
+        return tsn_yaml_fail(tsn_yaml_find(map, "user"), c->diag, TSN_EINPUT, "C013",
+                             "`password_file` is missing: a user needs a password");
+    return file ? read_password(c, tsn_yaml_find(map, "password_file"), file) : 0;
+}
+
+static tsn_err take_mail(struct tsn_conf *c)
+{
+    static const char *const known[] = {"from", "maildir", "smtp", "templates", "reach"};
+    static const char *const none[] = {NULL};
+    struct tsn_mail_config *m = &c->out->mail;
+    const struct tsn_yaml *map;
+    m->reach = none;
+    m->from = tsn_arena_printf(c->arena, "PSIRT <psirt@%s>", c->out->domain);
+    tsn_err err = tsn_conf_map(c, "mail", &map);
+    if (err || !map)
+        goto out;
+    err = tsn_yaml_known(map, "mail", known, TSN_CONF_COUNT(known), c->diag);
+    if (!err)
+        err = tsn_conf_mail(c, map, "from", false, true, &m->from);
+    const struct tsn_yaml *smtp = tsn_yaml_find(map, "smtp");
+    const struct tsn_yaml *maildir = tsn_yaml_find(map, "maildir");
+    if (!err && smtp && maildir) {
+        bool later = maildir->line > smtp->line ||
+                     (maildir->line == smtp->line && maildir->col > smtp->col);
+        err = tsn_yaml_fail(later ? maildir : smtp, c->diag, TSN_EINPUT, "C040",
+                            "mail goes either into a maildir or through smtp");
+        tsn_diag_hint(c->diag, "remove one of the two");
+    }
+    if (!err && smtp)
+        err = take_smtp(c, map);
+    if (!err)
+        err = tsn_conf_path(c, map, "maildir", false, &m->maildir);
+    if (!err)
+        err = tsn_conf_path(c, map, "templates", false, &m->template_dir);
+    if (!err)
+        err = tsn_conf_reach(c, map, "reach", &m->reach);
+out:
+    if (!m->smtp_url && !m->maildir)
+        m->maildir = tsn_arena_printf(c->arena, "%s/mail", c->out->data_dir);
+    c->out->template_dir = m->template_dir;
+    return err;
+}
+
+static tsn_err take_http(struct tsn_conf *c)
+{
+    static const char *const known[] = {"reach"};
+    static const char *const none[] = {NULL};
+    const struct tsn_yaml *map;
+    c->out->http_reach = none;
+    tsn_err err = tsn_conf_map(c, "http", &map);
+    if (!err && map)
+        err = tsn_yaml_known(map, "http", known, 1, c->diag);
+    if (!err && map)
+        err = tsn_conf_reach(c, map, "reach", &c->out->http_reach);
+    return err;
+}
+
+/* Prefixes are part of names people type and of entries. */
+static tsn_err take_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const char **out)
+{
+    const char *s = NULL;
+    tsn_err err = tsn_conf_name(c, map, "prefix", false, &s);
+    if (err || !s)
+        return err;
+    if (strlen(s) > 32)
+        return tsn_yaml_fail(tsn_yaml_find(map, "prefix"), c->diag, TSN_ETOOBIG, "C043",
+                             "a prefix has at most 32 characters");
+    *out = s;
+    return 0;
+}
+
+static tsn_err take_publisher(struct tsn_conf *c)
+{
+    static const char *const known[] = {"name", "namespace", "contact", "prefix"};
+    struct tsn_publisher *p = &c->out->publisher;
+    const struct tsn_yaml *map;
+    p->name = c->out->organisation;
+    p->namespace_url = tsn_arena_printf(c->arena, "https://%s", c->out->domain);
+    p->contact = tsn_conf_address(c->arena, c->out->mail.from);
+    p->prefix = "SA";
+    tsn_err err = tsn_conf_map(c, "publisher", &map);
+    if (err || !map)
+        return err;
+    err = tsn_yaml_known(map, "publisher", known, TSN_CONF_COUNT(known), c->diag);
+    if (!err)
+        err = tsn_conf_text(c, map, "name", false, 200, &p->name);
+    if (!err)
+        err = tsn_conf_url(c, map, "namespace", false, TSN_URL_WEB, &p->namespace_url);
+    if (!err)
+        err = tsn_conf_text(c, map, "contact", false, 500, &p->contact);
+    if (!err)
+        err = take_prefix(c, map, &p->prefix);
+    return err;
+}
+
+static tsn_err take_cases(struct tsn_conf *c)
+{
+    static const char *const known[] = {"prefix"};
+    const struct tsn_yaml *map;
+    c->out->casework.case_prefix = "PSIRT";
+    tsn_err err = tsn_conf_map(c, "cases", &map);
+    if (!err && map)
+        err = tsn_yaml_known(map, "cases", known, 1, c->diag);
+    if (!err && map)
+        err = take_prefix(c, map, &c->out->casework.case_prefix);
+    return err;
+}
+
+static tsn_err take_playbooks(struct tsn_conf *c)
+{
+    static const char *const known[] = {"dir"};
+    const struct tsn_yaml *map;
+    tsn_err err = tsn_conf_map(c, "playbooks", &map);
+    if (!err && map)
+        err = tsn_yaml_known(map, "playbooks", known, 1, c->diag);
+    if (!err && map)
+        err = tsn_conf_path(c, map, "dir", false, &c->out->playbook_dir);
+    return err;
+}
+
+static tsn_err take_engine(struct tsn_conf *c)
+{
+    static const char *const known[] = {"workers", "resident", "cpu", "wall"};
+    const struct tsn_yaml *map;
+    tsn_err err = tsn_conf_map(c, "engine", &map);
+    if (err || !map)
+        return err;
+    err = tsn_yaml_known(map, "engine", known, TSN_CONF_COUNT(known), c->diag);
+    if (!err)
+        err = tsn_yaml_int(map, "workers", false, 1, 64, &c->out->workers, c->diag);
+    if (!err)
+        err = tsn_yaml_int(map, "resident", false, 1, 4096, &c->out->resident, c->diag);
+    if (!err)
+        err = tsn_conf_duration(c, map, "cpu", false, 10, 60 * 1000, &c->out->cpu_ms);
+    if (!err)
+        err = tsn_conf_duration(c, map, "wall", false, 100, 600 * 1000, &c->out->wall_ms);
+    if (!err && c->out->cpu_ms && c->out->wall_ms && c->out->wall_ms < c->out->cpu_ms)
+        err = tsn_yaml_fail(tsn_yaml_find(map, "wall"), c->diag, TSN_EINPUT, "C030",
+                            "`wall` is shorter than `cpu`: it would always come first");
+    return err;
+}
+
+/* --- loading ------------------------------------------------------------------------------ */
+
+static tsn_err take_all(struct tsn_conf *c)
+{
+    static const char *const known[] = {
+        "server",   "data",      "people", "mail",  "http",    "publisher", "cases",
+        "products", "customers", "rules",  "feeds", "plugins", "playbooks", "engine"};
+    const char *socket = NULL;
+    if (!c->root || c->root->type != TSN_YAML_MAP)
+        return c->root ? tsn_yaml_fail(c->root, c->diag, TSN_EINPUT, "C014",
+                                       "the file must be groups of settings, such as `people:`")
+                       : tsn_diag_set(c->diag, TSN_EINPUT, "C013", "the file is empty");
+    tsn_err err = tsn_yaml_known(c->root, "tocsin.yaml", known, TSN_CONF_COUNT(known), c->diag);
+    if (!err)
+        err = take_server(c, &socket);
+    if (!err)
+        err = take_data(c);
+    c->out->socket = socket ? socket
+                            : tsn_arena_printf(c->arena, "%s/tocsin.sock",
+                                               c->out->data_dir ? c->out->data_dir : "");
+    if (!err && !socket && strlen(c->out->socket) > 107) {
+        const struct tsn_yaml *data = tsn_yaml_find(c->root, "data");
+        err = tsn_yaml_fail(
+            data ? data : c->root, c->diag, TSN_ETOOBIG, "C043",
+            "the socket in the data directory would have a path of over 107 bytes");
+        tsn_diag_hint(c->diag,
+                      "give a shorter one: server: { socket: /run/tocsin/tocsin.sock }");
+    }
+    tsn_err (*const sections[])(struct tsn_conf *) = {
+        tsn_conf_people, take_mail,         take_http,          take_publisher,
+        take_cases,      tsn_conf_products, tsn_conf_customers, tsn_conf_rules,
+        tsn_conf_feeds,  tsn_conf_plugins,  take_playbooks,     take_engine};
+    for (size_t i = 0; i < TSN_CONF_COUNT(sections) && !err; i++)
+        err = sections[i](c);
+    return err;
+}
+
+tsn_err tsn_config_load(struct tsn_arena *arena, const char *path, struct tsn_config **out,
+                        struct tsn_diag *diag)
+{
+    char full[PATH_MAX];
+    struct tsn_yaml_doc *doc = NULL;
+    struct tsn_diag local;
+    *out = NULL;
+    if (!diag) {
+        tsn_diag_init(&local);
+        diag = &local;
+    }
+    const char *file = realpath(path, full) ? full : path;
+    tsn_err err = tsn_yaml_read_file(arena, file, &doc, diag);
+    if (err)
+        return err;
+    struct tsn_config *config = tsn_arena_alloc(arena, sizeof *config);
+    config->file = tsn_arena_strdup(arena, file);
+    const char *slash = strrchr(config->file, '/');
+    config->dir = slash && slash != config->file
+                      ? tsn_arena_strndup(arena, config->file, (size_t)(slash - config->file))
+                  : slash ? ""
+                          : ".";
+    struct tsn_conf c = {.arena = arena, .root = doc->root, .out = config, .diag = diag};
+    err = take_all(&c);
+    if (!err)
+        *out = config;
+    return err;
+}
+
+const json_t *tsn_config_products_json(const struct tsn_config *config)
+{
+    return config->casework.products;
+}
+
+const json_t *tsn_config_customers_json(const struct tsn_config *config)
+{
+    return config->casework.customers;
+}

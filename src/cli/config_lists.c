@@ -1,0 +1,410 @@
+/* config_lists.c - the lists of the configuration: people, products, customers, rules, feeds,
+ * plugins, and what one of them says about another. Owns nothing; all in the arena. */
+#include "cli/config_int.h"
+
+#include <string.h>
+#include "core/json.h"
+#include "core/text.h"
+
+static void drop_json(void *p)
+{
+    json_decref(p);
+}
+
+/* The new item's name must not stand in an earlier one. */
+static tsn_err unique(struct tsn_conf *c, const struct tsn_yaml *list,
+                      const struct tsn_yaml *item, const char *key, const char *what)
+{
+    const struct tsn_yaml *mine = tsn_yaml_find(item, key);
+    for (const struct tsn_yaml *i = list; i && i != item; i = i->next) {
+        const struct tsn_yaml *other = tsn_yaml_find(i, key);
+        if (other && mine && !strcmp(other->scalar, mine->scalar)) {
+            tsn_yaml_fail(mine, c->diag, TSN_EDUP, "C032", "two %s are called `%s`", what,
+                          mine->scalar);
+            tsn_diag_hint(c->diag, "the first is in line %d: rename one of them", other->line);
+            return TSN_EDUP;
+        }
+    }
+    return 0;
+}
+
+/* --- people ------------------------------------------------------------------------------- */
+
+static tsn_err take_roles(struct tsn_conf *c, const struct tsn_yaml *item,
+                          const char *const **out)
+{
+    const struct tsn_yaml *role;
+    size_t n, i = 0;
+    tsn_err err = tsn_conf_list(c, item, "roles", true, &role, &n);
+    if (err)
+        return err;
+    const char **roles = tsn_arena_alloc(c->arena, (n + 1) * sizeof *roles);
+    for (; role; role = role->next) {
+        err = tsn_conf_name_ok(c, role);
+        if (err)
+            return err;
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(roles[k], role->scalar))
+                return tsn_yaml_fail(role, c->diag, TSN_EDUP, "C032",
+                                     "the role `%s` is given twice", role->scalar);
+        roles[i++] = role->scalar;
+    }
+    *out = roles;
+    return 0;
+}
+
+tsn_err tsn_conf_people(struct tsn_conf *c)
+{
+    static const char *const known[] = {"id", "name", "roles", "uid"};
+    const struct tsn_yaml *list;
+    size_t n, at = 0;
+    tsn_err err = tsn_conf_list(c, c->root, "people", true, &list, &n);
+    struct tsn_person *people = tsn_arena_alloc(c->arena, (n + 1) * sizeof *people);
+    const char **names = tsn_arena_alloc(c->arena, (n + 1) * sizeof *names);
+    for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
+        struct tsn_person *p = &people[at];
+        p->uid = -1;
+        err = tsn_conf_item(c, i, "people");
+        if (!err)
+            err = tsn_yaml_known(i, "people", known, TSN_CONF_COUNT(known), c->diag);
+        if (!err)
+            err = tsn_conf_name(c, i, "id", true, &p->id);
+        if (!err)
+            err = unique(c, list, i, "id", "people");
+        names[at] = p->id;
+        if (!err)
+            err = tsn_conf_text(c, i, "name", false, 200, &names[at]);
+        if (!err)
+            err = take_roles(c, i, &p->roles);
+        if (!err)
+            err = tsn_yaml_int(i, "uid", false, 0, INT64_C(4294967294), &p->uid, c->diag);
+        for (size_t k = 0; k < at && !err && p->uid >= 0; k++)
+            if (people[k].uid == p->uid) {
+                err = tsn_yaml_fail(tsn_yaml_find(i, "uid"), c->diag, TSN_EDUP, "C033",
+                                    "%s and %s have the same uid", people[k].id, p->id);
+                tsn_diag_hint(c->diag, "a process with this uid can be only one of them");
+            }
+        at++;
+    }
+    c->out->people = people;
+    c->out->people_names = names;
+    c->out->npeople = at;
+    return err;
+}
+
+static tsn_err owner_exists(struct tsn_conf *c, const struct tsn_yaml *node)
+{
+    const char *candidates[256];
+    size_t n = 0;
+    for (size_t i = 0; i < c->out->npeople; i++) {
+        const struct tsn_person *p = &c->out->people[i];
+        if (!strcmp(p->id, node->scalar))
+            return 0;
+        if (n < TSN_CONF_COUNT(candidates))
+            candidates[n++] = p->id;
+        for (const char *const *r = p->roles; *r; r++) {
+            if (!strcmp(*r, node->scalar))
+                return 0;
+            if (n < TSN_CONF_COUNT(candidates))
+                candidates[n++] = *r;
+        }
+    }
+    tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C031",
+                  "the owner `%s` is neither a person nor a role that somebody has",
+                  node->scalar);
+    const char *near = tsn_suggest(node->scalar, candidates, n);
+    if (near)
+        tsn_diag_hint(c->diag, "did you mean `%s`?", near);
+    else
+        tsn_diag_hint(c->diag, "people: lists who there is, and their roles");
+    return TSN_EINPUT;
+}
+
+/* --- products and customers --------------------------------------------------------------- */
+
+static void put(json_t *o, const char *key, const char *s)
+{
+    if (s)
+        json_object_set_new(o, key, json_string(s));
+}
+
+static tsn_err take_components(struct tsn_conf *c, const struct tsn_yaml *item, json_t *product)
+{
+    static const char *const known[] = {"vendor", "product"};
+    const struct tsn_yaml *list;
+    size_t n;
+    tsn_err err = tsn_conf_list(c, item, "components", false, &list, &n);
+    json_t *out = json_array();
+    for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
+        const char *vendor = NULL, *name = NULL;
+        err = tsn_conf_item(c, i, "components");
+        if (!err)
+            err = tsn_yaml_known(i, "components", known, 2, c->diag);
+        if (!err)
+            err = tsn_conf_text(c, i, "vendor", true, 200, &vendor);
+        if (!err)
+            err = tsn_conf_text(c, i, "product", true, 200, &name);
+        json_t *o = json_object();
+        put(o, "vendor", vendor);
+        put(o, "product", name);
+        json_array_append_new(out, o);
+    }
+    json_object_set_new(product, "components", out);
+    return err;
+}
+
+static tsn_err take_versions(struct tsn_conf *c, const struct tsn_yaml *item, json_t *product)
+{
+    const struct tsn_yaml *list;
+    size_t n;
+    tsn_err err = tsn_conf_list(c, item, "versions", false, &list, &n);
+    json_t *out = json_array();
+    for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
+        /* 9.10 without quotes is a text here too: what stands in the file is what is meant. */
+        if (i->type != TSN_YAML_SCALAR || !i->scalar[0] || strlen(i->scalar) > 100)
+            err = tsn_yaml_fail(i, c->diag, TSN_EINPUT, "C014", "a version is a short text");
+        else
+            json_array_append_new(out, json_string(i->scalar));
+    }
+    json_object_set_new(product, "versions", out);
+    return err;
+}
+
+tsn_err tsn_conf_products(struct tsn_conf *c)
+{
+    static const char *const known[] = {"id",    "name",     "vendor",
+                                        "owner", "versions", "components"};
+    const struct tsn_yaml *list;
+    size_t n;
+    json_t *out = json_array();
+    tsn_arena_defer(c->arena, drop_json, out);
+    c->out->casework.products = out;
+    tsn_err err = tsn_conf_list(c, c->root, "products", false, &list, &n);
+    for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
+        const char *id = NULL, *name = NULL, *vendor = c->out->organisation, *owner = NULL;
+        json_t *o = json_object();
+        json_array_append_new(out, o);
+        err = tsn_conf_item(c, i, "products");
+        if (!err)
+            err = tsn_yaml_known(i, "products", known, TSN_CONF_COUNT(known), c->diag);
+        if (!err)
+            err = tsn_conf_name(c, i, "id", true, &id);
+        if (!err)
+            err = unique(c, list, i, "id", "products");
+        name = id;
+        if (!err)
+            err = tsn_conf_text(c, i, "name", false, 200, &name);
+        if (!err)
+            err = tsn_conf_text(c, i, "vendor", false, 200, &vendor);
+        if (!err)
+            err = tsn_conf_name(c, i, "owner", false, &owner);
+        if (!err && owner)
+            err = owner_exists(c, tsn_yaml_find(i, "owner"));
+        put(o, "id", id);
+        put(o, "name", name);
+        put(o, "vendor", vendor);
+        put(o, "owner", owner);
+        if (!err)
+            err = take_versions(c, i, o);
+        if (!err)
+            err = take_components(c, i, o);
+    }
+    return err;
+}
+
+static tsn_err product_exists(struct tsn_conf *c, const struct tsn_yaml *node)
+{
+    const char *candidates[256];
+    size_t i, n = 0;
+    json_t *p;
+    json_array_foreach(c->out->casework.products, i, p)
+    {
+        const char *id = tsn_json_str(p, "id", "");
+        if (!strcmp(id, node->scalar))
+            return 0;
+        if (n < TSN_CONF_COUNT(candidates))
+            candidates[n++] = id;
+    }
+    tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C031", "there is no product `%s`", node->scalar);
+    const char *near = tsn_suggest(node->scalar, candidates, n);
+    if (near)
+        tsn_diag_hint(c->diag, "did you mean `%s`?", near);
+    else
+        tsn_diag_hint(c->diag, "customers name products by their id");
+    return TSN_EINPUT;
+}
+
+tsn_err tsn_conf_customers(struct tsn_conf *c)
+{
+    static const char *const known[] = {"name", "mail", "products"};
+    const struct tsn_yaml *list;
+    size_t n;
+    json_t *out = json_array();
+    tsn_arena_defer(c->arena, drop_json, out);
+    c->out->casework.customers = out;
+    tsn_err err = tsn_conf_list(c, c->root, "customers", false, &list, &n);
+    for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
+        const char *name = NULL, *mail = NULL;
+        const struct tsn_yaml *product = NULL;
+        json_t *o = json_object(), *ids = json_array();
+        json_array_append_new(out, o);
+        json_object_set_new(o, "products", ids);
+        err = tsn_conf_item(c, i, "customers");
+        if (!err)
+            err = tsn_yaml_known(i, "customers", known, TSN_CONF_COUNT(known), c->diag);
+        if (!err)
+            err = tsn_conf_text(c, i, "name", true, 200, &name);
+        if (!err)
+            err = unique(c, list, i, "name", "customers");
+        if (!err)
+            err = tsn_conf_mail(c, i, "mail", true, false, &mail);
+        if (!err)
+            err = tsn_conf_list(c, i, "products", true, &product, &n);
+        for (; product && !err; product = product->next) {
+            err = tsn_conf_name_ok(c, product);
+            if (!err)
+                err = product_exists(c, product);
+            if (!err)
+                json_array_append_new(ids, json_string(product->scalar));
+        }
+        put(o, "name", name);
+        put(o, "mail", mail);
+    }
+    return err;
+}
+
+/* --- rules -------------------------------------------------------------------------------- */
+
+static tsn_err take_when(struct tsn_conf *c, const struct tsn_yaml *item,
+                         const char *const **out)
+{
+    const struct tsn_yaml *when = tsn_yaml_find(item, "when");
+    size_t n = 0, at = 0;
+    if (when && when->type != TSN_YAML_MAP)
+        return tsn_yaml_fail(when, c->diag, TSN_EINPUT, "C014",
+                             "`when` must be a group of field: value");
+    for (const struct tsn_yaml *i = when ? when->first : NULL; i; i = i->next)
+        n++;
+    const char **pairs = tsn_arena_alloc(c->arena, (2 * n + 1) * sizeof *pairs);
+    for (const struct tsn_yaml *i = when ? when->first : NULL; i; i = i->next) {
+        if (i->type != TSN_YAML_SCALAR || !i->scalar[0])
+            return tsn_yaml_fail(i, c->diag, TSN_EINPUT, "C014",
+                                 "`%s` is compared with one value", i->key);
+        pairs[at++] = i->key;
+        pairs[at++] = i->scalar;
+    }
+    *out = pairs;
+    return 0;
+}
+
+tsn_err tsn_conf_rules(struct tsn_conf *c)
+{
+    static const char *const known[] = {"on", "when", "run"};
+    static const char *const events[] = {"report.accepted", "advisory.matched"};
+    const struct tsn_yaml *list;
+    size_t n, at = 0;
+    tsn_err err = tsn_conf_list(c, c->root, "rules", false, &list, &n);
+    struct tsn_rule *rules = tsn_arena_alloc(c->arena, (n + 1) * sizeof *rules);
+    for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
+        struct tsn_rule *rule = &rules[at];
+        size_t same = 0;
+        err = tsn_conf_item(c, i, "rules");
+        if (!err)
+            err = tsn_yaml_known(i, "rules", known, TSN_CONF_COUNT(known), c->diag);
+        if (!err)
+            err = tsn_conf_word(c, i, "on", events, TSN_CONF_COUNT(events), &rule->on);
+        if (!err)
+            err = take_when(c, i, &rule->when);
+        if (!err)
+            err = tsn_conf_name(c, i, "run", true, &rule->run);
+        for (size_t k = 0; k <= at && !err; k++)
+            same += !strcmp(rules[k].on, rule->on);
+        if (!err && same > TSN_RULES_MAX)
+            err = tsn_yaml_fail(
+                i, c->diag, TSN_ETOOBIG, "C043",
+                "more than %d rules for %s: one event starts at most as many runs",
+                TSN_RULES_MAX, rule->on);
+        at++;
+    }
+    c->out->rules = rules;
+    c->out->nrules = at;
+    return err;
+}
+
+/* --- feeds and plugins -------------------------------------------------------------------- */
+
+tsn_err tsn_conf_feeds(struct tsn_conf *c)
+{
+    static const char *const known[] = {"name", "kind", "url", "every", "reach", "parallel"};
+    static const char *const kinds[] = {"csaf"};
+    const struct tsn_yaml *list;
+    size_t n, at = 0;
+    tsn_err err = tsn_conf_list(c, c->root, "feeds", false, &list, &n);
+    struct tsn_feed_config *feeds = tsn_arena_alloc(c->arena, (n + 1) * sizeof *feeds);
+    for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
+        struct tsn_feed_config *f = &feeds[at++];
+        err = tsn_conf_item(c, i, "feeds");
+        if (!err)
+            err = tsn_yaml_known(i, "feeds", known, TSN_CONF_COUNT(known), c->diag);
+        if (!err)
+            err = tsn_conf_name(c, i, "name", true, &f->name);
+        if (!err)
+            err = unique(c, list, i, "name", "feeds");
+        if (!err)
+            err = tsn_conf_word(c, i, "kind", kinds, TSN_CONF_COUNT(kinds), &f->kind);
+        if (!err)
+            err = tsn_conf_url(c, i, "url", true, TSN_URL_FOLDER, &f->url);
+        if (!err)
+            err = tsn_conf_duration(c, i, "every", true, 1000, INT64_C(30) * 86400 * 1000,
+                                    &f->every_ms);
+        if (!err)
+            err = tsn_conf_reach(c, i, "reach", &f->reach);
+        if (!err)
+            err = tsn_yaml_int(i, "parallel", false, 1, 16, &f->parallel, c->diag);
+    }
+    c->out->feeds = feeds;
+    c->out->nfeeds = at;
+    return err;
+}
+
+tsn_err tsn_conf_plugins(struct tsn_conf *c)
+{
+    static const char *const known[] = {"name", "dir", "settings"};
+    static const char *const taken[] = {"mail", "http", "case", "report", "clock", "advisory"};
+    const struct tsn_yaml *list;
+    size_t n, at = 0;
+    tsn_err err = tsn_conf_list(c, c->root, "plugins", false, &list, &n);
+    struct tsn_plugin_config *plugins = tsn_arena_alloc(c->arena, (n + 1) * sizeof *plugins);
+    for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
+        struct tsn_plugin_config *p = &plugins[at++];
+        err = tsn_conf_item(c, i, "plugins");
+        if (!err)
+            err = tsn_yaml_known(i, "plugins", known, TSN_CONF_COUNT(known), c->diag);
+        if (!err)
+            err = tsn_conf_name(c, i, "name", true, &p->name);
+        for (size_t k = 0; k < TSN_CONF_COUNT(taken) && !err; k++)
+            if (!strcmp(p->name, taken[k]))
+                err = tsn_yaml_fail(tsn_yaml_find(i, "name"), c->diag, TSN_EINPUT, "C030",
+                                    "`%s` is built in: a plugin needs another name", p->name);
+        if (!err)
+            err = unique(c, list, i, "name", "plugins");
+        if (!err)
+            err = tsn_conf_path(c, i, "dir", false, &p->dir);
+        if (err)
+            break;
+        const struct tsn_yaml *settings = tsn_yaml_find(i, "settings");
+        if (settings && settings->type != TSN_YAML_MAP) {
+            err = tsn_yaml_fail(settings, c->diag, TSN_EINPUT, "C014",
+                                "`settings` must be a group of settings");
+            break;
+        }
+        json_t *json = settings ? tsn_conf_json(settings) : json_object();
+        char *text = tsn_json_text(json);
+        p->settings = tsn_arena_strdup(c->arena, text);
+        free(text);
+        json_decref(json);
+    }
+    c->out->plugins = plugins;
+    c->out->nplugins = at;
+    return err;
+}
