@@ -1,5 +1,4 @@
-/* fault.c - fault points. The environment is read once, at the first hit. Any thread; off it costs
- * one atomic load. */
+/* fault.c - named fault points from TOCSIN_FAULT. Reads the environment once. Any thread. */
 #include "core/fault.h"
 
 #include <fcntl.h>
@@ -15,81 +14,97 @@
 
 #include "core/text.h"
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static atomic_bool active;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-/* The rest is under lock. */
-static char wanted[64];    /* name; "" = any point */
-static int64_t wanted_hit; /* the hit that counts; 0 = none wanted */
-static tsn_err give;       /* 0 = SIGKILL */
-static int64_t hits_named, hits_all;
-static int trace_fd = -1;
+struct fault_plan {
+    bool any;          /* '#N': every point counts */
+    char name[64];
+    int64_t at;        /* the hit it acts on, from 1 */
+    tsn_err err;       /* 0 = kill */
+    int trace_fd;      /* -1 = none */
+};
 
-static tsn_err err_named(const char *name)
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct fault_plan plan;
+static bool active;
+static _Atomic int64_t hits, traced;
+
+static tsn_err err_by_name(const char *name)
 {
-#define MATCH(id, number, cls, text)                                                               \
-    if (strcmp(name, #id) == 0)                                                                    \
+#define ERR_CASE(n, number, cls, text)                                                         \
+    if (strcmp(name, #n) == 0)                                                                 \
         return (number);
-    TSN_ERR_LIST(MATCH)
-#undef MATCH
+    TSN_ERR_LIST(ERR_CASE)
+#undef ERR_CASE
     return TSN_EIO;
 }
 
-static void read_environment(void)
+static void read_plan(void)
 {
-    const char *trace = getenv("TOCSIN_FAULT_TRACE");
-    const char *spec = getenv("TOCSIN_FAULT");
-    if (trace && *trace)
-        trace_fd = open(trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (spec && *spec) {
-        char text[128];
-        tsn_copy(text, sizeof(text), spec);
-        char *eq = strchr(text, '=');
-        if (eq) {
-            *eq = '\0';
-            give = err_named(eq + 1);
+    const char *spec = getenv("TOCSIN_FAULT"), *trace = getenv("TOCSIN_FAULT_TRACE");
+    char copy[128], *mark;
+
+    plan.trace_fd = -1;
+    plan.at = 1;
+    if (trace && trace[0])
+        plan.trace_fd = open(trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (spec && spec[0] && tsn_copy(copy, sizeof(copy), spec)) {
+        mark = strchr(copy, '=');
+        if (mark) {
+            *mark = '\0';
+            plan.err = err_by_name(mark + 1);
         }
-        wanted_hit = 1;
-        char *n = text[0] == '#' ? text : strchr(text, ':');
-        if (n) {
-            *n = '\0';
-            if (tsn_parse_int(n + 1, 1, INT64_MAX, &wanted_hit))
-                wanted_hit = 1;
+        plan.any = copy[0] == '#';
+        mark = plan.any ? copy : strchr(copy, ':');
+        if (mark) {
+            int64_t at;
+
+            if (tsn_parse_int(mark + 1, 1, INT64_MAX, &at) == 0)
+                plan.at = at;
+            *mark = '\0';
         }
-        tsn_copy(wanted, sizeof(wanted), text);
+        tsn_copy(plan.name, sizeof(plan.name), copy);
+        active = true;
     }
-    atomic_store(&active, trace_fd >= 0 || wanted_hit > 0);
+    if (plan.trace_fd >= 0)
+        active = true;
 }
 
-static tsn_err hit(const char *name, bool can_fail)
+static void trace_hit(const char *name)
 {
-    pthread_once(&once, read_environment);
-    if (!atomic_load_explicit(&active, memory_order_relaxed))
-        return 0;
-    tsn_err err = 0;
-    pthread_mutex_lock(&lock);
-    hits_all++;
-    if (trace_fd >= 0)
-        dprintf(trace_fd, "%lld %s\n", (long long)hits_all, name);
-    bool named = wanted[0] && strcmp(wanted, name) == 0;
-    hits_named += named;
-    if (wanted_hit && !give) {
-        bool now = wanted[0] ? named && hits_named == wanted_hit : hits_all == wanted_hit;
-        if (now)
-            kill(getpid(), SIGKILL);
-    } else if (wanted_hit && can_fail && named && hits_named >= wanted_hit) {
-        err = give;
-    }
-    pthread_mutex_unlock(&lock);
-    return err;
+    char line[96];
+    int n;
+
+    if (plan.trace_fd < 0)
+        return;
+    n = snprintf(line, sizeof(line), "%lld %s\n", (long long)++traced, name);
+    if (n > 0 && (size_t)n < sizeof(line) && write(plan.trace_fd, line, (size_t)n) < 0)
+        _exit(99); /* a test that cannot trace must not pass */
+}
+
+/* True when this hit is the planned one, or any later one where errors stay. */
+static bool due(const char *name)
+{
+    int64_t n;
+
+    if (!plan.any && strcmp(plan.name, name) != 0)
+        return false;
+    n = ++hits;
+    return plan.err ? n >= plan.at : n == plan.at;
 }
 
 void tsn_fault(const char *name)
 {
-    (void)hit(name, false);
+    pthread_once(&once, read_plan);
+    if (!active)
+        return;
+    trace_hit(name);
+    if (plan.err == 0 && due(name))
+        kill(getpid(), SIGKILL);
 }
 
 tsn_err tsn_fault_err(const char *name)
 {
-    return hit(name, true);
+    pthread_once(&once, read_plan);
+    if (!active || plan.any || plan.err == 0)
+        return 0;
+    return due(name) ? plan.err : 0;
 }

@@ -1,77 +1,78 @@
-/* id.c - ULIDs, each greater than the last of this process. Any thread. */
+/* id.c - ULIDs (github.com/ulid/spec: 48-bit ms, 80-bit random, Crockford base32). Any thread. */
 #include "core/id.h"
 
-#include <ctype.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/clock.h"
-#include "core/log.h"
 #include "core/rand.h"
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint8_t last[16]; /* under lock: 6 bytes of time, 10 of randomness */
+static int64_t last_ms = -1;
+static unsigned char last_random[10];
 
-static void put_time(uint8_t *p, uint64_t ms)
+/* The next larger 80-bit number; wraps once in 2^80, which nobody will see. */
+static void increment(unsigned char r[10])
 {
-    for (int i = 5; i >= 0; i--, ms >>= 8)
-        p[i] = (uint8_t)ms;
-}
-
-/* 128 bits as 26 characters of 5 bits, the first holding 3. */
-static void encode(char *out, const uint8_t b[16])
-{
-    for (int i = 0; i < TSN_ULID_LEN; i++) {
-        unsigned v = 0;
-        for (int k = 0; k < 5; k++) {
-            int bit = i * 5 + k - 2;
-            v = v << 1 | (bit < 0 ? 0u : (b[bit / 8] >> (7 - bit % 8) & 1u));
-        }
-        out[i] = alphabet[v];
+    for (int i = 9; i >= 0; i--) {
+        if (++r[i] != 0)
+            return;
     }
-    out[TSN_ULID_LEN] = '\0';
 }
 
 void tsn_id_new(char out[TSN_ULID_LEN + 1])
 {
-    uint8_t now[16];
-    put_time(now, (uint64_t)tsn_clock_wall_ms());
-    tsn_rand_bytes(now + 6, 10);
+    unsigned char bytes[16];
+    int64_t ms = tsn_clock_wall_ms();
+    unsigned acc = 0;
+    int bits = 0, o = TSN_ULID_LEN;
+
     pthread_mutex_lock(&lock);
-    if (memcmp(now, last, 6) > 0) {
-        memcpy(last, now, 16);
+    if (ms > last_ms) {
+        last_ms = ms;
+        tsn_rand_bytes(last_random, sizeof(last_random));
+        /* Room to count up within the same millisecond. */
+        last_random[0] &= 0x7f;
     } else {
-        /* Same millisecond, or the clock stepped back: the last one plus one keeps the order. The
-         * carry may run into the time, which then is a millisecond ahead: harmless. */
-        for (int i = 15; i >= 0 && ++last[i] == 0; i--)
-            ;
+        ms = last_ms;
+        increment(last_random);
     }
-    encode(out, last);
+    memcpy(bytes + 6, last_random, 10);
     pthread_mutex_unlock(&lock);
+    for (int i = 0; i < 6; i++)
+        bytes[i] = (unsigned char)(ms >> (40 - 8 * i));
+    out[TSN_ULID_LEN] = '\0';
+    for (int i = 15; i >= 0; i--) {
+        acc |= (unsigned)bytes[i] << bits;
+        for (bits += 8; bits >= 5; bits -= 5) {
+            out[--o] = alphabet[acc & 31];
+            acc >>= 5;
+        }
+    }
+    out[--o] = alphabet[acc & 31];
 }
 
 bool tsn_id_valid(const char *s)
 {
-    if (!s || strlen(s) != TSN_ULID_LEN || s[0] > '7')
-        return false;
-    for (; *s; s++)
-        if (!strchr(alphabet, *s))
-            return false;
-    return true;
+    return strlen(s) == TSN_ULID_LEN && strspn(s, alphabet) == TSN_ULID_LEN && s[0] <= '7';
 }
 
 void tsn_id_short(char *out, size_t cap, const char *prefix, const char *ulid, int chars)
 {
-    size_t len = strlen(ulid), p = strlen(prefix);
-    size_t n = chars < 0 ? 0 : (size_t)chars;
-    if (n > len)
-        n = len;
-    TSN_ASSERT(p + n + 1 <= cap);
-    memcpy(out, prefix, p);
-    for (size_t i = 0; i < n; i++)
-        out[p + i] = (char)tolower((unsigned char)ulid[len - n + i]);
-    out[p + n] = '\0';
+    size_t n = strlen(prefix), len = strlen(ulid);
+    size_t take = (size_t)chars < len ? (size_t)chars : len;
+
+    if (cap == 0)
+        return;
+    if (n > cap - 1)
+        n = cap - 1;
+    memcpy(out, prefix, n);
+    for (size_t i = len - take; i < len && n + 1 < cap; i++) {
+        char c = ulid[i];
+
+        out[n++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    out[n] = '\0';
 }

@@ -1,4 +1,4 @@
-/* log.c - the debug log. One write(2) a line, so lines of several threads never mix. Any thread. */
+/* log.c - one JSON object a line, one write a line. Any thread. */
 #include "core/log.h"
 
 #include <stdarg.h>
@@ -12,121 +12,93 @@
 
 #define LINE_MAX_LEN 4096
 
-static atomic_int least = TSN_LOG_INFO;
-static atomic_int out_fd = 2;
+static _Atomic int least = TSN_LOG_INFO;
+static _Atomic int log_fd = 2;
 
 void tsn_log_level_set(enum tsn_log_level level)
 {
-    atomic_store(&least, (int)level);
+    least = (int)level;
 }
 
 void tsn_log_open(int fd)
 {
-    atomic_store(&out_fd, fd);
+    log_fd = fd;
 }
 
-/* A line under construction on the stack: logging must work when memory is gone. */
+/* A line has a fixed size and no allocation: it must work when memory is short. */
 struct line {
     char text[LINE_MAX_LEN];
     size_t len;
 };
 
-static void add(struct line *l, const char *s, size_t n)
+static void put(struct line *l, const char *s)
 {
-    size_t room = sizeof(l->text) - 8 - l->len; /* 8: the end of a cut line */
-    if (n > room)
-        n = room;
-    memcpy(l->text + l->len, s, n);
-    l->len += n;
+    for (; *s && l->len < sizeof(l->text) - 4; s++)
+        l->text[l->len++] = *s;
 }
 
-static void add_string(struct line *l, const char *s)
+static void put_string(struct line *l, const char *s)
 {
-    add(l, "\"", 1);
-    for (; *s && l->len < sizeof(l->text) - 24; s++) {
+    char esc[8];
+
+    put(l, "\"");
+    for (; *s && l->len < sizeof(l->text) - 16; s++) {
         unsigned char c = (unsigned char)*s;
-        char hex[8];
+
         if (c == '"' || c == '\\') {
-            add(l, "\\", 1);
-            add(l, s, 1);
+            snprintf(esc, sizeof(esc), "\\%c", c);
         } else if (c < 0x20 || c == 0x7f) {
-            int n = snprintf(hex, sizeof(hex), "\\u%04x", (unsigned)c);
-            add(l, hex, (size_t)n);
+            snprintf(esc, sizeof(esc), "\\u%04x", c);
         } else {
-            add(l, s, 1);
+            esc[0] = (char)c;
+            esc[1] = '\0';
         }
+        put(l, esc);
     }
-    /* A character cut in the middle would make the line invalid UTF-8. */
-    while (*s && l->len && ((unsigned char)*s & 0xc0) == 0x80) {
-        s--;
-        l->len--;
-    }
-    add(l, "\"", 1);
-}
-
-static void pair(struct line *l, const char *key, const char *value)
-{
-    if (!value || l->len > sizeof(l->text) - 128)
-        return;
-    add(l, l->len == 0 ? "{" : ",", 1);
-    add_string(l, key);
-    add(l, ":", 1);
-    add_string(l, value);
-}
-
-static void write_all(int fd, const char *p, size_t n)
-{
-    while (n) {
-        ssize_t done = write(fd, p, n);
-        if (done <= 0)
-            return; /* nowhere to complain */
-        p += done;
-        n -= (size_t)done;
-    }
-}
-
-static const char *level_name(enum tsn_log_level level)
-{
-    switch (level) {
-    case TSN_LOG_DEBUG:
-        return "debug";
-    case TSN_LOG_INFO:
-        return "info";
-    case TSN_LOG_WARN:
-        return "warn";
-    case TSN_LOG_ERROR:
-        return "error";
-    }
-    return "error";
+    put(l, "\"");
 }
 
 void tsn_log(enum tsn_log_level level, const char *event, ...)
 {
-    int fd = atomic_load(&out_fd);
-    if (fd < 0 || (int)level < atomic_load(&least))
-        return;
-    struct line l;
-    l.len = 0;
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    struct line l = {.len = 0};
+    const char *key, *value;
     char now[25];
-    tsn_time_format(now, tsn_clock_wall_ms());
-    pair(&l, "at", now);
-    pair(&l, "level", level_name(level));
-    pair(&l, "event", event);
     va_list ap;
+    int fd = log_fd;
+
+    if ((int)level < least || fd < 0)
+        return;
+    tsn_time_format(now, tsn_clock_wall_ms());
+    put(&l, "{\"time\":");
+    put_string(&l, now);
+    put(&l, ",\"level\":");
+    put_string(&l, names[level]);
+    put(&l, ",\"event\":");
+    put_string(&l, event);
     va_start(ap, event);
-    const char *key;
-    while ((key = va_arg(ap, const char *)))
-        pair(&l, key, va_arg(ap, const char *));
+    while ((key = va_arg(ap, const char *)) != NULL) {
+        value = va_arg(ap, const char *);
+        if (!value)
+            continue;
+        put(&l, ",");
+        put_string(&l, key);
+        put(&l, ":");
+        put_string(&l, value);
+    }
     va_end(ap);
     l.text[l.len++] = '}';
     l.text[l.len++] = '\n';
-    write_all(fd, l.text, l.len);
+    /* A log that cannot be written must not stop the work. */
+    if (write(fd, l.text, l.len) < 0)
+        return;
 }
 
 _Noreturn void tsn_panic(const char *file, int line, const char *what)
 {
-    char place[300];
-    snprintf(place, sizeof(place), "%s:%d", file, line);
-    tsn_log(TSN_LOG_ERROR, "process.panicked", "what", what, "place", place, NULL);
+    char where[160];
+
+    snprintf(where, sizeof(where), "%s:%d", file, line);
+    tsn_log(TSN_LOG_ERROR, "process.panicked", "where", where, "what", what, (char *)NULL);
     abort();
 }

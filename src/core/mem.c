@@ -1,6 +1,4 @@
-/* mem.c - the only place that calls the C allocator for the core; arenas on top of it.
- *
- * An arena is a list of blocks, newest first, each at least BLOCK bytes. One thread at a time. */
+/* mem.c - allocation that aborts when there is none, and arenas. See mem.h. */
 #include "core/mem.h"
 
 #include <stdarg.h>
@@ -11,49 +9,55 @@
 
 #include "core/log.h"
 
-#define BLOCK 4096u
-#define ALIGN 16u
+#define CHUNK_SIZE ((size_t)4096)
+#define ALIGN      ((size_t)16)
 
-void *tsn_alloc(size_t n)
-{
-    void *p = calloc(1, n ? n : 1);
-    if (!p)
-        tsn_panic(__FILE__, __LINE__, "out of memory");
-    return p;
-}
-
-void *tsn_realloc(void *p, size_t n)
-{
-    void *q = realloc(p, n ? n : 1);
-    if (!q)
-        tsn_panic(__FILE__, __LINE__, "out of memory");
-    return q;
-}
-
-char *tsn_strdup(const char *s)
-{
-    if (!s)
-        return NULL;
-    size_t n = strlen(s) + 1;
-    return memcpy(tsn_alloc(n), s, n);
-}
-
-struct block {
-    struct block *next;
+struct chunk {
+    struct chunk *next;
     size_t used, cap;
-    _Alignas(ALIGN) unsigned char data[];
+    unsigned char *data; /* behind the header, aligned */
 };
 
-struct deferred {
-    struct deferred *next;
+struct cleanup {
+    struct cleanup *next;
     void (*fn)(void *);
     void *p;
 };
 
 struct tsn_arena {
-    struct block *blocks;
-    struct deferred *deferred;
+    struct chunk *chunks;
+    struct cleanup *cleanups;
 };
+
+static void *must(void *p)
+{
+    if (!p)
+        tsn_panic(__FILE__, __LINE__, "out of memory");
+    return p;
+}
+
+void *tsn_alloc(size_t n)
+{
+    return must(calloc(1, n ? n : 1));
+}
+
+void *tsn_realloc(void *p, size_t n)
+{
+    return must(realloc(p, n ? n : 1));
+}
+
+char *tsn_strdup(const char *s)
+{
+    size_t n;
+    char *copy;
+
+    if (!s)
+        return NULL;
+    n = strlen(s) + 1;
+    copy = tsn_alloc(n);
+    memcpy(copy, s, n);
+    return copy;
+}
 
 struct tsn_arena *tsn_arena_new(void)
 {
@@ -62,59 +66,70 @@ struct tsn_arena *tsn_arena_new(void)
 
 void tsn_arena_destroy(struct tsn_arena *a)
 {
+    struct chunk *c, *next;
+
     if (!a)
         return;
-    /* Deferred records live in the blocks, so they go first. */
-    for (struct deferred *d = a->deferred; d; d = d->next)
-        d->fn(d->p);
-    while (a->blocks) {
-        struct block *b = a->blocks;
-        a->blocks = b->next;
-        free(b);
+    for (struct cleanup *k = a->cleanups; k; k = k->next)
+        k->fn(k->p);
+    for (c = a->chunks; c; c = next) {
+        next = c->next;
+        free(c);
     }
     free(a);
 }
 
+static struct chunk *chunk_new(size_t cap)
+{
+    struct chunk *c;
+    size_t head = (sizeof(struct chunk) + ALIGN - 1) & ~(ALIGN - 1);
+
+    if (cap > SIZE_MAX - head)
+        tsn_panic(__FILE__, __LINE__, "allocation is too large");
+    c = tsn_alloc(head + cap);
+    c->cap = cap;
+    c->data = (unsigned char *)c + head;
+    return c;
+}
+
 void *tsn_arena_alloc(struct tsn_arena *a, size_t n)
 {
-    TSN_ASSERT(n < SIZE_MAX / 2);
-    size_t need = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    if (need == 0)
-        need = ALIGN;
-    struct block *b = a->blocks;
-    if (!b || b->cap - b->used < need) {
-        size_t cap = need > BLOCK / 2 ? need : BLOCK - sizeof(struct block);
-        struct block *fresh = tsn_alloc(sizeof(struct block) + cap);
-        fresh->cap = cap;
-        if (b && need > BLOCK / 2) {
-            /* A large piece stands behind the block in use, whose rest stays usable. */
-            fresh->next = b->next;
-            b->next = fresh;
+    struct chunk *c = a->chunks;
+    void *p;
+
+    if (n > SIZE_MAX - ALIGN)
+        tsn_panic(__FILE__, __LINE__, "allocation is too large");
+    n = (n + ALIGN - 1) & ~(ALIGN - 1);
+    if (n == 0)
+        n = ALIGN;
+    if (!c || c->cap - c->used < n) {
+        c = chunk_new(n > CHUNK_SIZE ? n : CHUNK_SIZE);
+        if (n > CHUNK_SIZE && a->chunks) {
+            /* A large block stands behind the current one, which stays open. */
+            c->next = a->chunks->next;
+            a->chunks->next = c;
         } else {
-            fresh->next = b;
-            a->blocks = fresh;
+            c->next = a->chunks;
+            a->chunks = c;
         }
-        b = fresh;
     }
-    void *p = b->data + b->used; /* blocks come zeroed and are never reused */
-    b->used += need;
+    p = c->data + c->used;
+    c->used += n;
     return p;
 }
 
 void *tsn_arena_memdup(struct tsn_arena *a, const void *p, size_t n)
 {
-    void *q = tsn_arena_alloc(a, n);
+    void *copy = tsn_arena_alloc(a, n + 1);
+
     if (n)
-        memcpy(q, p, n);
-    return q;
+        memcpy(copy, p, n);
+    return copy;
 }
 
 char *tsn_arena_strndup(struct tsn_arena *a, const char *s, size_t n)
 {
-    char *q = tsn_arena_alloc(a, n + 1);
-    if (n)
-        memcpy(q, s, n);
-    return q;
+    return tsn_arena_memdup(a, s, n);
 }
 
 char *tsn_arena_strdup(struct tsn_arena *a, const char *s)
@@ -125,22 +140,27 @@ char *tsn_arena_strdup(struct tsn_arena *a, const char *s)
 char *tsn_arena_printf(struct tsn_arena *a, const char *fmt, ...)
 {
     va_list ap;
+    char *out;
+    int n;
+
+    TSN_ASSERT(fmt);
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    n = vsnprintf(NULL, 0, fmt, ap);
     va_end(ap);
     TSN_ASSERT(n >= 0);
-    char *q = tsn_arena_alloc(a, (size_t)n + 1);
+    out = tsn_arena_alloc(a, (size_t)n + 1);
     va_start(ap, fmt);
-    vsnprintf(q, (size_t)n + 1, fmt, ap);
+    vsnprintf(out, (size_t)n + 1, fmt, ap);
     va_end(ap);
-    return q;
+    return out;
 }
 
 void tsn_arena_defer(struct tsn_arena *a, void (*fn)(void *), void *p)
 {
-    struct deferred *d = tsn_arena_alloc(a, sizeof(*d));
-    d->fn = fn;
-    d->p = p;
-    d->next = a->deferred;
-    a->deferred = d;
+    struct cleanup *k = tsn_arena_alloc(a, sizeof(*k));
+
+    k->fn = fn;
+    k->p = p;
+    k->next = a->cleanups;
+    a->cleanups = k;
 }

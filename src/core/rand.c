@@ -1,4 +1,4 @@
-/* rand.c - getrandom(2), or a seeded generator for tests (splitmix64). Any thread. */
+/* rand.c - getrandom(2), or a seeded generator for tests. Any thread. */
 #include "core/rand.h"
 
 #include <errno.h>
@@ -9,50 +9,46 @@
 #include "core/log.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t state; /* under lock; 0 = the kernel's randomness */
-
-static uint64_t next64(void)
-{
-    state += 0x9e3779b97f4a7c15u;
-    uint64_t z = state;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
+static uint64_t seed_state;
 
 void tsn_rand_seed(uint64_t seed)
 {
     pthread_mutex_lock(&lock);
-    state = seed;
+    seed_state = seed;
     pthread_mutex_unlock(&lock);
 }
 
-static int seeded(unsigned char *out, size_t n)
+/* splitmix64 (public domain constants by S. Vigna): repeatable, never for secrets. */
+static uint64_t next_seeded(void)
 {
-    pthread_mutex_lock(&lock);
-    int used = state != 0;
-    while (used && n) {
-        uint64_t r = next64();
-        size_t part = n < sizeof(r) ? n : sizeof(r);
-        memcpy(out, &r, part);
-        out += part;
-        n -= part;
-    }
-    pthread_mutex_unlock(&lock);
-    return used;
+    uint64_t z = seed_state += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
 }
 
 void tsn_rand_bytes(void *out, size_t n)
 {
     unsigned char *p = out;
-    if (seeded(p, n))
+
+    pthread_mutex_lock(&lock);
+    if (seed_state) {
+        for (size_t i = 0; i < n; i += 8) {
+            uint64_t v = next_seeded();
+
+            memcpy(p + i, &v, n - i < 8 ? n - i : 8);
+        }
+        pthread_mutex_unlock(&lock);
         return;
-    while (n) {
+    }
+    pthread_mutex_unlock(&lock);
+    while (n > 0) {
         ssize_t got = getrandom(p, n, 0);
+
         if (got < 0 && errno == EINTR)
             continue;
-        if (got <= 0)
-            tsn_panic(__FILE__, __LINE__, "the kernel gives no randomness");
+        TSN_ASSERT(got > 0);
         p += got;
         n -= (size_t)got;
     }

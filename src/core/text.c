@@ -1,18 +1,18 @@
-/* text.c - hex, base64, UTF-8, suggestions, numbers. Pure; any thread. */
+/* text.c - hex, base64, suggestions, UTF-8, small checks. Pure; any thread. */
 #include "core/text.h"
 
-#include <stdint.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-
-static const char hex_digits[] = "0123456789abcdef";
-static const char b64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void tsn_hex(char *out, const void *p, size_t n)
 {
-    const uint8_t *b = p;
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *in = p;
+
     for (size_t i = 0; i < n; i++) {
-        out[2 * i] = hex_digits[b[i] >> 4];
-        out[2 * i + 1] = hex_digits[b[i] & 15];
+        out[2 * i] = digits[in[i] >> 4];
+        out[2 * i + 1] = digits[in[i] & 15];
     }
     out[2 * n] = '\0';
 }
@@ -30,177 +30,194 @@ static int hex_value(char c)
 
 tsn_err tsn_unhex(void *out, size_t n, const char *hex, size_t hex_len)
 {
-    uint8_t *b = out;
-    if (hex_len % 2 != 0 || hex_len / 2 != n)
+    unsigned char *o = out;
+
+    if (hex_len != 2 * n)
         return TSN_EINPUT;
     for (size_t i = 0; i < n; i++) {
         int hi = hex_value(hex[2 * i]), lo = hex_value(hex[2 * i + 1]);
+
         if (hi < 0 || lo < 0)
             return TSN_EINPUT;
-        b[i] = (uint8_t)(hi << 4 | lo);
+        o[i] = (unsigned char)(hi * 16 + lo);
     }
     return 0;
 }
 
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 size_t tsn_base64(char *out, const void *p, size_t n)
 {
-    const uint8_t *b = p;
-    size_t o = 0;
+    const unsigned char *in = p;
+    char *o = out;
+
     for (size_t i = 0; i < n; i += 3) {
         size_t left = n - i;
-        uint32_t v = (uint32_t)b[i] << 16 | (left > 1 ? (uint32_t)b[i + 1] << 8 : 0) |
-                     (left > 2 ? b[i + 2] : 0);
-        out[o++] = b64[v >> 18];
-        out[o++] = b64[v >> 12 & 63];
-        out[o++] = left > 1 ? b64[v >> 6 & 63] : '=';
-        out[o++] = left > 2 ? b64[v & 63] : '=';
+        unsigned v = (unsigned)in[i] << 16;
+
+        if (left > 1)
+            v |= (unsigned)in[i + 1] << 8;
+        if (left > 2)
+            v |= in[i + 2];
+        *o++ = base64_digits[v >> 18];
+        *o++ = base64_digits[v >> 12 & 63];
+        *o++ = left > 1 ? base64_digits[v >> 6 & 63] : '=';
+        *o++ = left > 2 ? base64_digits[v & 63] : '=';
     }
-    out[o] = '\0';
-    return o;
+    *o = '\0';
+    return (size_t)(o - out);
 }
 
-static int b64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* Strict: padding required, no white space, unused bits zero, so one value has one form. */
 tsn_err tsn_unbase64(void *out, size_t cap, size_t *n_out, const char *s, size_t len)
 {
-    uint8_t *b = out;
-    size_t o = 0;
-    *n_out = 0;
+    unsigned char *o = out;
+    size_t n = 0;
+
     if (len % 4 != 0)
         return TSN_EINPUT;
     for (size_t i = 0; i < len; i += 4) {
+        unsigned v = 0;
         size_t pad = 0;
-        if (i + 4 == len)
-            pad = s[i + 3] != '=' ? 0 : s[i + 2] == '=' ? 2 : 1;
-        uint32_t v = 0;
+
         for (size_t k = 0; k < 4; k++) {
-            int d = k < 4 - pad ? b64_value(s[i + k]) : 0;
-            if (d < 0)
+            const char *at = s[i + k] ? strchr(base64_digits, s[i + k]) : NULL;
+
+            if (s[i + k] == '=' && i + 4 == len && k >= 2)
+                pad++;
+            else if (!at || pad)
                 return TSN_EINPUT;
-            v = v << 6 | (uint32_t)d;
+            v = v << 6 | (at ? (unsigned)(at - base64_digits) : 0);
         }
+        for (size_t k = 0; k < 3 - pad; k++) {
+            if (n == cap)
+                return TSN_ETOOBIG;
+            o[n++] = (unsigned char)(v >> (16 - 8 * k));
+        }
+        /* Bits that no byte uses must be zero, so that one value has one text. */
         if ((pad == 1 && (v & 0xff)) || (pad == 2 && (v & 0xffff)))
             return TSN_EINPUT;
-        if (cap - o < 3 - pad)
-            return TSN_ETOOBIG;
-        b[o++] = (uint8_t)(v >> 16);
-        if (pad < 2)
-            b[o++] = (uint8_t)(v >> 8);
-        if (pad < 1)
-            b[o++] = (uint8_t)v;
     }
-    *n_out = o;
+    *n_out = n;
     return 0;
 }
 
 bool tsn_utf8_valid(const char *s, size_t n)
 {
-    const uint8_t *p = (const uint8_t *)s, *end = p + n;
-    while (p < end) {
-        uint8_t c = *p++;
-        if (c < 0x80)
+    const unsigned char *p = (const unsigned char *)s;
+
+    for (size_t i = 0; i < n;) {
+        unsigned c = p[i], cp, more;
+
+        if (c < 0x80) {
+            i++;
             continue;
-        int more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-        if (c < 0xc2 || c > 0xf4 || end - p < more)
+        }
+        if (c >= 0xc2 && c <= 0xdf) {
+            more = 1;
+            cp = c & 0x1f;
+        } else if (c >= 0xe0 && c <= 0xef) {
+            more = 2;
+            cp = c & 0x0f;
+        } else if (c >= 0xf0 && c <= 0xf4) {
+            more = 3;
+            cp = c & 0x07;
+        } else {
             return false;
-        /* The second byte alone excludes overlong forms, surrogates and past U+10FFFF. */
-        uint8_t lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-        uint8_t hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-        if (*p < lo || *p > hi)
+        }
+        if (n - i <= more)
             return false;
-        for (int i = 1; i < more; i++)
-            if ((p[i] & 0xc0) != 0x80)
+        for (unsigned k = 1; k <= more; k++) {
+            if ((p[i + k] & 0xc0) != 0x80)
                 return false;
-        p += more;
+            cp = cp << 6 | (p[i + k] & 0x3f);
+        }
+        if ((more == 2 && cp < 0x800) || (more == 3 && cp < 0x10000) || cp > 0x10ffff ||
+            (cp >= 0xd800 && cp <= 0xdfff))
+            return false;
+        i += more + 1;
     }
     return true;
 }
 
-#define SUGGEST_MAX 64
+#define WORD_MAX 48
 
-/* Edits between a and b, a swap of neighbours counting as one. */
+/* Optimal string alignment: a swap of neighbours is one mistake. */
 static size_t distance(const char *a, const char *b)
 {
-    size_t na = strlen(a), nb = strlen(b);
-    if (na > SUGGEST_MAX || nb > SUGGEST_MAX)
-        return SIZE_MAX;
-    size_t rows[3][SUGGEST_MAX + 1];
-    for (size_t j = 0; j <= nb; j++)
-        rows[0][j] = j;
-    for (size_t i = 1; i <= na; i++) {
-        size_t *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
-        row[0] = i;
-        for (size_t j = 1; j <= nb; j++) {
-            size_t best = up[j - 1] + (a[i - 1] != b[j - 1]);
-            if (up[j] + 1 < best)
-                best = up[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
+    size_t la = strlen(a), lb = strlen(b);
+    size_t rows[3][WORD_MAX + 1];
+    size_t *before = rows[0], *last = rows[1], *now = rows[2];
+
+    if (la > WORD_MAX || lb > WORD_MAX)
+        return WORD_MAX;
+    for (size_t j = 0; j <= lb; j++)
+        last[j] = j;
+    memset(before, 0, sizeof(rows[0]));
+    for (size_t i = 1; i <= la; i++) {
+        size_t *spare = before;
+
+        now[0] = i;
+        for (size_t j = 1; j <= lb; j++) {
+            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+
+            if (last[j] + 1 < best)
+                best = last[j] + 1;
+            if (now[j - 1] + 1 < best)
+                best = now[j - 1] + 1;
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                up2[j - 2] + 1 < best)
-                best = up2[j - 2] + 1;
-            row[j] = best;
+                before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            now[j] = best;
         }
+        before = last;
+        last = now;
+        now = spare;
     }
-    return rows[na % 3][nb];
+    return last[lb];
 }
 
 const char *tsn_suggest(const char *word, const char *const *candidates, size_t n)
 {
-    const char *best = NULL;
-    size_t best_d = SIZE_MAX, most = (strlen(word) + 2) / 3;
+    size_t limit = strlen(word) / 3 > 0 ? strlen(word) / 3 : 1;
+    size_t best = limit + 1;
+    const char *found = NULL;
+
     for (size_t i = 0; i < n; i++) {
-        size_t d = candidates[i] ? distance(word, candidates[i]) : SIZE_MAX;
-        if (d <= most && d < best_d) {
-            best = candidates[i];
-            best_d = d;
+        size_t d = candidates[i] ? distance(word, candidates[i]) : best;
+
+        if (d < best) {
+            best = d;
+            found = candidates[i];
         }
     }
-    return best;
+    return found;
 }
 
 bool tsn_copy(char *out, size_t cap, const char *s)
 {
-    if (cap == 0)
-        return false;
     size_t n = strlen(s);
     bool whole = n < cap;
+
+    if (cap == 0)
+        return false;
     if (!whole)
         n = cap - 1;
-    memmove(out, s, n);
+    memcpy(out, s, n);
     out[n] = '\0';
     return whole;
 }
 
 tsn_err tsn_parse_int(const char *s, int64_t min, int64_t max, int64_t *out)
 {
-    if (!s)
+    const char *digits = s[0] == '-' ? s + 1 : s;
+    long long v;
+
+    if (!digits[0] || strspn(digits, "0123456789") != strlen(digits))
         return TSN_EINPUT;
-    bool negative = *s == '-';
-    s += negative;
-    if (!*s)
-        return TSN_EINPUT;
-    int64_t v = 0; /* counted downwards, where the range is larger by one */
-    for (; *s; s++) {
-        int d = *s - '0';
-        if (d < 0 || d > 9 || v < (INT64_MIN + d) / 10)
-            return TSN_EINPUT;
-        v = v * 10 - d;
-    }
-    if (!negative && v == INT64_MIN)
-        return TSN_EINPUT;
-    v = negative ? v : -v;
-    if (v < min || v > max)
+    errno = 0;
+    v = strtoll(s, NULL, 10);
+    if (errno || v < min || v > max)
         return TSN_EINPUT;
     *out = v;
     return 0;
@@ -209,8 +226,10 @@ tsn_err tsn_parse_int(const char *s, int64_t min, int64_t max, int64_t *out)
 bool tsn_word_ok(const char *s, size_t max)
 {
     size_t n = 0;
-    for (; s && s[n]; n++)
-        if (s[n] < 0x21 || s[n] > 0x7e || n >= max)
+
+    for (; s[n]; n++) {
+        if (n == max || s[n] < 0x21 || s[n] > 0x7e)
             return false;
+    }
     return n > 0;
 }
