@@ -73,4 +73,6 @@ const struct tsn_action *tsn_registry_find(const struct tsn_registry *r, const c
 /* R011 "edge has no `aply`" with what the domain can do and a suggestion. */
 tsn_err tsn_registry_unknown(const struct tsn_registry *r, const char *name,
                              struct tsn_diag *diag);
+/* Runs fn(p) at close: for what an action's `user` points to. */
+void tsn_registry_defer(struct tsn_registry *r, void (*fn)(void *), void *p);
 size_t tsn_registry_list(const struct tsn_registry *r, const struct tsn_action *const **out);

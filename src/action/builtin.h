@@ -16,6 +16,7 @@ tsn_err tsn_action_http_register(struct tsn_registry *r, struct tsn_httpc *c,
 /* mail.send{ to, subject, text | template+vars, attach } -> { message_id }. RFC 5322 and 3834
  * headers, Message-ID from the idempotency key so that a repeat is recognisable (repeat_safe). */
 struct tsn_mail_config {
+    const char *organisation; /* {{organisation}} in templates */
     const char *from;        /* "Acme PSIRT <psirt@acme.example>" */
     const char *maildir;     /* embedded default: delivered into this maildir ... */
     const char *smtp_url;    /* ... or through smtp://host:port; then maildir is NULL */

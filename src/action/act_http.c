@@ -1,0 +1,175 @@
+/* act_http.c - http.request: one outbound request per call, with the idempotency key. Loop thread. */
+#include "action/builtin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "loop/httpc.h"
+
+#define HEADERS_MAX 32
+
+struct http_user {
+    struct tsn_httpc *client;
+    const char *const *reach;
+};
+
+struct request {
+    struct tsn_call *call;
+    struct tsn_xfer *xfer;
+};
+
+static tsn_err bad(struct tsn_diag *diag, const char *what)
+{
+    return tsn_diag_set(diag, TSN_EINPUT, "R040", "http.request: %s", what);
+}
+
+/* 2xx and 3xx are answers; what a later try may change is a retry; the rest is final. */
+static enum tsn_outcome outcome_of(const struct tsn_xfer_result *r, struct tsn_diag *diag)
+{
+    if (r->err == TSN_EOUTCOME) {
+        tsn_diag_set(diag, r->err, "R043", "the request was sent, the answer was lost: %s",
+                     r->diag.what);
+        return TSN_OUTCOME_UNKNOWN;
+    }
+    if (r->err) {
+        enum tsn_outcome o =
+            tsn_err_class(r->err) == TSN_CLASS_RETRY ? TSN_OUTCOME_RETRY : TSN_OUTCOME_FAIL;
+
+        tsn_diag_set(diag, r->err, o == TSN_OUTCOME_RETRY ? "R042" : "R041", "%s", r->diag.what);
+        tsn_diag_hint(diag, "%s", r->diag.hint);
+        return o;
+    }
+    if (r->status < 400)
+        return TSN_OUTCOME_OK;
+    tsn_diag_set(diag, TSN_EREMOTE, "R041", "the server answered %d", r->status);
+    if (r->status == 408 || r->status == 425 || r->status == 429 || r->status == 502 ||
+        r->status == 503 || r->status == 504)
+        return TSN_OUTCOME_RETRY;
+    return TSN_OUTCOME_FAIL;
+}
+
+static void finished(const struct tsn_xfer_result *r, void *user)
+{
+    struct request *q = user;
+    struct tsn_call *call = q->call;
+    struct tsn_diag diag;
+    enum tsn_outcome outcome;
+    json_t *result = NULL, *body = NULL;
+
+    tsn_diag_init(&diag);
+    outcome = outcome_of(r, &diag);
+    if (outcome == TSN_OUTCOME_OK) {
+        result = json_object();
+        json_object_set_new(result, "status", json_integer(r->status));
+        if (strstr(r->content_type, "json") &&
+            tsn_json_parse(r->body, r->len, &body, NULL) == 0)
+            json_object_set_new(result, "json", body);
+        else
+            json_object_set_new(result, "body", json_stringn(r->body, r->len));
+    }
+    free(q);
+    call->impl = NULL;
+    call->done(call, outcome, result, outcome == TSN_OUTCOME_OK ? NULL : &diag);
+    json_decref(result);
+}
+
+static tsn_err add_headers(const json_t *given, struct tsn_header *out, size_t *n,
+                           struct tsn_diag *diag)
+{
+    json_t *headers = json_object_get(given, "headers");
+    const char *name;
+    json_t *value;
+
+    if (headers && !json_is_object(headers))
+        return bad(diag, "headers must be a table of names and values");
+    json_object_foreach (headers, name, value) {
+        if (!json_is_string(value))
+            return bad(diag, "a header's value must be text");
+        if (*n == HEADERS_MAX)
+            return bad(diag, "too many headers");
+        out[*n].name = name;
+        out[(*n)++].value = json_string_value(value);
+    }
+    return 0;
+}
+
+static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
+{
+    static const char *const known[] = {"url", "method", "headers", "body", "json", "timeout"};
+    const struct http_user *u = call->action->user;
+    struct tsn_header headers[HEADERS_MAX + 2];
+    struct tsn_xfer_request req = {.headers = headers};
+    const char *timeout = tsn_json_str(call->args, "timeout", NULL);
+    json_t *json = json_object_get(call->args, "json");
+    char *text = NULL;
+    struct request *q;
+    tsn_err err;
+
+    err = tsn_json_known(call->args, known, sizeof(known) / sizeof(known[0]), diag);
+    if (err)
+        return err;
+    req.url = tsn_json_str(call->args, "url", NULL);
+    req.method = tsn_json_str(call->args, "method", json ? "POST" : "GET");
+    req.reach = u->reach;
+    req.redirects = 3;
+    if (!req.url || (strncmp(req.url, "http://", 7) != 0 && strncmp(req.url, "https://", 8) != 0))
+        return bad(diag, "url must begin with http:// or https://");
+    if (timeout && tsn_duration_parse(timeout, &req.timeout_ms) != 0)
+        return bad(diag, "timeout must be a duration such as 10s");
+    err = add_headers(call->args, headers, &req.nheaders, diag);
+    if (err)
+        return err;
+    headers[req.nheaders].name = "Idempotency-Key";
+    headers[req.nheaders++].value = call->idem;
+    if (json) {
+        text = tsn_json_text(json);
+        req.body = text;
+        headers[req.nheaders].name = "Content-Type";
+        headers[req.nheaders++].value = "application/json";
+    } else {
+        req.body = tsn_json_str(call->args, "body", NULL);
+    }
+    req.body_len = req.body ? strlen(req.body) : 0;
+    q = tsn_alloc(sizeof(*q));
+    q->call = call;
+    err = tsn_xfer_start(u->client, &req, finished, q, &q->xfer, diag);
+    free(text);
+    if (err)
+        free(q);
+    else
+        call->impl = q;
+    return err;
+}
+
+static void cancel(struct tsn_call *call)
+{
+    struct request *q = call->impl;
+
+    if (!q)
+        return;
+    tsn_xfer_cancel(q->xfer);
+    free(q);
+    call->impl = NULL;
+}
+
+tsn_err tsn_action_http_register(struct tsn_registry *r, struct tsn_httpc *c,
+                                 const char *const *reach)
+{
+    struct http_user *u = tsn_alloc(sizeof(*u));
+    struct tsn_action action = {
+        .name = "http.request",
+        .summary = "Send one HTTP request; the step's key goes out as Idempotency-Key",
+        .effect = TSN_EFFECT_EXTERNAL,
+        .doubt = TSN_DOUBT_REPEAT_SAFE,
+        .start = start,
+        .cancel = cancel,
+        .user = u,
+    };
+
+    u->client = c;
+    u->reach = reach;
+    tsn_registry_defer(r, free, u);
+    return tsn_registry_add(r, &action);
+}

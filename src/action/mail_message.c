@@ -1,0 +1,280 @@
+/* mail_message.c - see mail_message.h. Sources: RFC 5322, 2045, 2047, 3834. Pure. */
+#include "action/mail_message.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/json.h"
+#include "core/text.h"
+
+static tsn_err put_value(struct tsn_buf *out, const json_t *v)
+{
+    if (json_is_string(v))
+        return tsn_buf_puts(out, json_string_value(v));
+    if (json_is_integer(v))
+        return tsn_buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+    if (json_is_real(v))
+        return tsn_buf_printf(out, "%.15g", json_real_value(v));
+    if (json_is_boolean(v))
+        return tsn_buf_puts(out, json_is_true(v) ? "yes" : "no");
+    return TSN_ENOTFOUND;
+}
+
+tsn_err tsn_mail_expand(struct tsn_buf *out, const char *text, const json_t *vars,
+                        const char *what, struct tsn_diag *diag)
+{
+    const char *open, *close;
+    char name[64];
+
+    while ((open = strstr(text, "{{")) != NULL) {
+        close = strstr(open, "}}");
+        if (!close || (size_t)(close - open) - 2 >= sizeof(name))
+            return tsn_diag_set(diag, TSN_EINPUT, "R044", "template %s: {{ without }}", what);
+        tsn_buf_put(out, text, (size_t)(open - text));
+        memcpy(name, open + 2, (size_t)(close - open) - 2);
+        name[close - open - 2] = '\0';
+        if (put_value(out, json_object_get(vars, name)) == TSN_ENOTFOUND) {
+            tsn_diag_hint(diag, "give it in vars, or take it out of the template");
+            return tsn_diag_set(diag, TSN_EINPUT, "R044",
+                                "template %s names {{%s}}, which the call did not give", what,
+                                name);
+        }
+        text = close + 2;
+    }
+    return tsn_buf_puts(out, text);
+}
+
+static bool has_control(const char *s)
+{
+    for (; *s; s++) {
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+static bool is_ascii(const char *s)
+{
+    for (; *s; s++) {
+        if ((unsigned char)*s > 0x7e)
+            return false;
+    }
+    return true;
+}
+
+static bool address_ok(const char *s)
+{
+    const char *at = strchr(s, '@');
+
+    return at && at != s && at[1] && !strchr(at + 1, '@') && !strpbrk(s, " ,;<>()\"\\") &&
+           !has_control(s) && is_ascii(s) && strlen(s) <= 254;
+}
+
+tsn_err tsn_mail_address(const char *from, char *out, size_t cap, struct tsn_diag *diag)
+{
+    const char *open = strrchr(from, '<'), *close = open ? strchr(open, '>') : NULL;
+    char copy[256];
+
+    if (open && (!close || close[1]))
+        return tsn_diag_set(diag, TSN_EINPUT, "R040", "not a mail address: %.100s", from);
+    if (open && (size_t)(close - open) <= sizeof(copy)) {
+        memcpy(copy, open + 1, (size_t)(close - open) - 1);
+        copy[close - open - 1] = '\0';
+    } else if (!tsn_copy(copy, sizeof(copy), from)) {
+        return tsn_diag_set(diag, TSN_EINPUT, "R040", "a mail address is too long");
+    }
+    if (!address_ok(copy) || !tsn_copy(out, cap, copy))
+        return tsn_diag_set(diag, TSN_EINPUT, "R040", "not a mail address: %.100s", from);
+    return 0;
+}
+
+/* Encoded words of at most 75 characters; a word never splits a UTF-8 sequence. */
+static void put_encoded(struct tsn_buf *out, const char *s)
+{
+    char word[80];
+    size_t n = strlen(s), i = 0;
+
+    if (is_ascii(s)) {
+        tsn_buf_puts(out, s);
+        return;
+    }
+    while (i < n) {
+        size_t take = n - i > 42 ? 42 : n - i;
+
+        while (take > 1 && i + take < n && ((unsigned char)s[i + take] & 0xc0) == 0x80)
+            take--;
+        tsn_base64(word, s + i, take);
+        tsn_buf_printf(out, "%s=?utf-8?B?%s?=", i ? "\r\n " : "", word);
+        i += take;
+    }
+}
+
+/* Display name before "<": quoted or encoded as needed. */
+static void put_from(struct tsn_buf *out, const char *from, const char *address)
+{
+    const char *open = strrchr(from, '<');
+    char name[200];
+    size_t n;
+
+    if (!open || open == from) {
+        tsn_buf_puts(out, address);
+        return;
+    }
+    n = (size_t)(open - from);
+    while (n > 0 && from[n - 1] == ' ')
+        n--;
+    if (n >= sizeof(name))
+        n = sizeof(name) - 1;
+    memcpy(name, from, n);
+    name[n] = '\0';
+    if (is_ascii(name) && name[0] != '"' && strpbrk(name, "()<>[]:;@\\,.\"")) {
+        tsn_buf_putc(out, '"');
+        for (const char *c = name; *c; c++) {
+            if (*c == '"' || *c == '\\')
+                tsn_buf_putc(out, '\\');
+            tsn_buf_putc(out, *c);
+        }
+        tsn_buf_putc(out, '"');
+    } else {
+        put_encoded(out, name);
+    }
+    tsn_buf_printf(out, " <%s>", address);
+}
+
+/* Quoted-printable with soft breaks at 76; CRLF at line ends. */
+static void put_quoted(struct tsn_buf *out, const char *text)
+{
+    size_t col = 0;
+
+    for (const char *c = text; *c; c++) {
+        unsigned char b = (unsigned char)*c;
+        bool last = c[1] == '\n' || (c[1] == '\r' && c[2] == '\n') || c[1] == '\0';
+
+        if (b == '\r' && c[1] == '\n')
+            continue;
+        if (b == '\n') {
+            tsn_buf_puts(out, "\r\n");
+            col = 0;
+            continue;
+        }
+        if (col >= 72) {
+            tsn_buf_puts(out, "=\r\n");
+            col = 0;
+        }
+        if ((b >= 33 && b <= 126 && b != '=' && !(b == '.' && col == 0)) ||
+            ((b == ' ' || b == '\t') && !last)) {
+            tsn_buf_putc(out, (char)b);
+            col++;
+        } else {
+            tsn_buf_printf(out, "=%02X", b);
+            col += 3;
+        }
+    }
+    if (col)
+        tsn_buf_puts(out, "\r\n");
+}
+
+static void put_date(struct tsn_buf *out, int64_t ms)
+{
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t t = (time_t)(ms / 1000);
+    struct tm tm;
+
+    gmtime_r(&t, &tm);
+    tsn_buf_printf(out, "Date: %s, %02d %s %04d %02d:%02d:%02d +0000\r\n", days[tm.tm_wday],
+                   tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                   tm.tm_sec);
+}
+
+static void put_text_part(struct tsn_buf *out, const char *type, const char *name,
+                          const char *text)
+{
+    tsn_buf_printf(out, "Content-Type: %s; charset=utf-8\r\n", type);
+    tsn_buf_puts(out, "Content-Transfer-Encoding: quoted-printable\r\n");
+    if (name)
+        tsn_buf_printf(out, "Content-Disposition: attachment; filename=\"%s\"\r\n", name);
+    tsn_buf_puts(out, "\r\n");
+    put_quoted(out, text);
+}
+
+static tsn_err attachments_ok(const json_t *attach, struct tsn_diag *diag)
+{
+    size_t i;
+    json_t *part;
+
+    json_array_foreach (attach, i, part) {
+        const char *name = tsn_json_str(part, "name", NULL);
+        const char *type = tsn_json_str(part, "type", "text/plain");
+
+        if (!name || strpbrk(name, "\"\\/") || has_control(name) || !is_ascii(name) ||
+            strlen(name) > 100)
+            return tsn_diag_set(diag, TSN_EINPUT, "R040", "attachment %zu needs a plain name",
+                                i + 1);
+        if (!tsn_word_ok(type, 100) || !tsn_json_str(part, "text", NULL))
+            return tsn_diag_set(diag, TSN_EINPUT, "R040", "attachment %s needs type and text",
+                                name);
+    }
+    return 0;
+}
+
+static tsn_err put_to(struct tsn_buf *out, const char *const *to, struct tsn_diag *diag)
+{
+    if (!to[0])
+        return tsn_diag_set(diag, TSN_EINPUT, "R040", "a mail needs somebody to go to");
+    tsn_buf_puts(out, "To: ");
+    for (size_t i = 0; to[i]; i++) {
+        if (!address_ok(to[i]))
+            return tsn_diag_set(diag, TSN_EINPUT, "R040", "not a mail address: %.100s", to[i]);
+        tsn_buf_printf(out, "%s%s", i ? ",\r\n " : "", to[i]);
+    }
+    return tsn_buf_puts(out, "\r\n");
+}
+
+tsn_err tsn_mail_build(struct tsn_buf *out, const struct tsn_mail_message *m,
+                       struct tsn_diag *diag)
+{
+    char from[256];
+    size_t i;
+    json_t *part;
+    tsn_err err;
+
+    err = tsn_mail_address(m->from, from, sizeof(from), diag);
+    if (err)
+        return err;
+    if (has_control(m->from) || has_control(m->subject))
+        return tsn_diag_set(diag, TSN_EINPUT, "R040", "a line break inside a mail header");
+    if (!tsn_utf8_valid(m->text, strlen(m->text)))
+        return tsn_diag_set(diag, TSN_EINPUT, "R040", "the text is not UTF-8");
+    err = attachments_ok(m->attach, diag);
+    if (err)
+        return err;
+    tsn_buf_puts(out, "From: ");
+    put_from(out, m->from, from);
+    tsn_buf_puts(out, "\r\n");
+    err = put_to(out, m->to, diag);
+    if (err)
+        return err;
+    tsn_buf_puts(out, "Subject: ");
+    put_encoded(out, m->subject);
+    tsn_buf_puts(out, "\r\n");
+    put_date(out, m->date_ms);
+    tsn_buf_printf(out, "Message-ID: <%s@%s>\r\n", m->id, strchr(from, '@') + 1);
+    tsn_buf_puts(out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n");
+    if (json_array_size(m->attach) == 0) {
+        put_text_part(out, "text/plain", NULL, m->text);
+        return out->err;
+    }
+    tsn_buf_printf(out, "Content-Type: multipart/mixed; boundary=\"=_%s\"\r\n\r\n", m->id);
+    tsn_buf_printf(out, "--=_%s\r\n", m->id);
+    put_text_part(out, "text/plain", NULL, m->text);
+    json_array_foreach (m->attach, i, part) {
+        tsn_buf_printf(out, "--=_%s\r\n", m->id);
+        put_text_part(out, tsn_json_str(part, "type", "text/plain"),
+                      tsn_json_str(part, "name", ""), tsn_json_str(part, "text", ""));
+    }
+    return tsn_buf_printf(out, "--=_%s--\r\n", m->id);
+}
