@@ -1,0 +1,401 @@
+/* plugin_host.c - exec plugins: one process each, JSON lines, restarted when it dies.
+ *
+ * Owns the processes and the calls in flight. A call waits until the plugin has described itself
+ * and has room; a dead plugin makes open external calls unknown and open look-ups a retry.
+ * Protocol: docs/plugin-protocol.md. Loop thread.
+ */
+#include "action/builtin.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "action/plugin_manifest.h"
+#include "core/fault.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "loop/loop.h"
+#include "proc/child.h"
+
+#define PLUGIN_MEMORY  "1073741824"
+#define PLUGIN_FILES   "256"
+#define RESTART_MIN_MS 200
+#define RESTART_MAX_MS 60000
+#define DESCRIBE_MS    10000
+
+struct plugin;
+
+struct flight {
+    struct flight *next;
+    struct plugin *plugin;
+    struct tsn_call *call;
+    int64_t id;
+    bool sent;
+};
+
+struct plugin {
+    struct plugin *next;
+    struct tsn_plugins *host;
+    struct tsn_arena *arena;
+    struct tsn_manifest manifest;
+    const char *dir, *settings;
+    struct tsn_child *child;   /* NULL while it does not run */
+    struct tsn_timer *timer;   /* restart, or the limit on describe */
+    bool described;
+    int64_t restart_ms;
+    struct flight *flights;    /* in order of arrival */
+};
+
+struct tsn_plugins {
+    struct tsn_loop *loop;
+    struct tsn_registry *registry;
+    struct plugin *list;
+    char shim[PATH_MAX];
+    int64_t next_id;
+    bool closing;
+};
+
+static void run(struct plugin *p);
+
+static void send_json(struct plugin *p, json_t *message)
+{
+    char *text = tsn_json_text(message);
+
+    /* A send that fails means the process is gone; its exit settles what was open. */
+    tsn_child_send_line(p->child, text, strlen(text));
+    free(text);
+    json_decref(message);
+}
+
+static void unlink_flight(struct flight *f)
+{
+    struct flight **at = &f->plugin->flights;
+
+    while (*at != f)
+        at = &(*at)->next;
+    *at = f->next;
+}
+
+/* Ends one call: the flight is gone before the engine hears of it. */
+static void settle(struct flight *f, enum tsn_outcome outcome, const json_t *result,
+                   const struct tsn_diag *diag)
+{
+    struct tsn_call *call = f->call;
+
+    unlink_flight(f);
+    free(f);
+    if (!call)
+        return;
+    call->impl = NULL;
+    call->done(call, outcome, result, diag);
+}
+
+/* Sends what has room. A cancelled flight keeps its place until the plugin has answered. */
+static void pump(struct plugin *p)
+{
+    int64_t busy = 0;
+
+    if (!p->child || !p->described)
+        return;
+    for (struct flight *f = p->flights; f; f = f->next)
+        busy += f->sent;
+    for (struct flight *f = p->flights; f && busy < p->manifest.concurrency; f = f->next) {
+        if (f->sent || !f->call)
+            continue;
+        f->sent = true;
+        busy++;
+        tsn_fault("plugin.before_send");
+        send_json(p, json_pack("{s:s, s:I, s:s, s:O, s:s, s:I, s:s, s:s?}", "type", "start", "id",
+                               (json_int_t)f->id, "action", f->call->action->name, "args",
+                               f->call->args, "key", f->call->idem, "attempt",
+                               (json_int_t)f->call->attempt, "run", f->call->run, "case",
+                               f->call->case_id));
+        tsn_fault("plugin.sent");
+    }
+}
+
+static void broke_protocol(struct plugin *p, const char *what)
+{
+    tsn_log(TSN_LOG_ERROR, "plugin.broke_protocol", "plugin", p->manifest.name, "what", what,
+            NULL);
+    tsn_child_kill(p->child);
+}
+
+static void on_described(struct plugin *p, const json_t *m)
+{
+    if (strcmp(tsn_json_str(m, "name", ""), p->manifest.name) != 0) {
+        broke_protocol(p, "it described itself with another name");
+        return;
+    }
+    p->described = true;
+    p->restart_ms = RESTART_MIN_MS;
+    tsn_timer_disarm(p->timer);
+    tsn_log(TSN_LOG_INFO, "plugin.ready", "plugin", p->manifest.name, NULL);
+    pump(p);
+}
+
+static void on_result(struct plugin *p, const json_t *m)
+{
+    const char *word = tsn_json_str(m, "outcome", "");
+    const json_t *error = json_object_get(m, "error");
+    int64_t id = tsn_json_int(m, "id", -1);
+    enum tsn_outcome outcome;
+    struct tsn_diag diag;
+    struct flight *f = p->flights;
+
+    while (f && (f->id != id || !f->sent))
+        f = f->next;
+    if (!f) {
+        /* Twice, or after a cancel that has been answered: the first answer counted. */
+        tsn_log(TSN_LOG_WARN, "plugin.late_result", "plugin", p->manifest.name, NULL);
+        return;
+    }
+    if (strcmp(word, "ok") == 0)
+        outcome = TSN_OUTCOME_OK;
+    else if (strcmp(word, "fail") == 0)
+        outcome = TSN_OUTCOME_FAIL;
+    else if (strcmp(word, "retry") == 0)
+        outcome = TSN_OUTCOME_RETRY;
+    else if (strcmp(word, "unknown") == 0)
+        outcome = TSN_OUTCOME_UNKNOWN;
+    else {
+        broke_protocol(p, "a result without ok, fail, retry or unknown");
+        return;
+    }
+    tsn_fault("plugin.result");
+    tsn_diag_init(&diag);
+    tsn_diag_set(&diag, outcome == TSN_OUTCOME_UNKNOWN ? TSN_EOUTCOME : TSN_EREMOTE,
+                 outcome == TSN_OUTCOME_UNKNOWN ? "R043" : "R053", "%s: %s",
+                 tsn_json_str(error, "code", "failed"),
+                 tsn_json_str(error, "message", "the plugin gave no reason"));
+    settle(f, outcome, json_object_get(m, "result"), outcome == TSN_OUTCOME_OK ? NULL : &diag);
+    pump(p);
+}
+
+static void on_line(struct tsn_child *c, const char *line, size_t len, void *user)
+{
+    struct plugin *p = user;
+    const char *type;
+    json_t *m = NULL;
+
+    (void)c;
+    if (tsn_json_parse(line, len, &m, NULL) != 0 || !json_is_object(m)) {
+        json_decref(m);
+        broke_protocol(p, "a line that is not a JSON object");
+        return;
+    }
+    type = tsn_json_str(m, "type", "");
+    if (strcmp(type, "described") == 0)
+        on_described(p, m);
+    else if (strcmp(type, "result") == 0)
+        on_result(p, m);
+    else if (strcmp(type, "log") == 0)
+        tsn_log(TSN_LOG_INFO, "plugin.said", "plugin", p->manifest.name, "text",
+                tsn_json_str(m, "text", ""), NULL);
+    else
+        broke_protocol(p, "a message of no known type");
+    json_decref(m);
+}
+
+static void plugin_free(struct plugin *p)
+{
+    struct tsn_plugins *host = p->host;
+    struct plugin **at = &host->list;
+
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    while (p->flights) {
+        struct flight *f = p->flights;
+
+        p->flights = f->next;
+        free(f);
+    }
+    tsn_timer_destroy(p->timer);
+    tsn_arena_destroy(p->arena);
+    free(p);
+    if (host->closing && !host->list)
+        free(host);
+}
+
+static void on_exit_of(struct tsn_child *c, int64_t status, int signal, void *user)
+{
+    struct plugin *p = user;
+    char how[48];
+    struct tsn_diag diag;
+    struct flight *f, *next;
+
+    (void)c;
+    p->child = NULL;
+    p->described = false;
+    if (p->host->closing) {
+        plugin_free(p);
+        return;
+    }
+    snprintf(how, sizeof(how), signal ? "signal %d" : "exit code %d",
+             signal ? signal : (int)status);
+    tsn_log(TSN_LOG_WARN, "plugin.died", "plugin", p->manifest.name, "how", how, NULL);
+    tsn_timer_arm(p->timer, p->restart_ms);
+    p->restart_ms = p->restart_ms * 2 < RESTART_MAX_MS ? p->restart_ms * 2 : RESTART_MAX_MS;
+    tsn_diag_init(&diag);
+    for (f = p->flights; f; f = next) {
+        next = f->next;
+        if (!f->sent)
+            continue;
+        if (f->call && f->call->action->effect == TSN_EFFECT_NONE) {
+            tsn_diag_set(&diag, TSN_EREMOTE, "R051", "plugin %s died (%s) while it looked up",
+                         p->manifest.name, how);
+            settle(f, TSN_OUTCOME_RETRY, NULL, &diag);
+        } else {
+            tsn_diag_set(&diag, TSN_EOUTCOME, "R043", "plugin %s died (%s) while it worked",
+                         p->manifest.name, how);
+            settle(f, TSN_OUTCOME_UNKNOWN, NULL, &diag);
+        }
+    }
+}
+
+static void on_timer(void *user)
+{
+    struct plugin *p = user;
+
+    if (p->child)
+        broke_protocol(p, "it did not describe itself in time");
+    else
+        run(p);
+}
+
+static void run(struct plugin *p)
+{
+    const char *argv[32] = {p->host->shim, "--memory", PLUGIN_MEMORY, "--files",
+                            PLUGIN_FILES,  "--"};
+    struct tsn_child_config config = {
+        .argv = argv, .cwd = p->dir, .lines = true, .on_line = on_line, .on_exit = on_exit_of};
+    struct tsn_diag diag;
+    char name[80];
+    json_t *settings = NULL;
+    size_t n = 6;
+
+    for (size_t i = 0; p->manifest.argv[i] && n < 31; i++)
+        argv[n++] = p->manifest.argv[i];
+    snprintf(name, sizeof(name), "plugin %s", p->manifest.name);
+    config.name = name;
+    config.user = p;
+    tsn_diag_init(&diag);
+    if (tsn_child_start(&p->child, p->host->loop, &config, &diag) != 0) {
+        p->child = NULL;
+        tsn_log(TSN_LOG_ERROR, "plugin.not_started", "plugin", p->manifest.name, "why", diag.what,
+                NULL);
+        tsn_timer_arm(p->timer, p->restart_ms);
+        return;
+    }
+    tsn_timer_arm(p->timer, DESCRIBE_MS);
+    if (tsn_json_parse(p->settings, strlen(p->settings), &settings, NULL) != 0)
+        settings = json_object();
+    send_json(p, json_pack("{s:s, s:i, s:o}", "type", "describe", "protocol", 1, "settings",
+                           settings));
+}
+
+static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
+{
+    struct plugin *p = call->action->user;
+    struct flight *f = tsn_alloc(sizeof(*f)), **at = &p->flights;
+
+    (void)diag;
+    f->plugin = p;
+    f->call = call;
+    f->id = ++p->host->next_id;
+    call->impl = f;
+    while (*at)
+        at = &(*at)->next;
+    *at = f;
+    pump(p);
+    return 0;
+}
+
+static void cancel(struct tsn_call *call)
+{
+    struct flight *f = call->impl;
+
+    if (!f)
+        return;
+    call->impl = NULL;
+    f->call = NULL;
+    if (!f->sent) {
+        unlink_flight(f);
+        free(f);
+        return;
+    }
+    send_json(f->plugin, json_pack("{s:s, s:I}", "type", "cancel", "id", (json_int_t)f->id));
+}
+
+tsn_err tsn_plugins_open(struct tsn_plugins **out, struct tsn_loop *loop,
+                         struct tsn_registry *r, struct tsn_diag *diag)
+{
+    struct tsn_plugins *host = tsn_alloc(sizeof(*host));
+    tsn_err err = tsn_child_find(host->shim, sizeof(host->shim), "tocsin-exec", diag);
+
+    if (err) {
+        free(host);
+        return err;
+    }
+    host->loop = loop;
+    host->registry = r;
+    *out = host;
+    return 0;
+}
+
+tsn_err tsn_plugin_add(struct tsn_plugins *host, const struct tsn_plugin_config *config,
+                       struct tsn_diag *diag)
+{
+    struct plugin *p = tsn_alloc(sizeof(*p));
+    tsn_err err;
+
+    p->host = host;
+    p->arena = tsn_arena_new();
+    p->restart_ms = RESTART_MIN_MS;
+    p->dir = tsn_arena_strdup(p->arena, config->dir);
+    p->settings = tsn_arena_strdup(p->arena, config->settings ? config->settings : "{}");
+    err = tsn_manifest_read(p->arena, p->dir, config->name, &p->manifest, diag);
+    for (size_t i = 0; !err && i < p->manifest.nactions; i++) {
+        struct tsn_action action = p->manifest.actions[i];
+
+        action.start = start;
+        action.cancel = cancel;
+        action.user = p;
+        err = tsn_registry_add(host->registry, &action);
+        if (err)
+            tsn_diag_set(diag, err, "R050", "the action %s exists already", action.name);
+    }
+    if (err) {
+        tsn_arena_destroy(p->arena);
+        free(p);
+        return err;
+    }
+    p->timer = tsn_timer_new(host->loop, on_timer, p);
+    p->next = host->list;
+    host->list = p;
+    run(p);
+    return 0;
+}
+
+void tsn_plugins_close(struct tsn_plugins *host)
+{
+    struct plugin *p, *next;
+
+    if (!host)
+        return;
+    host->closing = true;
+    if (!host->list) {
+        free(host);
+        return;
+    }
+    for (p = host->list; p; p = next) {
+        next = p->next;
+        if (p->child)
+            tsn_child_kill(p->child); /* freed in on_exit_of */
+        else
+            plugin_free(p);
+    }
+}
