@@ -11,8 +11,7 @@
 
 static struct tsn_case_by by_call(const struct tsn_call *call)
 {
-    return (struct tsn_case_by){
-        .service = "svc:engine", .run = call->run, .step = call->path, .idem = call->idem};
+    return (struct tsn_case_by){.service = "svc:engine", .run = call->run, .step = call->path};
 }
 
 /* Unknown members are misspelt ones: refused with a suggestion. */

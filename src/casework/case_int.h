@@ -23,7 +23,7 @@
 struct tsn_case_by {
     const struct tsn_actor *actor; /* NULL or without person: the service */
     const char *service;           /* "svc:engine"; NULL = "svc:tocsin" */
-    const char *run, *step, *idem; /* NULL = not from a run */
+    const char *run, *step;        /* NULL = not from a run */
 };
 
 /* "u:resp1" or the service name. */

@@ -93,7 +93,6 @@ tsn_err tsn_case_append(struct tsn_store *st, struct tsn_arena *arena,
     in->run = by->run;
     in->case_chain = true;
     in->step = by->step;
-    in->idem = by->idem;
     if (!in->tlp)
         in->tlp = c->tlp;
     return tsn_store_append(st, in, seq);

@@ -39,8 +39,10 @@ tsn_err tsn_case_note(struct tsn_store *st, struct tsn_arena *arena, const char 
 /* By id, name or unique prefix of the name. TSN_ENOTFOUND or TSN_ECONFLICT (ambiguous). */
 tsn_err tsn_case_find(struct tsn_store *st, struct tsn_arena *arena, const char *ref,
                       struct tsn_rec_case *out, struct tsn_diag *diag);
-/* JSON for lists and show; timeline entries in story form: [{ seq, time, kind, actor, text,
- * quiet, run, step, outcome }], from the case chain and the chains of its runs, by seq. */
+/* JSON for lists and show; timeline entries in story form: [{ seq, time, time_ms, kind, word, actor,
+ * text, quiet, run, step, outcome }], from the case chain and the chains of its runs, by seq. `word`
+ * is for people (report ack severity asked approved unknown closed ...), `kind` is the entry's;
+ * quiet ones are look-ups and bookkeeping. Texts of sealed fields that do not open are left out. */
 json_t *tsn_case_json(const struct tsn_rec_case *c);
 tsn_err tsn_case_timeline(struct tsn_store *st, struct tsn_arena *arena,
                           const struct tsn_rec_case *c, json_t **out);
