@@ -39,6 +39,10 @@ BASE = {
         {"id": "lead2", "roles": ["psirt-lead"]},
         {"id": "audit1", "roles": ["auditor"]},
         {"id": "intake", "roles": ["intake"]},
+        {"id": "op1", "roles": ["operator"]},
+    ],
+    "rules": [
+        {"on": "report.accepted", "when": {"kind": "incident"}, "run": "customer-incident"},
     ],
 }
 

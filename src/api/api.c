@@ -245,7 +245,8 @@ static size_t on_body_limit(const char *method, const char *path, void *user)
     char id[256];
     bool known;
     const struct tsn_route *route = tsn_route_find(method, path, &known, id, sizeof(id));
-    return route ? route->body : 0;
+    /* A body for nowhere is read within reason, so that the answer is 404 or 405, not 413. */
+    return route ? route->body : (size_t)64 << 10;
 }
 
 static void on_refused(struct tsn_http_in *in, int status, const char *code, const char *why,

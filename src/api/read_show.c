@@ -1,6 +1,6 @@
 /* read_show.c - GET /show/{id}: anything by its id, name or unique prefix, whatever kind it is.
  *
- * Owns nothing. Store thread of the reader. The answer is { type, <type>: {...} }.
+ * Owns nothing. Store thread of the reader. The answer is { kind, <kind>: {...} }.
  */
 #include "api/api_impl.h"
 
@@ -127,7 +127,7 @@ static tsn_err show_entry(struct tsn_store *st, struct tsn_read *rd, int64_t seq
         return err;
     json_t *entry = tsn_view_entry(&e);
     json_object_set_new(entry, "text", json_stringn(e.text, e.text_len));
-    *out = json_pack("{s:s, s:o}", "type", "entry", "entry", entry);
+    *out = json_pack("{s:s, s:o}", "kind", "entry", "entry", entry);
     return 0;
 }
 
@@ -173,7 +173,7 @@ tsn_err tsn_read_show(struct tsn_store *st, struct tsn_read *rd, json_t **out)
     }
     if (err)
         return err;
-    *out = json_pack("{s:s}", "type", kinds[f.kind[0]].type);
+    *out = json_pack("{s:s}", "kind", kinds[f.kind[0]].type);
     json_object_set_new(*out, kinds[f.kind[0]].type, item);
     return 0;
 }

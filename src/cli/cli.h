@@ -1,0 +1,155 @@
+/* cli.h - what the commands share: the parsed command line, exit codes, the table row.
+ *
+ * Private to src/cli. One thread.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "core/diag.h"
+#include "core/mem.h"
+
+/* `tsn_exit_table` in cmd_help.c describes each; never reused. */
+enum tsn_exit {
+    TSN_EXIT_OK = 0,
+    TSN_EXIT_FAILED = 1,
+    TSN_EXIT_USAGE = 2,
+    TSN_EXIT_PARTLY = 3,
+    TSN_EXIT_NOT_FOUND = 4,
+    TSN_EXIT_CONFLICT = 5,
+    TSN_EXIT_DENIED = 6,
+    TSN_EXIT_UNREACHABLE = 7,
+    TSN_EXIT_GAVE_UP = 8,
+    TSN_EXIT_PROBLEMS = 9,
+    TSN_EXIT_DIFFERENCES = 10,
+    TSN_EXIT_TAMPERED = 20,
+    TSN_EXIT_CANNOT_TELL = 21,
+    TSN_EXIT_UNUSABLE = 22,
+    TSN_EXIT_RUN_FAILED = 30,
+    TSN_EXIT_REJECTED = 31,
+    TSN_EXIT_CANCELLED = 32,
+    TSN_EXIT_WAITS = 33,
+    TSN_EXIT_INTERRUPTED = 130
+};
+
+/* Flags of single commands. */
+enum tsn_flag {
+    TSN_FLAG_REASON,
+    TSN_FLAG_PLAN,
+    TSN_FLAG_SET,
+    TSN_FLAG_UNTIL,
+    TSN_FLAG_STATE,
+    TSN_FLAG_CASE,
+    TSN_FLAG_RUN,
+    TSN_FLAG_KIND,
+    TSN_FLAG_PLAYBOOK,
+    TSN_FLAG_MINE,
+    TSN_FLAG_ALL,
+    TSN_FLAG_LIMIT,
+    TSN_FLAG_FROM,
+    TSN_FLAG_OUT,
+    TSN_FLAG_TITLE,
+    TSN_FLAG_PRODUCT,
+    TSN_FLAG_MAIL,
+    TSN_FLAG_NAME,
+    TSN_FLAG_SEVERITY,
+    TSN_FLAG_TEXT,
+    TSN_FLAG_INDICATOR,
+    TSN_FLAG_FILE,
+    TSN_FLAG_KEY,
+    TSN_FLAG_SCOPE,
+    TSN_FLAG_EXPIRES,
+    TSN_FLAG_FOR,
+    TSN_FLAG_PERSON,
+    TSN_FLAG_ORGANISATION,
+    TSN_FLAG_DOMAIN,
+    TSN_FLAG_LISTEN,
+    TSN_FLAGS
+};
+#define TSN_BIT(flag) (UINT64_C(1) << (flag))
+
+#define TSN_LIST_MAX  64 /* values of a flag that may come several times */
+
+enum tsn_colour { TSN_COLOUR_AUTO, TSN_COLOUR_ALWAYS, TSN_COLOUR_NEVER };
+
+struct tsn_command;
+struct tsn_cli {
+    const struct tsn_command *command;
+    struct tsn_arena *arena;
+    bool json, quiet, verbose, no_input, yes, utc, help;
+    enum tsn_colour colour;
+    bool paint_out, paint_err; /* decided per stream */
+    const char *server, *socket, *config_file, *data, *as;
+    int64_t timeout_ms; /* 0 = not given */
+    uint64_t given;     /* bits of enum tsn_flag */
+    const char *flag[TSN_FLAGS];
+    const char *set[TSN_LIST_MAX], *indicator[TSN_LIST_MAX];
+    size_t nset, nindicator;
+    const char *arg[8]; /* behind the command's words */
+    size_t nargs;
+};
+
+struct tsn_command {
+    const char *words;   /* "case timeline" */
+    const char *args;    /* "ID" */
+    const char *summary; /* one sentence part */
+    const char *example;
+    uint64_t flags;
+    size_t least, most; /* arguments */
+    int (*run)(struct tsn_cli *cli);
+    const char *group;
+};
+
+extern const struct tsn_command tsn_commands[];
+extern const size_t tsn_ncommands;
+
+struct tsn_flag_info {
+    const char *name, *value, *summary; /* value NULL: takes none */
+};
+extern const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS];
+/* Long names of the flags that every command takes. */
+extern const struct tsn_flag_info tsn_common_flags[];
+
+int tsn_cmd_status(struct tsn_cli *cli);
+int tsn_cmd_show(struct tsn_cli *cli);
+int tsn_cmd_watch(struct tsn_cli *cli);
+int tsn_cmd_approve(struct tsn_cli *cli);
+int tsn_cmd_reject(struct tsn_cli *cli);
+int tsn_cmd_answer(struct tsn_cli *cli);
+int tsn_cmd_note(struct tsn_cli *cli);
+int tsn_cmd_report_submit(struct tsn_cli *cli);
+int tsn_cmd_report_list(struct tsn_cli *cli);
+int tsn_cmd_case_list(struct tsn_cli *cli);
+int tsn_cmd_case_timeline(struct tsn_cli *cli);
+int tsn_cmd_run_list(struct tsn_cli *cli);
+int tsn_cmd_run_log(struct tsn_cli *cli);
+int tsn_cmd_run_cancel(struct tsn_cli *cli);
+int tsn_cmd_task_list(struct tsn_cli *cli);
+int tsn_cmd_feed_list(struct tsn_cli *cli);
+int tsn_cmd_feed_poll(struct tsn_cli *cli);
+int tsn_cmd_audit_log(struct tsn_cli *cli);
+int tsn_cmd_audit_verify(struct tsn_cli *cli);
+int tsn_cmd_audit_export(struct tsn_cli *cli);
+int tsn_cmd_config_check(struct tsn_cli *cli);
+int tsn_cmd_token_create(struct tsn_cli *cli);
+int tsn_cmd_token_revoke(struct tsn_cli *cli);
+int tsn_cmd_init(struct tsn_cli *cli);
+int tsn_cmd_serve(struct tsn_cli *cli);
+int tsn_cmd_version(struct tsn_cli *cli);
+int tsn_cmd_help(struct tsn_cli *cli);
+int tsn_cmd_explain(struct tsn_cli *cli);
+int tsn_cmd_demo(struct tsn_cli *cli);
+
+/* cmd_help.c: the page of one command, to stdout. */
+int tsn_help_command(struct tsn_cli *cli, const struct tsn_command *c);
+const struct tsn_command *tsn_command_find(const char *words);
+
+/* Where things are (cli_place.c): the configuration file, the data directory and the socket that
+ * the flags, the environment or the defaults name; NULL where there is none. In the arena. */
+const char *tsn_place_config(struct tsn_cli *cli);
+const char *tsn_place_data(struct tsn_cli *cli);
+const char *tsn_place_socket(struct tsn_cli *cli);
+/* A folder that comes with tsn: beside the build, else installed; NULL = neither. */
+const char *tsn_place_shared(struct tsn_arena *arena, const char *name);

@@ -1,0 +1,452 @@
+/* cli_main.c - the program `tocsin`: the table of commands, flags over getopt_long, one exit.
+ *
+ * Owns the parsed command line. One thread; `serve` starts others.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/cli.h"
+#include "cli/out.h"
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/crypto.h"
+#include "core/json.h"
+#include "core/text.h"
+
+#define B TSN_BIT
+
+static const char every_day[] = "EVERY DAY", work[] = "WORK", audit[] = "AUDIT",
+                  running[] = "RUNNING IT", more[] = "MORE";
+
+const struct tsn_command tsn_commands[] = {
+    {"status", "", "what needs you, open work, health: one screen", "tocsin status --mine",
+     B(TSN_FLAG_MINE), 0, 0, tsn_cmd_status, every_day},
+    {"show", "ID", "anything: case, run, task, report, advisory, entry",
+     "tocsin show PSIRT-2026-0001", 0, 1, 1, tsn_cmd_show, every_day},
+    {"watch", "ID", "follow a run, case or task; the exit code says how it ended",
+     "tocsin watch r-7k3m --until done --timeout 10m", B(TSN_FLAG_UNTIL), 1, 1, tsn_cmd_watch,
+     every_day},
+    {"approve", "ID", "allow what a task shows",
+     "tocsin approve ap-7k3m --reason \"attacker range, confirmed\"",
+     B(TSN_FLAG_REASON) | B(TSN_FLAG_PLAN), 1, 1, tsn_cmd_approve, every_day},
+    {"reject", "ID", "refuse it", "tocsin reject ap-7k3m --reason \"hits 14 customers\"",
+     B(TSN_FLAG_REASON) | B(TSN_FLAG_PLAN), 1, 1, tsn_cmd_reject, every_day},
+    {"answer", "ID", "answer a playbook's question",
+     "tocsin answer as-2x9d --set severity=high --set exploited=true", B(TSN_FLAG_SET), 1, 1,
+     tsn_cmd_answer, every_day},
+    {"note", "CASE [TEXT]", "write a note into a case; TEXT `-` reads standard input",
+     "tocsin note PSIRT-2026-0001 \"called the customer back\"", 0, 1, 2, tsn_cmd_note,
+     every_day},
+
+    {"report submit", "", "hand in a report",
+     "tocsin report submit --kind incident --product edge-gw --title \"Token reuse\" "
+     "--mail sec@customer.example --text -",
+     B(TSN_FLAG_KIND) | B(TSN_FLAG_TITLE) | B(TSN_FLAG_PRODUCT) | B(TSN_FLAG_MAIL) |
+         B(TSN_FLAG_NAME) | B(TSN_FLAG_SEVERITY) | B(TSN_FLAG_TEXT) | B(TSN_FLAG_INDICATOR) |
+         B(TSN_FLAG_FILE) | B(TSN_FLAG_KEY),
+     0, 0, tsn_cmd_report_submit, work},
+    {"report list", "", "reports that came in", "tocsin report list --kind incident",
+     B(TSN_FLAG_KIND) | B(TSN_FLAG_CASE) | B(TSN_FLAG_LIMIT), 0, 0, tsn_cmd_report_list, work},
+    {"case list", "", "cases", "tocsin case list --state open",
+     B(TSN_FLAG_STATE) | B(TSN_FLAG_KIND) | B(TSN_FLAG_LIMIT), 0, 0, tsn_cmd_case_list, work},
+    {"case timeline", "ID", "the story of a case", "tocsin case timeline PSIRT-2026-0001 --all",
+     B(TSN_FLAG_ALL), 1, 1, tsn_cmd_case_timeline, work},
+    {"run list", "", "playbooks at work", "tocsin run list --state waiting",
+     B(TSN_FLAG_STATE) | B(TSN_FLAG_CASE) | B(TSN_FLAG_PLAYBOOK) | B(TSN_FLAG_LIMIT), 0, 0,
+     tsn_cmd_run_list, work},
+    {"run log", "ID", "the journal of a run, step by step", "tocsin run log r-7k3m",
+     B(TSN_FLAG_LIMIT), 1, 1, tsn_cmd_run_log, work},
+    {"run cancel", "ID", "end a run, whatever state it is in",
+     "tocsin run cancel r-7k3m --reason \"opened by mistake\"", B(TSN_FLAG_REASON), 1, 1,
+     tsn_cmd_run_cancel, work},
+    {"task list", "", "questions to people", "tocsin task list --mine",
+     B(TSN_FLAG_STATE) | B(TSN_FLAG_CASE) | B(TSN_FLAG_RUN) | B(TSN_FLAG_KIND) |
+         B(TSN_FLAG_MINE) | B(TSN_FLAG_ALL) | B(TSN_FLAG_LIMIT),
+     0, 0, tsn_cmd_task_list, work},
+    {"feed list", "", "upstream feeds and how they are", "tocsin feed list", 0, 0, 0,
+     tsn_cmd_feed_list, work},
+    {"feed poll", "NAME", "look for news now and wait for the result", "tocsin feed poll acme",
+     0, 1, 1, tsn_cmd_feed_poll, work},
+
+    {"audit log", "", "entries of the log, newest at the end", "tocsin audit log --limit 20",
+     B(TSN_FLAG_FROM) | B(TSN_FLAG_LIMIT), 0, 0, tsn_cmd_audit_log, audit},
+    {"audit verify", "[DATADIR|FILE]", "recompute every entry, chain and the tree; no daemon",
+     "tocsin audit verify ./data", 0, 0, 1, tsn_cmd_audit_verify, audit},
+    {"audit export", "", "the log as JSON lines; no daemon",
+     "tocsin audit export --out audit.jsonl", B(TSN_FLAG_OUT) | B(TSN_FLAG_CASE), 0, 0,
+     tsn_cmd_audit_export, audit},
+
+    {"init", "DIR", "make a directory to run tocsin in", "tocsin init ./psirt",
+     B(TSN_FLAG_ORGANISATION) | B(TSN_FLAG_DOMAIN) | B(TSN_FLAG_LISTEN) | B(TSN_FLAG_PERSON) |
+         B(TSN_FLAG_NAME),
+     1, 1, tsn_cmd_init, running},
+    {"serve", "", "run the daemon in the foreground",
+     "tocsin serve --config ./psirt/tocsin.yaml", 0, 0, 0, tsn_cmd_serve, running},
+    {"config check", "[FILE]", "read the configuration and say what is wrong; no daemon",
+     "tocsin config check ./psirt/tocsin.yaml", 0, 0, 1, tsn_cmd_config_check, running},
+    {"token create", "PERSON", "a bearer token, shown once",
+     "tocsin token create intake --scope report:submit --expires 90d --for \"web form\"",
+     B(TSN_FLAG_SCOPE) | B(TSN_FLAG_EXPIRES) | B(TSN_FLAG_FOR), 1, 1, tsn_cmd_token_create,
+     running},
+    {"token revoke", "ID", "end a token", "tocsin token revoke 01JDB3", 0, 1, 1,
+     tsn_cmd_token_revoke, running},
+    {"explain", "CODE", "what a message code means and what to do", "tocsin explain A007", 0, 1,
+     1, tsn_cmd_explain, more},
+    {"help", "[TOPIC]", "a command, or a topic: exit-codes, words, environment",
+     "tocsin help exit-codes", 0, 0, 2, tsn_cmd_help, more},
+    {"version", "", "the version of this program", "tocsin version --json", 0, 0, 0,
+     tsn_cmd_version, more},
+};
+const size_t tsn_ncommands = sizeof(tsn_commands) / sizeof(tsn_commands[0]);
+
+const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
+    [TSN_FLAG_REASON] = {"reason", "TEXT", "why; kept in the log (3 to 2,000 bytes)"},
+    [TSN_FLAG_PLAN] = {"plan", "DIGEST", "sha256:... of the plan you looked at"},
+    [TSN_FLAG_SET] = {"set", "K=V", "one field of the answer; may come several times"},
+    [TSN_FLAG_UNTIL] = {"until", "blocked|done", "blocked: stop too when a person is needed"},
+    [TSN_FLAG_STATE] = {"state", "STATE", "only these"},
+    [TSN_FLAG_CASE] = {"case", "ID", "only of this case"},
+    [TSN_FLAG_RUN] = {"run", "ID", "only of this run"},
+    [TSN_FLAG_KIND] = {"kind", "KIND", "only this kind; of a report: incident or weakness"},
+    [TSN_FLAG_PLAYBOOK] = {"playbook", "NAME", "only of this playbook"},
+    [TSN_FLAG_MINE] = {"mine", NULL, "only what your roles may decide"},
+    [TSN_FLAG_ALL] = {"all", NULL, "quiet and closed ones too"},
+    [TSN_FLAG_LIMIT] = {"limit", "N", "at most this many"},
+    [TSN_FLAG_FROM] = {"from", "SEQ", "from this entry on"},
+    [TSN_FLAG_OUT] = {"out", "FILE", "write there; `-` is standard output"},
+    [TSN_FLAG_TITLE] = {"title", "TEXT", "one line"},
+    [TSN_FLAG_PRODUCT] = {"product", "ID", "which product"},
+    [TSN_FLAG_MAIL] = {"mail", "ADDRESS", "where to reach the reporter"},
+    [TSN_FLAG_NAME] = {"name", "NAME", "a person's name"},
+    [TSN_FLAG_SEVERITY] = {"severity", "WORD", "low, medium, high or critical"},
+    [TSN_FLAG_TEXT] = {"text", "TEXT|-|@FILE", "what happened"},
+    [TSN_FLAG_INDICATOR] = {"indicator", "VALUE", "an address or hash; may come several times"},
+    [TSN_FLAG_FILE] = {"file", "FILE|-", "the whole report as JSON instead"},
+    [TSN_FLAG_KEY] = {"idempotency-key", "KEY", "the same key never opens a second case"},
+    [TSN_FLAG_SCOPE] = {"scope", "S,...", "report:submit, read, decide, admin"},
+    [TSN_FLAG_EXPIRES] = {"expires", "DURATION", "90d; the default is 365d"},
+    [TSN_FLAG_FOR] = {"for", "PURPOSE", "what it is for"},
+    [TSN_FLAG_PERSON] = {"person", "ID", "id of the first person"},
+    [TSN_FLAG_ORGANISATION] = {"organisation", "NAME", "who runs this"},
+    [TSN_FLAG_DOMAIN] = {"domain", "NAME", "mail domain"},
+    [TSN_FLAG_LISTEN] = {"listen", "ADDR:PORT", "where HTTP listens"},
+};
+
+enum common {
+    C_JSON,
+    C_UTC,
+    C_NO_INPUT,
+    C_SERVER,
+    C_SOCKET,
+    C_CONFIG,
+    C_DATA,
+    C_AS,
+    C_TIMEOUT,
+    C_COLOR,
+    C_NO_COLOR,
+    C_VERSION,
+    C_QUIET,
+    C_VERBOSE,
+    C_YES,
+    C_HELP,
+    C_COUNT
+};
+const struct tsn_flag_info tsn_common_flags[] = {
+    [C_JSON] = {"json", NULL, "JSON on stdout, errors too (on stderr)"},
+    [C_UTC] = {"utc", NULL, "times in UTC, not local"},
+    [C_NO_INPUT] = {"no-input", NULL, "never ask on the terminal"},
+    [C_SERVER] = {"server", "URL", "another tocsin; token from TOCSIN_TOKEN_FILE"},
+    [C_SOCKET] = {"socket", "PATH", "its Unix socket"},
+    [C_CONFIG] = {"config", "FILE", "tocsin.yaml, or the directory it is in"},
+    [C_DATA] = {"data", "DIR", "data directory"},
+    [C_AS] = {"as", "PERSON", "act as this person (daemon's owner, Unix socket)"},
+    [C_TIMEOUT] = {"timeout", "DURATION", "give up after this long (30s)"},
+    [C_COLOR] = {"color", "auto|always|never", "NO_COLOR and TERM=dumb count too"},
+    [C_NO_COLOR] = {"no-color", NULL, "same as --color never"},
+    [C_VERSION] = {"version", NULL, "same as `tocsin version`"},
+    [C_QUIET] = {"quiet", NULL, "-q: nothing on success"},
+    [C_VERBOSE] = {"verbose", NULL, "-v: what was sent and received"},
+    [C_YES] = {"yes", NULL, "-y: do not ask for confirmation"},
+    [C_HELP] = {"help", NULL, "-h: this page"},
+    [C_COUNT] = {NULL, NULL, NULL},
+};
+
+const struct tsn_command *tsn_command_find(const char *words)
+{
+    for (size_t i = 0; i < tsn_ncommands; i++) {
+        if (strcmp(tsn_commands[i].words, words) == 0)
+            return &tsn_commands[i];
+    }
+    return NULL;
+}
+
+/* --- flags ------------------------------------------------------------------------------- */
+
+static int usage(struct tsn_cli *cli, const char *code, const char *hint, const char *what)
+{
+    return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, code, hint, "%s", what);
+}
+
+static int bad_flag(struct tsn_cli *cli, const char *word)
+{
+    const char *names[TSN_FLAGS + C_COUNT];
+    size_t n = 0;
+    for (int i = 0; i < TSN_FLAGS; i++)
+        names[n++] = tsn_flag_infos[i].name;
+    for (int i = 0; i < C_COUNT; i++)
+        names[n++] = tsn_common_flags[i].name;
+    const char *bare = word;
+    while (*bare == '-')
+        bare++;
+    const char *name = tsn_arena_strndup(cli->arena, bare, strcspn(bare, "="));
+    const char *near = tsn_suggest(name, names, n);
+    return usage(cli, "U002",
+                 near ? tsn_arena_printf(cli->arena, "Did you mean --%s?", near)
+                      : "`tocsin help COMMAND` lists its flags.",
+                 tsn_arena_printf(cli->arena, "there is no flag %s", word));
+}
+
+static int take_common(struct tsn_cli *cli, int which, const char *value)
+{
+    switch ((enum common)which) {
+    case C_JSON:
+        cli->json = true;
+        break;
+    case C_UTC:
+        cli->utc = true;
+        break;
+    case C_NO_INPUT:
+        cli->no_input = true;
+        break;
+    case C_SERVER:
+        cli->server = value;
+        break;
+    case C_SOCKET:
+        cli->socket = value;
+        break;
+    case C_CONFIG:
+        cli->config_file = value;
+        break;
+    case C_DATA:
+        cli->data = value;
+        break;
+    case C_AS:
+        cli->as = value;
+        if (!tsn_word_ok(value, 64))
+            return usage(cli, "U002", "", "--as wants the id of a person");
+        break;
+    case C_TIMEOUT:
+        if (tsn_duration_parse(value, &cli->timeout_ms) || cli->timeout_ms <= 0)
+            return usage(cli, "U002", "Durations have units: 500ms, 30s, 10m, 2h.",
+                         tsn_arena_printf(cli->arena, "--timeout %s is not a duration", value));
+        break;
+    case C_COLOR:
+        if (strcmp(value, "auto") == 0)
+            cli->colour = TSN_COLOUR_AUTO;
+        else if (strcmp(value, "always") == 0)
+            cli->colour = TSN_COLOUR_ALWAYS;
+        else if (strcmp(value, "never") == 0)
+            cli->colour = TSN_COLOUR_NEVER;
+        else
+            return usage(cli, "U002", "", "--color is auto, always or never");
+        break;
+    case C_NO_COLOR:
+        cli->colour = TSN_COLOUR_NEVER;
+        break;
+    case C_VERSION:
+        cli->command = tsn_command_find("version");
+        break;
+    case C_QUIET:
+        cli->quiet = true;
+        break;
+    case C_VERBOSE:
+        cli->verbose = true;
+        break;
+    case C_YES:
+        cli->yes = true;
+        break;
+    case C_HELP:
+        cli->help = true;
+        break;
+    case C_COUNT:
+        break;
+    }
+    return 0;
+}
+
+static int take_flag(struct tsn_cli *cli, int which, const char *value)
+{
+    cli->given |= TSN_BIT(which);
+    cli->flag[which] = value ? value : "";
+    if (which == TSN_FLAG_SET || which == TSN_FLAG_INDICATOR) {
+        const char **list = which == TSN_FLAG_SET ? cli->set : cli->indicator;
+        size_t *n = which == TSN_FLAG_SET ? &cli->nset : &cli->nindicator;
+        if (*n == TSN_LIST_MAX)
+            return usage(cli, "U002", "", "a flag comes too often");
+        list[(*n)++] = value;
+    }
+    return 0;
+}
+
+#define FIRST_FLAG   1000
+#define FIRST_COMMON 2000
+
+static void long_options(struct option *options)
+{
+    size_t n = 0;
+    for (int i = 0; i < TSN_FLAGS; i++)
+        options[n++] = (struct option){
+            tsn_flag_infos[i].name, tsn_flag_infos[i].value ? required_argument : no_argument,
+            NULL, FIRST_FLAG + i};
+    for (int i = 0; i < C_COUNT; i++)
+        options[n++] =
+            (struct option){tsn_common_flags[i].name,
+                            tsn_common_flags[i].value ? required_argument : no_argument, NULL,
+                            FIRST_COMMON + i};
+    options[n] = (struct option){NULL, 0, NULL, 0};
+}
+
+static int parse_flags(struct tsn_cli *cli, int argc, char **argv)
+{
+    struct option options[TSN_FLAGS + C_COUNT + 1];
+    long_options(options);
+    opterr = 0;
+    for (;;) {
+        int at = optind;
+        int c = getopt_long(argc, argv, ":qvyh", options, NULL);
+        int rc = 0;
+        if (c == -1)
+            return 0;
+        if (c == ':')
+            rc = usage(cli, "U002", "",
+                       tsn_arena_printf(cli->arena, "%s needs a value", argv[optind - 1]));
+        else if (c == '?')
+            rc = bad_flag(cli, optopt && optopt < FIRST_FLAG
+                                   ? tsn_arena_printf(cli->arena, "-%c", optopt)
+                                   : argv[at < optind - 1 ? optind - 1 : at]);
+        else if (c >= FIRST_COMMON)
+            rc = take_common(cli, c - FIRST_COMMON, optarg);
+        else if (c >= FIRST_FLAG)
+            rc = take_flag(cli, c - FIRST_FLAG, optarg);
+        else
+            rc = take_common(cli,
+                             c == 'q'   ? C_QUIET
+                             : c == 'v' ? C_VERBOSE
+                             : c == 'y' ? C_YES
+                                        : C_HELP,
+                             NULL);
+        if (rc)
+            return rc;
+    }
+}
+
+/* --- the command ------------------------------------------------------------------------- */
+
+static int unknown_command(struct tsn_cli *cli, const char *one, const char *two)
+{
+    const char *names[64];
+    size_t n = 0;
+    bool group = false;
+    for (size_t i = 0; i < tsn_ncommands && n < 64; i++) {
+        names[n++] = tsn_commands[i].words;
+        size_t len = strcspn(tsn_commands[i].words, " ");
+        if (strlen(one) == len && strncmp(tsn_commands[i].words, one, len) == 0)
+            group = true;
+    }
+    if (group) {
+        /* `tocsin case`: say what can follow. */
+        struct tsn_buf b;
+        tsn_buf_init(&b, 1024);
+        for (size_t i = 0; i < tsn_ncommands; i++) {
+            size_t len = strlen(one);
+            if (strncmp(tsn_commands[i].words, one, len) == 0 &&
+                tsn_commands[i].words[len] == ' ')
+                (void)tsn_buf_printf(&b, "%s%s", b.len ? ", " : "",
+                                     tsn_commands[i].words + len + 1);
+        }
+        const char *can = tsn_arena_strdup(cli->arena, b.data ? b.data : "");
+        tsn_buf_free(&b);
+        return usage(cli, "U001", tsn_arena_printf(cli->arena, "%s can: %s", one, can),
+                     two ? tsn_arena_printf(cli->arena, "%s has no `%s`", one, two)
+                         : tsn_arena_printf(cli->arena, "`%s` needs one more word", one));
+    }
+    const char *both = two ? tsn_arena_printf(cli->arena, "%s %s", one, two) : one;
+    const char *near = tsn_suggest(both, names, n);
+    if (!near)
+        near = tsn_suggest(one, names, n);
+    return usage(cli, "U001",
+                 near ? tsn_arena_printf(cli->arena, "Did you mean `tocsin %s`?", near)
+                      : "`tocsin help` lists the commands.",
+                 tsn_arena_printf(cli->arena, "there is no command `%s`", one));
+}
+
+static int find_command(struct tsn_cli *cli, int argc, char **argv)
+{
+    int at = optind;
+    if (cli->command)
+        return 0;
+    if (at >= argc) {
+        cli->command = tsn_command_find("help"); /* bare `tocsin` */
+        cli->help = false;
+        return 0;
+    }
+    const char *one = argv[at], *two = at + 1 < argc ? argv[at + 1] : NULL;
+    if (two)
+        cli->command = tsn_command_find(tsn_arena_printf(cli->arena, "%s %s", one, two));
+    if (cli->command) {
+        at += 2;
+    } else {
+        cli->command = tsn_command_find(one);
+        if (!cli->command)
+            return unknown_command(cli, one, two);
+        at++;
+    }
+    for (; at < argc; at++) {
+        if (cli->nargs == sizeof(cli->arg) / sizeof(cli->arg[0]))
+            return usage(cli, "U003", "", "too many arguments");
+        cli->arg[cli->nargs++] = argv[at];
+    }
+    return 0;
+}
+
+static int check_command(struct tsn_cli *cli)
+{
+    const struct tsn_command *c = cli->command;
+    const char *hint = tsn_arena_printf(cli->arena, "For example: %s", c->example);
+    uint64_t wrong = cli->given & ~c->flags;
+    for (int i = 0; wrong && i < TSN_FLAGS; i++) {
+        if (wrong & TSN_BIT(i))
+            return usage(cli, "U002", hint,
+                         tsn_arena_printf(cli->arena, "`%s` does not take --%s", c->words,
+                                          tsn_flag_infos[i].name));
+    }
+    if (cli->nargs < c->least)
+        return usage(cli, "U003", hint,
+                     tsn_arena_printf(cli->arena, "`%s` needs %s", c->words, c->args));
+    if (cli->nargs > c->most)
+        return usage(
+            cli, "U003", hint,
+            tsn_arena_printf(cli->arena, "`%s` takes no `%s`", c->words, cli->arg[c->most]));
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct tsn_cli cli = {.arena = tsn_arena_new()};
+    tsn_crypto_init();
+    tsn_json_init();
+    /* Errors of the parsing itself follow --json too, wherever it stands. */
+    for (int i = 1; i < argc; i++)
+        cli.json = cli.json || strcmp(argv[i], "--json") == 0;
+    int rc = parse_flags(&cli, argc, argv);
+    tsn_out_init(&cli);
+    if (!rc)
+        rc = find_command(&cli, argc, argv);
+    if (!rc && cli.help)
+        rc = tsn_help_command(&cli, cli.command);
+    else if (!rc && !(rc = check_command(&cli)))
+        rc = cli.command->run(&cli);
+    rc = tsn_out_end(&cli, rc);
+    tsn_arena_destroy(cli.arena);
+    return rc;
+}

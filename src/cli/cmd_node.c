@@ -1,0 +1,310 @@
+/* cmd_node.c - init, serve, config check, tokens: what an operator does.
+ *
+ * Owns nothing. One thread; init and config check need no daemon.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "cli/client.h"
+#include "cli/config.h"
+#include "cli/node.h"
+#include "cli/out.h"
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/log.h"
+
+/* --- init -------------------------------------------------------------------------------- */
+
+static int cannot(struct tsn_cli *cli, const char *path)
+{
+    return tsn_out_failf(cli, TSN_EXIT_FAILED, tsn_err_from_errno(errno), "S024", "", "%s: %s",
+                         path, strerror(errno));
+}
+
+/* -1 cannot be read, 0 empty, 1 made by init, 2 somebody else's. */
+static int whose(const char *dir)
+{
+    DIR *d = opendir(dir);
+    if (!d)
+        return -1;
+    int seen = 0;
+    bool ours = false;
+    for (const struct dirent *e; (e = readdir(d));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        seen++;
+        ours = ours || strcmp(e->d_name, "tocsin.yaml") == 0;
+    }
+    (void)closedir(d);
+    return seen == 0 ? 0 : ours ? 1 : 2;
+}
+
+static int write_config(struct tsn_cli *cli, const char *path)
+{
+    struct tsn_buf text;
+    tsn_buf_init(&text, (size_t)1 << 20);
+    const struct tsn_config_init ci = {
+        .organisation = cli->flag[TSN_FLAG_ORGANISATION],
+        .domain = cli->flag[TSN_FLAG_DOMAIN],
+        .listen = cli->flag[TSN_FLAG_LISTEN],
+        .data_dir = "data",
+        .person = cli->flag[TSN_FLAG_PERSON],
+        .person_name = cli->flag[TSN_FLAG_NAME],
+        .uid = getuid() ? (int64_t)getuid() : -1,
+    };
+    int rc = 0;
+    if (tsn_config_default_text(&text, &ci)) {
+        rc = tsn_out_failf(cli, TSN_EXIT_FAILED, TSN_EBUG, "S000", "",
+                           "the default configuration could not be made");
+    } else {
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+        bool good = fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len;
+        if (fd >= 0)
+            good = fsync(fd) == 0 && close(fd) == 0 && good;
+        if (!good)
+            rc = cannot(cli, path);
+    }
+    tsn_buf_free(&text);
+    return rc;
+}
+
+int tsn_cmd_init(struct tsn_cli *cli)
+{
+    const char *dir = cli->arg[0];
+    if (mkdir(dir, 0750) != 0 && errno != EEXIST)
+        return cannot(cli, dir);
+    int who = whose(dir);
+    if (who < 0)
+        return cannot(cli, dir);
+    if (who == 2)
+        return tsn_out_failf(cli, TSN_EXIT_CONFLICT, TSN_ECONFLICT, "S025",
+                             "Name a new or an empty one.", "%s is not empty", dir);
+    const char *file = tsn_arena_printf(cli->arena, "%s/tocsin.yaml", dir);
+    int rc = who == 0 ? write_config(cli, file) : 0;
+    if (rc)
+        return rc;
+    struct tsn_config *config;
+    struct tsn_diag diag;
+    tsn_diag_init(&diag);
+    if (tsn_config_load(cli->arena, file, &config, &diag))
+        return tsn_out_fail(cli, TSN_EXIT_PROBLEMS, &diag);
+    if (mkdir(config->data_dir, 0700) != 0 && errno != EEXIST)
+        return cannot(cli, config->data_dir);
+    const struct tsn_store_config sc = {
+        .path = config->database, .key_file = config->key_file, .create = true};
+    struct tsn_store *st;
+    /* A running daemon owns its database: then there is nothing to make. */
+    bool there = access(config->database, F_OK) == 0;
+    if (!there) {
+        tsn_log_open(-1);
+        if (tsn_store_open(&st, &sc, &diag))
+            return tsn_out_fail(cli, TSN_EXIT_FAILED, &diag);
+        tsn_store_close(st);
+    }
+    if (cli->json) {
+        json_t *out = json_pack("{s:s, s:s, s:s, s:b}", "config", config->file, "data",
+                                config->data_dir, "key", config->key_file, "existed", there);
+        tsn_out_json(cli, out);
+        json_decref(out);
+        return TSN_EXIT_OK;
+    }
+    if (there)
+        tsn_out_say(cli, "%s is set up already; nothing was changed.", dir);
+    else
+        tsn_out_say(cli,
+                    "Made %s with tocsin.yaml, and %s with the database and the key file.\n"
+                    "Keep a copy of %s elsewhere: without it nobody can read the cases.\n"
+                    "Next:    tocsin serve --config %s",
+                    dir, config->data_dir, config->key_file, file);
+    return TSN_EXIT_OK;
+}
+
+/* --- serve ------------------------------------------------------------------------------- */
+
+static int load(struct tsn_cli *cli, const char *path, int exit_code,
+                struct tsn_config **config)
+{
+    struct tsn_diag diag;
+    tsn_diag_init(&diag);
+    if (!path)
+        return tsn_out_failf(cli, exit_code, TSN_ENOTFOUND, "U008",
+                             "Make one with `tocsin init DIR`, or name it with --config.",
+                             "there is no tocsin.yaml here or in /etc/tocsin");
+    if (tsn_config_load(cli->arena, path, config, &diag))
+        return tsn_out_fail(cli, exit_code, &diag);
+    return TSN_EXIT_OK;
+}
+
+int tsn_cmd_serve(struct tsn_cli *cli)
+{
+    struct tsn_config *config;
+    struct tsn_diag diag;
+    tsn_diag_init(&diag);
+    int rc = load(cli, tsn_place_config(cli), TSN_EXIT_FAILED, &config);
+    if (rc)
+        return rc;
+    const struct tsn_node_config in = {
+        .config = config,
+        .shared_playbooks = tsn_place_shared(cli->arena, "playbooks"),
+        .shared_plugins = tsn_place_shared(cli->arena, "plugins"),
+        .shared_templates = tsn_place_shared(cli->arena, "playbooks/templates"),
+        .verbose = cli->verbose,
+    };
+    tsn_err err = tsn_node_run(&in, &diag);
+    if (!err)
+        return TSN_EXIT_OK;
+    /* A refused lock is a conflict; all else that stops a start is simply failed. */
+    return tsn_out_fail(cli, err == TSN_ECONFLICT ? TSN_EXIT_CONFLICT : TSN_EXIT_FAILED, &diag);
+}
+
+/* --- config check ------------------------------------------------------------------------- */
+
+struct checks {
+    struct tsn_cli *cli;
+    json_t *list;
+    size_t bad;
+};
+
+static void check(struct checks *c, const char *id, const char *result, const char *text)
+{
+    json_array_append_new(
+        c->list, json_pack("{s:s, s:s, s:s}", "id", id, "result", result, "text", text));
+    if (strcmp(result, "fail") == 0)
+        c->bad++;
+    if (c->cli->json || c->cli->quiet)
+        return;
+    (void)printf("  ");
+    tsn_out_text(c->cli, stdout,
+                 strcmp(result, "ok") == 0     ? TSN_GREEN
+                 : strcmp(result, "warn") == 0 ? TSN_YELLOW
+                                               : TSN_RED,
+                 strcmp(result, "ok") == 0     ? "ok  "
+                 : strcmp(result, "warn") == 0 ? "warn"
+                                               : "FAIL");
+    (void)printf(" %-11s", id);
+    tsn_out_text(c->cli, stdout, TSN_PLAIN, text);
+    (void)printf("\n");
+}
+
+static void check_playbooks(struct checks *c, const struct tsn_config *config)
+{
+    struct tsn_arena *a = c->cli->arena;
+    const char *dir =
+        config->playbook_dir ? config->playbook_dir : tsn_place_shared(a, "playbooks");
+    if (!dir || access(dir, R_OK | X_OK) != 0) {
+        check(c, "playbooks", "fail",
+              tsn_arena_printf(a, "%s cannot be read", dir ? dir : "no directory: it"));
+        return;
+    }
+    for (size_t i = 0; i < config->nrules; i++) {
+        const char *file = tsn_arena_printf(a, "%s/%s.lua", dir, config->rules[i].run);
+        if (access(file, R_OK) != 0)
+            check(c, "rules", "warn",
+                  tsn_arena_printf(a, "%s runs `%s`, and %s is not there", config->rules[i].on,
+                                   config->rules[i].run, file));
+    }
+    check(c, "playbooks", "ok", dir);
+}
+
+static void check_plugins(struct checks *c, const struct tsn_config *config)
+{
+    struct tsn_arena *a = c->cli->arena;
+    const char *shared = tsn_place_shared(a, "plugins");
+    for (size_t i = 0; i < config->nplugins; i++) {
+        const struct tsn_plugin_config *p = &config->plugins[i];
+        const char *dir =
+            p->dir ? p->dir : tsn_arena_printf(a, "%s/%s", shared ? shared : "", p->name);
+        const char *file = tsn_arena_printf(a, "%s/manifest.yaml", dir);
+        if (access(file, R_OK) != 0)
+            check(c, "plugins", "fail",
+                  tsn_arena_printf(a, "%s: %s: %s", p->name, file, strerror(errno)));
+        else
+            check(c, "plugins", "ok", tsn_arena_printf(a, "%s in %s", p->name, dir));
+    }
+}
+
+int tsn_cmd_config_check(struct tsn_cli *cli)
+{
+    const char *path = cli->nargs ? cli->arg[0] : tsn_place_config(cli);
+    struct tsn_config *config;
+    int rc = load(cli, path, TSN_EXIT_PROBLEMS, &config);
+    if (rc)
+        return rc;
+    struct checks c = {cli, json_array(), 0};
+    if (!cli->json && !cli->quiet)
+        (void)printf("%s\n", config->file);
+    check(&c, "schema", "ok",
+          tsn_arena_printf(cli->arena, "%zu people, %zu rules, %zu feeds, %zu plugins",
+                           config->npeople, config->nrules, config->nfeeds, config->nplugins));
+    check_playbooks(&c, config);
+    check_plugins(&c, config);
+    rc = c.bad ? TSN_EXIT_PROBLEMS : TSN_EXIT_OK;
+    json_t *out = json_pack("{s:s, s:o}", "file", config->file, "checks", c.list);
+    if (rc)
+        tsn_out_json_not_ok(cli, out, rc);
+    else
+        tsn_out_json(cli, out);
+    json_decref(out);
+    if (rc)
+        tsn_out_say(cli, "%zu problem%s.", c.bad, c.bad == 1 ? "" : "s");
+    return rc;
+}
+
+/* --- tokens ------------------------------------------------------------------------------ */
+
+int tsn_cmd_token_create(struct tsn_cli *cli)
+{
+    int64_t lasts = (int64_t)365 * 24 * 3600 * 1000;
+    const char *expires = cli->flag[TSN_FLAG_EXPIRES];
+    if (!(cli->given & TSN_BIT(TSN_FLAG_SCOPE)))
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U004",
+                             "Scopes: report:submit, read, decide, admin.",
+                             "--scope is missing");
+    if (expires && (tsn_duration_parse(expires, &lasts) || lasts <= 0))
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002",
+                             "Durations have units: 12h, 90d.",
+                             "--expires %s is not a duration", expires);
+    char until[25];
+    tsn_time_format(until, tsn_clock_wall_ms() + lasts);
+    json_t *body = json_pack("{s:s, s:s, s:s}", "person", cli->arg[0], "scopes",
+                             cli->flag[TSN_FLAG_SCOPE], "expires_at", until);
+    if (cli->flag[TSN_FLAG_FOR])
+        json_object_set_new(body, "purpose", json_string(cli->flag[TSN_FLAG_FOR]));
+    json_t *out;
+    int rc = tsn_client_call(cli, "POST", tsn_client_path(cli, "tokens"), body, NULL, &out);
+    json_decref(body);
+    if (rc)
+        return rc;
+    if (cli->json) {
+        tsn_out_json(cli, out);
+    } else {
+        (void)printf("%s\n", tsn_json_str(out, "token", ""));
+        tsn_out_say(cli,
+                    "Token %s of %s until %s. It is not shown again; keep it in a file of mode "
+                    "0600.",
+                    tsn_json_str(out, "id", ""), cli->arg[0],
+                    tsn_out_time(cli, tsn_json_str(out, "expires_at", NULL)));
+    }
+    json_decref(out);
+    return TSN_EXIT_OK;
+}
+
+int tsn_cmd_token_revoke(struct tsn_cli *cli)
+{
+    json_t *out;
+    int rc = tsn_client_call(
+        cli, "DELETE", tsn_client_path(cli, "tokens/%s", tsn_client_escape(cli, cli->arg[0])),
+        NULL, NULL, &out);
+    if (rc)
+        return rc;
+    if (cli->json)
+        tsn_out_json(cli, out);
+    else
+        tsn_out_say(cli, "Revoked %s.", tsn_json_str(out, "id", ""));
+    json_decref(out);
+    return TSN_EXIT_OK;
+}

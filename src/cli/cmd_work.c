@@ -1,0 +1,452 @@
+/* cmd_work.c - lists and submissions: status, report, case, run, task, feed.
+ *
+ * Owns nothing. One thread; talks to the daemon.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/client.h"
+#include "cli/out.h"
+#include "core/buf.h"
+#include "core/id.h"
+#include "core/json.h"
+#include "core/text.h"
+
+/* "?state=open&limit=5" from the flags that were given. */
+static const char *query(struct tsn_cli *cli, const char *extra)
+{
+    static const struct {
+        enum tsn_flag flag;
+        const char *name;
+    } map[] = {
+        {TSN_FLAG_STATE, "state"}, {TSN_FLAG_CASE, "case"},         {TSN_FLAG_RUN, "run"},
+        {TSN_FLAG_KIND, "kind"},   {TSN_FLAG_PLAYBOOK, "playbook"}, {TSN_FLAG_LIMIT, "limit"},
+        {TSN_FLAG_FROM, "from"},
+    };
+    const char *out = extra ? tsn_arena_printf(cli->arena, "?%s", extra) : "";
+    for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
+        if (cli->given & TSN_BIT(map[i].flag))
+            out = tsn_arena_printf(cli->arena, "%s%c%s=%s", out, out[0] ? '&' : '?',
+                                   map[i].name, tsn_client_escape(cli, cli->flag[map[i].flag]));
+    }
+    return out;
+}
+
+/* One page of a list as columns: a NULL key ends the row. */
+struct column {
+    const char *title, *key;
+    enum { TEXT, WORD, TIME, LEFT } as;
+};
+
+static void print_rows(struct tsn_cli *cli, const json_t *items, const struct column *columns,
+                       size_t n)
+{
+    if (json_array_size(items) == 0) {
+        tsn_out_say(cli, "none");
+        return;
+    }
+    struct tsn_grid *g = tsn_grid_new(cli, n);
+    for (size_t i = 0; i < n; i++)
+        tsn_grid_cell(g, TSN_DIM, columns[i].title);
+    size_t at;
+    json_t *item;
+    json_array_foreach(items, at, item)
+    {
+        for (size_t i = 0; i < n; i++) {
+            const json_t *v = json_object_get(item, columns[i].key);
+            const char *text = tsn_out_value(cli, v);
+            enum tsn_style style = TSN_PLAIN;
+            if (columns[i].as == TIME)
+                text = tsn_out_time(cli, json_string_value(v));
+            else if (columns[i].as == LEFT)
+                text = tsn_out_left(cli, json_string_value(v));
+            else if (columns[i].as == WORD)
+                style = tsn_out_style_of(text);
+            tsn_grid_cell(g, style, text);
+        }
+    }
+    tsn_grid_print(g, stdout, 0);
+}
+
+static int list(struct tsn_cli *cli, const char *path, const struct column *columns, size_t n)
+{
+    json_t *out;
+    int rc = tsn_client_get(cli, path, &out);
+    if (rc)
+        return rc;
+    if (cli->json) {
+        tsn_out_json(cli, out);
+    } else {
+        print_rows(cli, json_object_get(out, "items"), columns, n);
+        const char *next = tsn_json_str(out, "next", NULL);
+        if (next)
+            tsn_out_say(cli, "... more; --limit N shows up to 1,000");
+    }
+    json_decref(out);
+    return TSN_EXIT_OK;
+}
+
+#define LIST(cli, path, columns)                                                               \
+    list(cli, path, columns, sizeof(columns) / sizeof((columns)[0]))
+
+int tsn_cmd_report_list(struct tsn_cli *cli)
+{
+    static const struct column columns[] = {{"RECEIPT", "name", TEXT},
+                                            {"KIND", "kind", TEXT},
+                                            {"CASE", "case_name", TEXT},
+                                            {"RECEIVED", "received_at", TIME},
+                                            {"TITLE", "title", TEXT}};
+    return LIST(cli, tsn_client_path(cli, "reports%s", query(cli, NULL)), columns);
+}
+
+int tsn_cmd_case_list(struct tsn_cli *cli)
+{
+    static const struct column columns[] = {
+        {"CASE", "name", TEXT}, {"STATE", "state", WORD},      {"SEVERITY", "severity", WORD},
+        {"KIND", "kind", TEXT}, {"OPENED", "opened_at", TIME}, {"TITLE", "title", TEXT}};
+    return LIST(cli, tsn_client_path(cli, "cases%s", query(cli, NULL)), columns);
+}
+
+int tsn_cmd_run_list(struct tsn_cli *cli)
+{
+    static const struct column columns[] = {
+        {"RUN", "name", TEXT},           {"STATE", "state", WORD},
+        {"PLAYBOOK", "playbook", TEXT},  {"CASE", "case_name", TEXT},
+        {"STARTED", "started_at", TIME}, {"WHY IT STOPPED", "reason", TEXT}};
+    return LIST(cli, tsn_client_path(cli, "runs%s", query(cli, NULL)), columns);
+}
+
+int tsn_cmd_feed_list(struct tsn_cli *cli)
+{
+    static const struct column columns[] = {
+        {"FEED", "name", TEXT},           {"KIND", "kind", TEXT},
+        {"DOCUMENTS", "documents", TEXT}, {"LAST POLL", "polled_at", TIME},
+        {"LAST GOOD", "ok_at", TIME},     {"ERROR", "error", TEXT}};
+    return LIST(cli, tsn_client_path(cli, "feeds"), columns);
+}
+
+/* --- tasks and status ---------------------------------------------------------------------- */
+
+static bool contains(const json_t *list, const char *word)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(list, i, v)
+    {
+        if (json_is_string(v) && strcmp(json_string_value(v), word) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Leaves only what the caller's roles may decide. */
+static int only_mine(struct tsn_cli *cli, json_t *items)
+{
+    json_t *me;
+    int rc = tsn_client_get(cli, tsn_client_path(cli, "me"), &me);
+    if (rc)
+        return rc;
+    for (size_t i = json_array_size(items); i-- > 0;) {
+        const char *role = tsn_json_str(json_array_get(items, i), "role", "");
+        if (!contains(json_object_get(me, "roles"), role))
+            json_array_remove(items, i);
+    }
+    json_decref(me);
+    return TSN_EXIT_OK;
+}
+
+static const struct column task_columns[] = {
+    {"TASK", "name", TEXT},      {"KIND", "kind", TEXT},         {"STATE", "state", WORD},
+    {"CASE", "case_name", TEXT}, {"SEVERITY", "severity", WORD}, {"ROLE", "role", TEXT},
+    {"DUE", "due_at", LEFT},     {"TITLE", "title", TEXT}};
+
+int tsn_cmd_task_list(struct tsn_cli *cli)
+{
+    json_t *out;
+    bool open_only = !(cli->given & (TSN_BIT(TSN_FLAG_ALL) | TSN_BIT(TSN_FLAG_STATE)));
+    int rc = tsn_client_get(
+        cli, tsn_client_path(cli, "tasks%s", query(cli, open_only ? "state=open" : NULL)),
+        &out);
+    if (rc)
+        return rc;
+    if (cli->given & TSN_BIT(TSN_FLAG_MINE))
+        rc = only_mine(cli, json_object_get(out, "items"));
+    if (!rc && cli->json)
+        tsn_out_json(cli, out);
+    else if (!rc)
+        print_rows(cli, json_object_get(out, "items"), task_columns, 8);
+    json_decref(out);
+    return rc;
+}
+
+static void heading(struct tsn_cli *cli, const char *text)
+{
+    tsn_out_text(cli, stdout, TSN_BOLD, text);
+}
+
+static void status_feeds(struct tsn_cli *cli, const json_t *feeds)
+{
+    size_t i, bad = 0;
+    json_t *feed;
+    const char *names = "";
+    json_array_foreach(feeds, i, feed)
+    {
+        const char *error = tsn_json_str(feed, "error", NULL);
+        if (error && error[0]) {
+            bad++;
+            names =
+                tsn_arena_printf(cli->arena, "%s %s", names, tsn_json_str(feed, "name", "?"));
+        }
+    }
+    if (json_array_size(feeds) == 0)
+        return;
+    (void)printf(" · feeds %zu good", json_array_size(feeds) - bad);
+    if (bad) {
+        (void)printf(", %zu in trouble:", bad);
+        tsn_out_text(cli, stdout, TSN_RED, names);
+    }
+}
+
+int tsn_cmd_status(struct tsn_cli *cli)
+{
+    json_t *out;
+    int rc = tsn_client_get(cli, tsn_client_path(cli, "status"), &out);
+    if (rc)
+        return rc;
+    json_t *tasks = json_object_get(out, "needs_you");
+    if (cli->given & TSN_BIT(TSN_FLAG_MINE)) {
+        for (size_t i = json_array_size(tasks); i-- > 0;) {
+            if (!tsn_json_bool(json_array_get(tasks, i), "mine", false))
+                json_array_remove(tasks, i);
+        }
+    }
+    if (cli->json) {
+        tsn_out_json(cli, out);
+        json_decref(out);
+        return TSN_EXIT_OK;
+    }
+    heading(cli, "NEEDS YOU");
+    (void)printf("  %zu\n", json_array_size(tasks));
+    struct tsn_grid *g = tsn_grid_new(cli, 6);
+    size_t i;
+    json_t *task;
+    json_array_foreach(tasks, i, task)
+    {
+        const char *severity = tsn_json_str(task, "severity", NULL);
+        tsn_grid_cell(g, TSN_BOLD, tsn_json_str(task, "name", NULL));
+        tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(task, "role", NULL));
+        tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(task, "case_name", NULL));
+        tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(task, "title", NULL));
+        tsn_grid_cell(g, tsn_out_style_of(severity), severity);
+        tsn_grid_cell(g, TSN_PLAIN, tsn_out_left(cli, tsn_json_str(task, "due_at", NULL)));
+    }
+    tsn_grid_print(g, stdout, 2);
+    const json_t *runs = json_object_get(out, "runs");
+    int64_t waiting = tsn_json_int(runs, "waiting", 0) + tsn_json_int(runs, "parked", 0);
+    int64_t working = tsn_json_int(runs, "running", 0) + tsn_json_int(runs, "ready", 0);
+    int64_t trouble = tsn_json_int(runs, "stuck", 0) + tsn_json_int(runs, "diverged", 0) +
+                      tsn_json_int(runs, "in_doubt", 0);
+    heading(cli, "OPEN");
+    (void)printf("     %lld cases · %lld runs wait, %lld work",
+                 (long long)tsn_json_int(json_object_get(out, "cases"), "open", 0),
+                 (long long)waiting, (long long)working);
+    if (trouble) {
+        (void)printf(", ");
+        tsn_out_text(cli, stdout, TSN_RED,
+                     tsn_arena_printf(cli->arena, "%lld need help", (long long)trouble));
+    }
+    status_feeds(cli, json_object_get(out, "feeds"));
+    (void)printf("\n");
+    heading(cli, "AUDIT");
+    (void)printf("    %lld entries\n",
+                 (long long)tsn_json_int(json_object_get(out, "audit"), "entries", 0));
+    if (!tsn_json_bool(out, "ready", true)) {
+        tsn_out_text(cli, stdout, TSN_RED, "NOT READY");
+        json_t *reason;
+        json_array_foreach(json_object_get(out, "reasons"), i, reason)
+        {
+            (void)printf("%s", i ? "; " : "  ");
+            tsn_out_text(cli, stdout, TSN_PLAIN, json_string_value(reason));
+        }
+        (void)printf("\n");
+    }
+    const char *first = tsn_json_str(json_array_get(tasks, 0), "name", NULL);
+    if (first)
+        tsn_out_say(cli, "Next:    tocsin show %s", first);
+    json_decref(out);
+    return TSN_EXIT_OK;
+}
+
+/* --- report submit ------------------------------------------------------------------------- */
+
+/* TEXT, `-` for standard input, @FILE; NULL after an error was printed. */
+static const char *text_of(struct tsn_cli *cli, const char *value)
+{
+    if (strcmp(value, "-") != 0 && value[0] != '@')
+        return value;
+    const char *path = value[0] == '@' ? value + 1 : "/dev/stdin";
+    struct tsn_buf b;
+    tsn_buf_init(&b, (size_t)1 << 20);
+    tsn_err err = tsn_buf_read_file(&b, path);
+    const char *out = err ? NULL : tsn_arena_strndup(cli->arena, b.data ? b.data : "", b.len);
+    tsn_buf_free(&b);
+    if (err)
+        (void)tsn_out_failf(cli, TSN_EXIT_FAILED, err, "U008", "", "%s: %s", path,
+                            tsn_err_text(err));
+    return out;
+}
+
+static int report_from_file(struct tsn_cli *cli, const char *path, json_t **out)
+{
+    const char *text =
+        text_of(cli, strcmp(path, "-") == 0 ? path : tsn_arena_printf(cli->arena, "@%s", path));
+    if (!text)
+        return TSN_EXIT_FAILED;
+    struct tsn_diag diag;
+    tsn_diag_init(&diag);
+    if (tsn_json_parse(text, strlen(text), out, &diag)) {
+        tsn_diag_at(&diag, path, diag.line, diag.col);
+        return tsn_out_fail(cli, TSN_EXIT_FAILED, &diag);
+    }
+    return 0;
+}
+
+static int report_from_flags(struct tsn_cli *cli, json_t **out)
+{
+    static const struct {
+        enum tsn_flag flag;
+        const char *key, *question;
+    } fields[] = {
+        {TSN_FLAG_TITLE, "title", "Title:"},
+        {TSN_FLAG_PRODUCT, "product", "Product:"},
+        {TSN_FLAG_TEXT, "text", "What happened:"},
+        {TSN_FLAG_SEVERITY, "severity", NULL},
+    };
+    json_t *r = json_object();
+    const char *kind =
+        cli->given & TSN_BIT(TSN_FLAG_KIND) ? cli->flag[TSN_FLAG_KIND] : "incident";
+    json_object_set_new(r, "kind", json_string(kind));
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        const char *value =
+            cli->given & TSN_BIT(fields[i].flag) ? cli->flag[fields[i].flag] : NULL;
+        if (!value && fields[i].question) {
+            value = tsn_out_ask(cli, fields[i].question);
+            if (!value && fields[i].flag == TSN_FLAG_TITLE) {
+                json_decref(r);
+                return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U004", "",
+                                     "--title is missing");
+            }
+        }
+        if (value && fields[i].flag == TSN_FLAG_TEXT && !(value = text_of(cli, value))) {
+            json_decref(r);
+            return TSN_EXIT_FAILED;
+        }
+        if (value)
+            json_object_set_new(r, fields[i].key, json_string(value));
+    }
+    json_t *contact = json_object();
+    if (cli->given & TSN_BIT(TSN_FLAG_MAIL))
+        json_object_set_new(contact, "mail", json_string(cli->flag[TSN_FLAG_MAIL]));
+    if (cli->given & TSN_BIT(TSN_FLAG_NAME))
+        json_object_set_new(contact, "name", json_string(cli->flag[TSN_FLAG_NAME]));
+    if (json_object_size(contact))
+        json_object_set(r, "contact", contact);
+    json_decref(contact);
+    if (cli->nindicator) {
+        json_t *indicators = json_array();
+        for (size_t i = 0; i < cli->nindicator; i++)
+            json_array_append_new(indicators, json_string(cli->indicator[i]));
+        json_object_set_new(r, "indicators", indicators);
+    }
+    *out = r;
+    return 0;
+}
+
+int tsn_cmd_report_submit(struct tsn_cli *cli)
+{
+    json_t *report = NULL, *out = NULL;
+    char key[TSN_ULID_LEN + 1];
+    int rc = cli->given & TSN_BIT(TSN_FLAG_FILE)
+                 ? report_from_file(cli, cli->flag[TSN_FLAG_FILE], &report)
+                 : report_from_flags(cli, &report);
+    if (rc)
+        return rc;
+    tsn_id_new(key);
+    const char *use = cli->given & TSN_BIT(TSN_FLAG_KEY) ? cli->flag[TSN_FLAG_KEY] : key;
+    if (!tsn_word_ok(use, 255)) {
+        json_decref(report);
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "",
+                             "--idempotency-key must be 1 to 255 visible ASCII characters");
+    }
+    if (cli->verbose)
+        tsn_out_say(cli, "Idempotency-Key: %s", use);
+    rc = tsn_client_call(cli, "POST", tsn_client_path(cli, "reports"), report, use, &out);
+    json_decref(report);
+    if (rc)
+        return rc;
+    if (cli->json) {
+        tsn_out_json(cli, out);
+    } else if (!cli->quiet) {
+        const char *c = tsn_json_str(out, "case_name", tsn_json_str(out, "case", "?"));
+        (void)printf("%s\n", tsn_json_str(out, "receipt", "?"));
+        tsn_out_say(cli, "%s. Case %s.  entry #%lld",
+                    tsn_json_bool(out, "duplicate", false)
+                        ? "Known already, nothing new started"
+                        : "Received",
+                    c, (long long)tsn_json_int(out, "entry", -1));
+    }
+    json_decref(out);
+    return TSN_EXIT_OK;
+}
+
+/* --- feed poll, run cancel ----------------------------------------------------------------- */
+
+int tsn_cmd_feed_poll(struct tsn_cli *cli)
+{
+    json_t *out;
+    if (!cli->timeout_ms)
+        cli->timeout_ms = (int64_t)10 * 60 * 1000;
+    int rc = tsn_client_call(
+        cli, "POST", tsn_client_path(cli, "feeds/%s/poll", tsn_client_escape(cli, cli->arg[0])),
+        NULL, NULL, &out);
+    if (rc)
+        return rc;
+    int64_t held = tsn_json_int(out, "quarantined", 0);
+    if (cli->json) {
+        tsn_out_json(cli, out);
+    } else if (!cli->quiet) {
+        static const char *const words[] = {"listed",    "fetched",     "new",     "changed",
+                                            "unchanged", "quarantined", "matches", "runs"};
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+            (void)printf("%s%s %lld", i ? ", " : "", words[i],
+                         (long long)tsn_json_int(out, words[i], 0));
+        (void)printf("\n");
+        if (held)
+            tsn_out_say(cli, "%lld documents are held back; the log says why", (long long)held);
+    }
+    json_decref(out);
+    return TSN_EXIT_OK;
+}
+
+int tsn_cmd_run_cancel(struct tsn_cli *cli)
+{
+    const char *reason = cli->given & TSN_BIT(TSN_FLAG_REASON) ? cli->flag[TSN_FLAG_REASON]
+                                                               : tsn_out_ask(cli, "Why?");
+    if (!reason)
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U004", "",
+                             "--reason is missing");
+    json_t *body = json_pack("{s:s}", "reason", reason), *out;
+    int rc = tsn_client_call(
+        cli, "POST",
+        tsn_client_path(cli, "runs/%s/cancel", tsn_client_escape(cli, cli->arg[0])), body, NULL,
+        &out);
+    json_decref(body);
+    if (rc)
+        return rc;
+    if (cli->json)
+        tsn_out_json(cli, out);
+    else
+        tsn_out_say(cli, "Cancelled %s.  entry #%lld", cli->arg[0],
+                    (long long)tsn_json_int(out, "entry", -1));
+    json_decref(out);
+    return TSN_EXIT_OK;
+}

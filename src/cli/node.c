@@ -1,0 +1,447 @@
+/* node.c - see node.h. Owns every part of the running daemon.
+ *
+ * Main thread = loop thread. Start: lock, store, writer, reader, loop, outbound, registry, engine,
+ * intake, feeds, API. Stop: the reverse. A dead writer ends the process without writing anything.
+ */
+#include "cli/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "cli/cli.h"
+#include "core/clock.h"
+#include "core/fault.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "loop/loop.h"
+
+/* After a lost disk /readyz is seen red this long, then the process ends. */
+#define DEAD_MS 300
+
+struct node {
+    const struct tsn_node_config *in;
+    const struct tsn_config *config;
+    struct tsn_arena *arena;
+    int lock;
+    int64_t began_ms;
+    struct tsn_loop *loop;
+    struct tsn_writer *writer;
+    struct tsn_reader *reader;
+    struct tsn_httpc *httpc;
+    struct tsn_registry *registry;
+    struct tsn_plugins *plugins;
+    struct tsn_engine *engine;
+    struct tsn_intake *intake;
+    struct tsn_feeds *feeds;
+    struct tsn_api *api;
+    struct tsn_timer *dead;
+    uv_signal_t term, intr;
+    bool signals, engine_ready, listening, stopping, announced;
+};
+
+/* --- files ------------------------------------------------------------------------------- */
+
+static tsn_err make_data_dir(const char *path, struct tsn_diag *diag)
+{
+    struct stat st;
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return tsn_diag_set(diag, tsn_err_from_errno(errno), "S024", "%s: %s", path,
+                            strerror(errno));
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+        return tsn_diag_set(diag, TSN_EIO, "S024", "%s is not a directory", path);
+    return 0;
+}
+
+/* One daemon a data directory: the lock dies with the process, whatever way it dies. */
+static tsn_err take_lock(struct node *n, struct tsn_diag *diag)
+{
+    const char *path = tsn_arena_printf(n->arena, "%s/lock", n->config->data_dir);
+    n->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (n->lock < 0)
+        return tsn_diag_set(diag, tsn_err_from_errno(errno), "S024", "%s: %s", path,
+                            strerror(errno));
+    char text[32];
+    if (flock(n->lock, LOCK_EX | LOCK_NB) != 0) {
+        ssize_t len = pread(n->lock, text, sizeof(text) - 1, 0);
+        text[len > 0 ? len : 0] = '\0';
+        text[strcspn(text, "\n")] = '\0';
+        (void)tsn_diag_set(diag, TSN_ECONFLICT, "S022", "process %s already serves %s",
+                           text[0] ? text : "(unknown)", n->config->data_dir);
+        tsn_diag_hint(diag, "Stop it first, or give this one another data directory.");
+        return TSN_ECONFLICT;
+    }
+    int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    if (ftruncate(n->lock, 0) != 0 || pwrite(n->lock, text, (size_t)len, 0) != len)
+        return tsn_diag_set(diag, tsn_err_from_errno(errno), "S024", "%s: %s", path,
+                            strerror(errno));
+    return 0;
+}
+
+static const char *ready_path(struct node *n, const char *suffix)
+{
+    return tsn_arena_printf(n->arena, "%s/ready.json%s", n->config->data_dir, suffix);
+}
+
+static void write_ready(struct node *n)
+{
+    json_t *v = json_pack("{s:i, s:s, s:I}", "port", tsn_api_port(n->api), "socket",
+                          n->config->socket, "pid", (json_int_t)getpid());
+    char *text = tsn_json_text(v);
+    const char *draft = ready_path(n, ".new");
+    size_t len = strlen(text);
+    int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    bool good = fd >= 0 && write(fd, text, len) == (ssize_t)len;
+    if (fd >= 0)
+        good = close(fd) == 0 && good;
+    if (!good || rename(draft, ready_path(n, "")) != 0)
+        tsn_log(TSN_LOG_WARN, "ready.failed", "file", draft, "error", strerror(errno), NULL);
+    free(text);
+    json_decref(v);
+}
+
+/* systemd's protocol: one datagram to the socket it names. */
+static void notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(addr.sun_path))
+        return;
+    memcpy(addr.sun_path, path, strlen(path));
+    if (path[0] == '@')
+        addr.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&addr, len);
+    (void)close(fd);
+}
+
+/* --- entries about ourselves ----------------------------------------------------------------- */
+
+struct mark_op {
+    struct tsn_op op;
+    const char *kind;
+};
+
+static tsn_err apply_mark(struct tsn_op *op, struct tsn_store *st)
+{
+    struct tsn_append in = TSN_APPEND_INIT;
+    in.kind = ((struct mark_op *)op)->kind;
+    in.actor = "svc:core";
+    in.outcome = "ok";
+    return tsn_store_append(st, &in, NULL);
+}
+
+static void mark(struct node *n, const char *kind)
+{
+    struct mark_op *m = tsn_op_new(sizeof(*m), apply_mark, tsn_op_destroy, NULL);
+    m->kind = kind;
+    if (tsn_writer_submit(n->writer, &m->op, TSN_LANE_RUNS))
+        tsn_op_destroy(&m->op);
+}
+
+/* --- ready, dead, stop ----------------------------------------------------------------------- */
+
+static void announce(struct node *n)
+{
+    if (!n->engine_ready || !n->listening || n->announced)
+        return;
+    n->announced = true;
+    write_ready(n);
+    int port = tsn_api_port(n->api);
+    const char *listen = n->config->listen ? n->config->listen : "";
+    const char *colon = strrchr(listen, ':');
+    const char *tcp = port > 0 && colon ? tsn_arena_printf(n->arena, "http://%.*s:%d, ",
+                                                           (int)(colon - listen), listen, port)
+                                        : "";
+    (void)fprintf(stderr, "tocsin %s ready in %lld ms: %s%s\n", TOCSIN_VERSION,
+                  (long long)(tsn_clock_mono_ms() - n->began_ms), tcp, n->config->socket);
+    notify("READY=1\nSTATUS=ready\n");
+    tsn_fault("serve.ready");
+}
+
+static void on_engine_ready(void *user)
+{
+    struct node *n = user;
+    n->engine_ready = true;
+    announce(n);
+}
+
+static void on_dead_timer(void *user)
+{
+    (void)user;
+    /* Nothing is flushed or closed: what is on disk is what the next start reads. */
+    _exit(TSN_EXIT_FAILED);
+}
+
+static void on_writer_dead(tsn_err err, void *user)
+{
+    struct node *n = user;
+    const char *why = err == TSN_ENOSPC ? "the disk is full" : "the database cannot be written";
+    tsn_log(TSN_LOG_ERROR, "writer.died", "code", "S023", "error", tsn_err_name(err), "why",
+            why, NULL);
+    (void)fprintf(stderr,
+                  "error S023: %s: the last commit is unknown, so tocsin stops; start it again "
+                  "to go on from what is on disk\n",
+                  why);
+    if (n->api)
+        tsn_api_not_ready(n->api, why);
+    notify("STATUS=the database cannot be written\n");
+    if (n->dead)
+        tsn_timer_arm(n->dead, DEAD_MS);
+    else
+        _exit(TSN_EXIT_FAILED);
+}
+
+static void close_parts(struct node *n)
+{
+    (void)unlink(ready_path(n, ""));
+    tsn_api_close(n->api);
+    n->api = NULL;
+    if (n->feeds)
+        tsn_feeds_close(n->feeds);
+    if (n->engine)
+        tsn_engine_close(n->engine);
+    if (n->intake)
+        tsn_intake_close(n->intake);
+    if (n->plugins)
+        tsn_plugins_close(n->plugins);
+    if (n->httpc)
+        tsn_httpc_close(n->httpc);
+    if (n->writer) {
+        mark(n, "audit.stop");
+        tsn_writer_close(n->writer);
+    }
+    if (n->reader)
+        tsn_reader_close(n->reader);
+    if (n->registry)
+        tsn_registry_close(n->registry);
+    n->feeds = NULL;
+    n->engine = NULL;
+    n->intake = NULL;
+    n->plugins = NULL;
+    n->httpc = NULL;
+    n->writer = NULL;
+    n->reader = NULL;
+    n->registry = NULL;
+    tsn_timer_destroy(n->dead);
+    n->dead = NULL;
+    if (n->signals) {
+        uv_close((uv_handle_t *)&n->term, NULL);
+        uv_close((uv_handle_t *)&n->intr, NULL);
+        n->signals = false;
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct node *n = handle->data;
+    if (n->stopping)
+        return;
+    n->stopping = true;
+    tsn_log(TSN_LOG_INFO, "node.stopping", "signal", number == SIGINT ? "INT" : "TERM", NULL);
+    notify("STOPPING=1\n");
+    close_parts(n);
+    tsn_loop_stop(n->loop);
+}
+
+/* --- start ------------------------------------------------------------------------------- */
+
+static tsn_err open_store(struct node *n, struct tsn_diag *diag)
+{
+    struct tsn_store_config sc = {.path = n->config->database,
+                                  .key_file = n->config->key_file,
+                                  .create = true,
+                                  .vfs = getenv("TOCSIN_VFS")};
+    struct tsn_store *st = NULL;
+    tsn_err err = tsn_store_open(&st, &sc, diag);
+    if (!err) {
+        err = tsn_writer_open(&n->writer, n->loop, st, on_writer_dead, n);
+        if (err)
+            tsn_store_close(st);
+    }
+    if (err)
+        return err;
+    st = NULL;
+    sc.create = false;
+    sc.read_only = true;
+    err = tsn_store_open(&st, &sc, diag);
+    if (!err) {
+        err = tsn_reader_open(&n->reader, n->loop, st);
+        if (err)
+            tsn_store_close(st);
+    }
+    return err;
+}
+
+static tsn_err open_plugins(struct node *n, struct tsn_diag *diag)
+{
+    tsn_err err = tsn_plugins_open(&n->plugins, n->loop, n->registry, diag);
+    for (size_t i = 0; !err && i < n->config->nplugins; i++) {
+        struct tsn_plugin_config p = n->config->plugins[i];
+        if (!p.dir && !n->in->shared_plugins)
+            return tsn_diag_set(diag, TSN_ENOTFOUND, "S026",
+                                "plugin %s: no `dir`, and no plugins are installed", p.name);
+        if (!p.dir)
+            p.dir = tsn_arena_printf(n->arena, "%s/%s", n->in->shared_plugins, p.name);
+        err = tsn_plugin_add(n->plugins, &p, diag);
+    }
+    return err;
+}
+
+/* Everything that a step may call, before the engine starts one. */
+static tsn_err open_actions(struct node *n, struct tsn_diag *diag)
+{
+    tsn_err err = tsn_httpc_open(&n->httpc, n->loop);
+    if (!err)
+        err = tsn_registry_open(&n->registry);
+    if (!err)
+        err = tsn_action_http_register(n->registry, n->httpc, n->config->http_reach);
+    if (!err) {
+        struct tsn_mail_config mail = n->config->mail;
+        if (!mail.template_dir)
+            mail.template_dir = n->in->shared_templates;
+        err = tsn_action_mail_register(n->registry, n->loop, n->httpc, &mail);
+    }
+    if (!err)
+        err = open_plugins(n, diag);
+    if (!err)
+        err = tsn_casework_register(n->registry, &n->config->casework);
+    if (!err)
+        err = tsn_advisory_register(n->registry, &n->config->publisher,
+                                    tsn_config_products_json(n->config));
+    return err;
+}
+
+static tsn_err open_engine(struct node *n, struct tsn_diag *diag)
+{
+    const char *dir =
+        n->config->playbook_dir ? n->config->playbook_dir : n->in->shared_playbooks;
+    if (!dir)
+        return tsn_diag_set(diag, TSN_ENOTFOUND, "S026",
+                            "no playbooks are installed, and `playbooks: dir:` names none");
+    const struct tsn_engine_config ec = {.loop = n->loop,
+                                         .writer = n->writer,
+                                         .reader = n->reader,
+                                         .registry = n->registry,
+                                         .playbook_dir = dir,
+                                         .workers = (int)n->config->workers,
+                                         .resident = (size_t)n->config->resident,
+                                         .cpu_ms = n->config->cpu_ms,
+                                         .wall_ms = n->config->wall_ms};
+    tsn_err err = tsn_engine_open(&n->engine, &ec, on_engine_ready, n, diag);
+    if (err)
+        return err;
+    const struct tsn_intake_config ic = {.engine = n->engine,
+                                         .writer = n->writer,
+                                         .casework = &n->config->casework,
+                                         .rules = n->config->rules,
+                                         .nrules = n->config->nrules};
+    return tsn_intake_open(&n->intake, &ic);
+}
+
+static tsn_err open_outside(struct node *n, struct tsn_diag *diag)
+{
+    const struct tsn_feeds_config fc = {.loop = n->loop,
+                                        .httpc = n->httpc,
+                                        .writer = n->writer,
+                                        .reader = n->reader,
+                                        .engine = n->engine,
+                                        .intake = n->intake,
+                                        .products = tsn_config_products_json(n->config),
+                                        .feeds = n->config->feeds,
+                                        .nfeeds = n->config->nfeeds};
+    tsn_err err = tsn_feeds_open(&n->feeds, &fc, diag);
+    if (err)
+        return err;
+    const struct tsn_api_config ac = {.loop = n->loop,
+                                      .writer = n->writer,
+                                      .reader = n->reader,
+                                      .engine = n->engine,
+                                      .intake = n->intake,
+                                      .feeds = n->feeds,
+                                      .casework = &n->config->casework,
+                                      .people = n->config->people,
+                                      .npeople = n->config->npeople,
+                                      .listen = n->config->listen,
+                                      .unix_path = n->config->socket,
+                                      .version = TOCSIN_VERSION};
+    return tsn_api_open(&n->api, &ac, diag);
+}
+
+static tsn_err open_signals(struct node *n)
+{
+    uv_loop_t *uv = tsn_loop_uv(n->loop);
+    if (uv_signal_init(uv, &n->term))
+        return TSN_EBUG;
+    if (uv_signal_init(uv, &n->intr)) {
+        uv_close((uv_handle_t *)&n->term, NULL);
+        return TSN_EBUG;
+    }
+    n->signals = true;
+    n->term.data = n;
+    n->intr.data = n;
+    if (uv_signal_start(&n->term, on_signal, SIGTERM) ||
+        uv_signal_start(&n->intr, on_signal, SIGINT))
+        return TSN_EBUG;
+    return 0;
+}
+
+tsn_err tsn_node_run(const struct tsn_node_config *in, struct tsn_diag *diag)
+{
+    struct node n = {.in = in, .config = in->config, .lock = -1};
+    n.began_ms = tsn_clock_mono_ms();
+    n.arena = tsn_arena_new();
+    (void)umask(077);
+    if (in->verbose)
+        tsn_log_level_set(TSN_LOG_DEBUG);
+    tsn_err err = make_data_dir(n.config->data_dir, diag);
+    if (!err)
+        err = take_lock(&n, diag);
+    if (err)
+        goto out;
+    (void)unlink(ready_path(&n, ""));
+    err = tsn_loop_open(&n.loop);
+    if (!err)
+        err = open_signals(&n);
+    if (!err)
+        n.dead = tsn_timer_new(n.loop, on_dead_timer, &n);
+    if (!err)
+        err = open_store(&n, diag);
+    if (!err) {
+        mark(&n, "audit.start");
+        err = open_actions(&n, diag);
+    }
+    if (!err)
+        err = open_engine(&n, diag);
+    if (!err)
+        err = open_outside(&n, diag);
+    if (!err) {
+        n.listening = true;
+        announce(&n);
+        tsn_loop_run(n.loop);
+        tsn_log(TSN_LOG_INFO, "node.stopped", NULL);
+    }
+out:
+    if (err && !diag->code[0])
+        (void)tsn_diag_set(diag, err, "S000", "tocsin could not start: %s", tsn_err_text(err));
+    if (n.loop) {
+        if (err) {
+            close_parts(&n);
+            tsn_loop_stop(n.loop);
+            tsn_loop_run(n.loop);
+        }
+        tsn_loop_close(n.loop);
+    }
+    if (n.lock >= 0)
+        (void)close(n.lock);
+    tsn_arena_destroy(n.arena);
+    return err;
+}
