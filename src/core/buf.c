@@ -10,9 +10,14 @@
 
 #include "core/mem.h"
 
+/* What `data` points at while nothing is allocated (cap 0), so that an empty buffer is already
+ * a terminated string. Never written. */
+static char nothing[1];
+
 void tsn_buf_init(struct tsn_buf *b, size_t max)
 {
     memset(b, 0, sizeof(*b));
+    b->data = nothing;
     b->max = max;
 }
 
@@ -20,7 +25,8 @@ void tsn_buf_free(struct tsn_buf *b)
 {
     size_t max = b->max;
 
-    free(b->data);
+    if (b->cap)
+        free(b->data);
     tsn_buf_init(b, max);
 }
 
@@ -28,7 +34,7 @@ void tsn_buf_clear(struct tsn_buf *b)
 {
     b->len = 0;
     b->err = 0;
-    if (b->data)
+    if (b->cap)
         b->data[0] = '\0';
 }
 
@@ -43,12 +49,12 @@ static tsn_err reserve(struct tsn_buf *b, size_t n)
         b->err = TSN_ETOOBIG;
         return b->err;
     }
-    if (b->data && b->cap - b->len > n)
+    if (b->cap - b->len > n)
         return 0;
     cap = b->cap ? b->cap : 64;
     while (cap < b->len + n + 1)
         cap = cap < ((size_t)1 << 40) ? cap * 2 : b->len + n + 1;
-    b->data = tsn_realloc(b->data, cap);
+    b->data = tsn_realloc(b->cap ? b->data : NULL, cap);
     b->cap = cap;
     return 0;
 }
@@ -121,13 +127,10 @@ char *tsn_buf_take(struct tsn_buf *b, size_t *len_out)
 {
     char *out;
 
-    if (!b->data)
-        tsn_buf_put(b, "", 0);
-    out = b->data;
+    out = b->cap ? b->data : tsn_alloc(1);
     if (len_out)
         *len_out = b->len;
-    b->data = NULL;
-    b->len = b->cap = 0;
+    tsn_buf_init(b, b->max);
     return out;
 }
 
@@ -154,7 +157,5 @@ tsn_err tsn_buf_read_file(struct tsn_buf *b, const char *path)
             break;
     }
     close(fd);
-    if (!err && !b->data)
-        err = tsn_buf_put(b, "", 0);
     return err;
 }

@@ -106,9 +106,9 @@ tsn_err tsn_time_parse(const char *s, int64_t *ms_out)
     int64_t ms;
 
     if (strlen(s) < 20 || !digits(s, 4, &y) || s[4] != '-' || !digits(s + 5, 2, &mo) ||
-        s[7] != '-' || !digits(s + 8, 2, &d) || (s[10] != 'T' && s[10] != 't' && s[10] != ' ') ||
-        !digits(s + 11, 2, &h) || s[13] != ':' || !digits(s + 14, 2, &mi) || s[16] != ':' ||
-        !digits(s + 17, 2, &sec))
+        s[7] != '-' || !digits(s + 8, 2, &d) ||
+        (s[10] != 'T' && s[10] != 't' && s[10] != ' ') || !digits(s + 11, 2, &h) ||
+        s[13] != ':' || !digits(s + 14, 2, &mi) || s[16] != ':' || !digits(s + 17, 2, &sec))
         return TSN_EINPUT;
     /* A leap second is read as the second before: 60 exists only in print. */
     if (sec == 60)
@@ -126,13 +126,16 @@ tsn_err tsn_time_parse(const char *s, int64_t *ms_out)
     ms = days_from_civil(y, mo, d) * DAY_MS + h * (int64_t)3600000 + mi * 60000 + sec * 1000 +
          frac;
     if ((*s == 'Z' || *s == 'z') && s[1] == '\0') {
-        *ms_out = ms;
+        *ms_out = ms; /* in range: the year has four digits */
         return 0;
     }
     if ((*s != '+' && *s != '-') || strlen(s) != 6 || !digits(s + 1, 2, &oh) || s[3] != ':' ||
         !digits(s + 4, 2, &om) || oh > 23 || om > 59)
         return TSN_EINPUT;
-    *ms_out = ms + (*s == '-' ? 1 : -1) * (oh * (int64_t)3600000 + om * 60000);
+    ms += (*s == '-' ? 1 : -1) * (oh * (int64_t)3600000 + om * 60000);
+    if (ms < 0 || ms > MAX_MS)
+        return TSN_EINPUT;
+    *ms_out = ms;
     return 0;
 }
 
@@ -184,10 +187,11 @@ void tsn_duration_format(char out[32], int64_t ms)
         if (n == 0)
             continue;
         if (rest > 0)
-            snprintf(text, sizeof(text), "%s%llu %s %llu %s", sign, (unsigned long long)n, words[i].unit,
-                     (unsigned long long)rest, words[i + 1].unit);
+            snprintf(text, sizeof(text), "%s%llu %s %llu %s", sign, (unsigned long long)n,
+                     words[i].unit, (unsigned long long)rest, words[i + 1].unit);
         else
-            snprintf(text, sizeof(text), "%s%llu %s", sign, (unsigned long long)n, words[i].unit);
+            snprintf(text, sizeof(text), "%s%llu %s", sign, (unsigned long long)n,
+                     words[i].unit);
         tsn_copy(out, 32, text); /* at most 24 bytes: 12 digits of days and two units */
         return;
     }

@@ -1,7 +1,9 @@
 /* diag.c - filling and printing messages for people. Pure; any thread. */
 #include "core/diag.h"
 
+#include <ctype.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,18 +49,32 @@ void tsn_diag_hint(struct tsn_diag *d, const char *fmt, ...)
     va_end(ap);
 }
 
+static bool is_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
+}
+
 /* The caret stands under the column; tabs before it are kept so that it lines up. */
 static void print_source(const struct tsn_diag *d, struct tsn_buf *out)
 {
-    int indent;
+    const char *at = d->source;
 
     tsn_buf_printf(out, "  %4d | %s\n", d->line, d->source);
-    if (d->col <= 0 || (size_t)d->col > strlen(d->source) + 1)
+    if (d->col <= 0)
         return;
     tsn_buf_puts(out, "       | ");
-    for (indent = 0; indent < d->col - 1; indent++)
-        tsn_buf_putc(out, d->source[indent] == '\t' ? '\t' : ' ');
-    tsn_buf_puts(out, "^\n");
+    for (int col = 1; col < d->col; col++) {
+        if (!*at) /* past the end: the source was cut, or is not what the column counts in */
+            break;
+        tsn_buf_putc(out, *at == '\t' ? '\t' : ' ');
+        for (at++; ((unsigned char)*at & 0xc0) == 0x80;) /* columns count characters */
+            at++;
+    }
+    /* The caret covers the word it points at. */
+    do
+        tsn_buf_putc(out, '^');
+    while (is_word(*at) && is_word(*++at));
+    tsn_buf_putc(out, '\n');
 }
 
 void tsn_diag_print(const struct tsn_diag *d, struct tsn_buf *out)

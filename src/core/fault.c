@@ -15,11 +15,11 @@
 #include "core/text.h"
 
 struct fault_plan {
-    bool any;          /* '#N': every point counts */
+    bool any; /* '#N': every point counts */
     char name[64];
-    int64_t at;        /* the hit it acts on, from 1 */
-    tsn_err err;       /* 0 = kill */
-    int trace_fd;      /* -1 = none */
+    int64_t at;   /* the hit it acts on, from 1 */
+    tsn_err err;  /* 0 = kill */
+    int trace_fd; /* -1 = none */
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -9,6 +9,11 @@ tsn_err tsn_frame_put(struct tsn_buf *out, uint8_t type, const void *payload, si
 
     if (len > TSN_FRAME_MAX - 2)
         return TSN_ETOOBIG;
+    if (out->err)
+        return out->err;
+    /* All or nothing: half a frame would garble every later one. */
+    if (out->max - out->len < sizeof(head) || out->max - out->len - sizeof(head) < len)
+        return out->err = TSN_ETOOBIG;
     for (int i = 0; i < 4; i++)
         head[i] = (unsigned char)(rest >> (24 - 8 * i));
     head[4] = TSN_FRAME_VERSION;

@@ -47,8 +47,8 @@ tsn_err tsn_json_parse(const char *p, size_t n, json_t **out, struct tsn_diag *d
 
     *out = NULL;
     if (too_deep(p, n))
-        return tsn_diag_set(diag, TSN_EINPUT, "H010", "this JSON is nested deeper than %d levels",
-                            TSN_JSON_DEPTH);
+        return tsn_diag_set(diag, TSN_EINPUT, "H010",
+                            "this JSON is nested deeper than %d levels", TSN_JSON_DEPTH);
     *out = json_loadb(p, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (*out)
         return 0;
@@ -127,7 +127,8 @@ tsn_err tsn_json_known(const json_t *obj, const char *const *known, size_t n,
     json_t *o = json_is_object(obj) ? json_incref((json_t *)(uintptr_t)obj) : NULL;
     tsn_err err = 0;
 
-    json_object_foreach (o, key, value) {
+    json_object_foreach(o, key, value)
+    {
         size_t i = 0;
 
         while (i < n && strcmp(known[i], key) != 0)

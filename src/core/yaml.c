@@ -8,8 +8,8 @@
 #include "core/buf.h"
 #include "core/text.h"
 
-#define DEPTH_MAX 16
-#define NODES_MAX 100000
+#define DEPTH_MAX      16
+#define NODES_MAX      100000
 #define FILE_MAX_BYTES ((size_t)1 << 20)
 
 struct builder {
@@ -155,8 +155,8 @@ static tsn_err build_map(struct builder *b, struct tsn_yaml *map, int depth)
         line = (int)ev.start_mark.line + 1;
         col = (int)ev.start_mark.column + 1;
         err = no_extras(b, &ev, ev.data.scalar.anchor, ev.data.scalar.tag);
-        if (!err && !ev.data.scalar.quoted_implicit && !ev.data.scalar.plain_implicit)
-            err = fail_at(b, &ev.start_mark, "C004", "tags (!name) are not allowed here");
+        if (!err && strlen(key) != ev.data.scalar.length)
+            err = fail_at(b, &ev.start_mark, "C007", "a NUL byte inside a key");
         if (!err && strcmp(key, "<<") == 0)
             err = fail_at(b, &ev.start_mark, "C003", "merge keys (<<) are not allowed here");
         if (!err)
