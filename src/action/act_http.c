@@ -37,7 +37,8 @@ static enum tsn_outcome outcome_of(const struct tsn_xfer_result *r, struct tsn_d
         enum tsn_outcome o =
             tsn_err_class(r->err) == TSN_CLASS_RETRY ? TSN_OUTCOME_RETRY : TSN_OUTCOME_FAIL;
 
-        tsn_diag_set(diag, r->err, o == TSN_OUTCOME_RETRY ? "R042" : "R041", "%s", r->diag.what);
+        tsn_diag_set(diag, r->err, o == TSN_OUTCOME_RETRY ? "R042" : "R041", "%s",
+                     r->diag.what);
         tsn_diag_hint(diag, "%s", r->diag.hint);
         return o;
     }
@@ -84,7 +85,8 @@ static tsn_err add_headers(const json_t *given, struct tsn_header *out, size_t *
 
     if (headers && !json_is_object(headers))
         return bad(diag, "headers must be a table of names and values");
-    json_object_foreach (headers, name, value) {
+    json_object_foreach(headers, name, value)
+    {
         if (!json_is_string(value))
             return bad(diag, "a header's value must be text");
         if (*n == HEADERS_MAX)
@@ -114,7 +116,8 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
     req.method = tsn_json_str(call->args, "method", json ? "POST" : "GET");
     req.reach = u->reach;
     req.redirects = 3;
-    if (!req.url || (strncmp(req.url, "http://", 7) != 0 && strncmp(req.url, "https://", 8) != 0))
+    if (!req.url ||
+        (strncmp(req.url, "http://", 7) != 0 && strncmp(req.url, "https://", 8) != 0))
         return bad(diag, "url must begin with http:// or https://");
     if (timeout && tsn_duration_parse(timeout, &req.timeout_ms) != 0)
         return bad(diag, "timeout must be a duration such as 10s");

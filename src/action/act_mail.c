@@ -28,7 +28,8 @@
 #define TEMPLATE_MAX  ((size_t)64 << 10)
 #define RECIPIENT_MAX 100
 
-struct template {
+struct template
+{
     struct template *next;
     const char *name, *text; /* text begins with "Subject: " */
 };
@@ -176,8 +177,8 @@ static void smtp_done(const struct tsn_xfer_result *r, void *user)
                      r->status, r->diag.what);
         complete(d, TSN_OUTCOME_RETRY, &diag);
     } else {
-        tsn_diag_set(&diag, TSN_EREMOTE, "R041", "the mail server refused it (%d): %s", r->status,
-                     r->diag.what);
+        tsn_diag_set(&diag, TSN_EREMOTE, "R041", "the mail server refused it (%d): %s",
+                     r->status, r->diag.what);
         complete(d, TSN_OUTCOME_FAIL, &diag);
     }
 }
@@ -212,7 +213,8 @@ static tsn_err compose(const struct mail_user *u, const json_t *args, struct tsn
     }
     t = find_template(u, name);
     if (!t)
-        return tsn_diag_set(diag, TSN_ENOTFOUND, "R044", "there is no mail template `%s`", name);
+        return tsn_diag_set(diag, TSN_ENOTFOUND, "R044", "there is no mail template `%s`",
+                            name);
     line_end = strchr(t->text, '\n');
     if (strncmp(t->text, "Subject: ", 9) != 0 || !line_end)
         return tsn_diag_set(diag, TSN_EINPUT, "R044",
@@ -238,8 +240,8 @@ static tsn_err recipients(const json_t *args, const char **to, struct tsn_diag *
     size_t n = json_is_array(v) ? json_array_size(v) : 1;
 
     if (n == 0 || n > RECIPIENT_MAX)
-        return tsn_diag_set(diag, TSN_EINPUT, "R040", "mail.send: `to` must name 1 to %d people",
-                            RECIPIENT_MAX);
+        return tsn_diag_set(diag, TSN_EINPUT, "R040",
+                            "mail.send: `to` must name 1 to %d people", RECIPIENT_MAX);
     for (size_t i = 0; i < n; i++) {
         const json_t *one = json_is_array(v) ? json_array_get(v, i) : v;
 

@@ -20,9 +20,9 @@ enum tsn_effect { TSN_EFFECT_NONE, TSN_EFFECT_STORE, TSN_EFFECT_EXTERNAL };
 enum tsn_doubt { TSN_DOUBT_REPEAT_SAFE, TSN_DOUBT_PROBE, TSN_DOUBT_ASK };
 enum tsn_outcome {
     TSN_OUTCOME_OK,
-    TSN_OUTCOME_FAIL,    /* final, with a reason the playbook can see */
-    TSN_OUTCOME_RETRY,   /* nothing happened; may work later */
-    TSN_OUTCOME_UNKNOWN  /* may have happened: in doubt */
+    TSN_OUTCOME_FAIL,   /* final, with a reason the playbook can see */
+    TSN_OUTCOME_RETRY,  /* nothing happened; may work later */
+    TSN_OUTCOME_UNKNOWN /* may have happened: in doubt */
 };
 
 struct tsn_registry;
@@ -33,30 +33,31 @@ struct tsn_store;
 struct tsn_call {
     const struct tsn_action *action;
     const char *run, *run_name, *case_id, *path;
-    const char *idem;     /* idempotency key, 32 hex: hash(run, path) */
-    json_t *args;         /* borrowed */
-    int64_t attempt;      /* from 1 */
-    void *impl;           /* the action's own state while in flight */
+    const char *idem; /* idempotency key, 32 hex: hash(run, path) */
+    json_t *args;     /* borrowed */
+    int64_t attempt;  /* from 1 */
+    void *impl;       /* the action's own state while in flight */
     /* Completes the call: loop thread, exactly once, never inside start. `result` may be NULL and
      * is copied; on a failure diag says why. */
     void (*done)(struct tsn_call *call, enum tsn_outcome outcome, const json_t *result,
                  const struct tsn_diag *diag);
-    void *engine;         /* the engine's; not for actions */
+    void *engine; /* the engine's; not for actions */
 };
 
 struct tsn_action {
-    const char *name;     /* "edge.apply" */
-    const char *summary;  /* one line for lists */
+    const char *name;    /* "edge.apply" */
+    const char *summary; /* one line for lists */
     enum tsn_effect effect;
-    enum tsn_doubt doubt;   /* external only */
-    int64_t timeout_ms;     /* 0 = 60 s; past it the engine cancels: external = unknown */
-    int attempts;           /* tries when the outcome is RETRY; 0 = 5 */
-    bool secret_args;       /* arguments are shown as *** */
-    bool irreversible;      /* publish, notify, disclose */
-    const char *undo;       /* name of the action that takes it back, NULL = none */
+    enum tsn_doubt doubt; /* external only */
+    int64_t timeout_ms;   /* 0 = 60 s; past it the engine cancels: external = unknown */
+    int attempts;         /* tries when the outcome is RETRY; 0 = 5 */
+    bool secret_args;     /* arguments are shown as *** */
+    bool irreversible;    /* publish, notify, disclose */
+    const char *undo;     /* name of the action that takes it back, NULL = none */
     /* none and external: begin; an error means it could not begin (outcome FAIL with diag). */
     tsn_err (*start)(struct tsn_call *call, struct tsn_diag *diag);
-    void (*cancel)(struct tsn_call *call); /* stop it; done must not be called after; may be NULL */
+    void (*cancel)(
+        struct tsn_call *call); /* stop it; done must not be called after; may be NULL */
     /* store: writer thread, inside the outcome's transaction. *result is the caller's (new
      * reference). An input error becomes outcome FAIL, others undo the whole op. `now_ms` is the
      * time of the outcome. */

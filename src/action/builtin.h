@@ -17,9 +17,9 @@ tsn_err tsn_action_http_register(struct tsn_registry *r, struct tsn_httpc *c,
  * headers, Message-ID from the idempotency key so that a repeat is recognisable (repeat_safe). */
 struct tsn_mail_config {
     const char *organisation; /* {{organisation}} in templates */
-    const char *from;        /* "Acme PSIRT <psirt@acme.example>" */
-    const char *maildir;     /* embedded default: delivered into this maildir ... */
-    const char *smtp_url;    /* ... or through smtp://host:port; then maildir is NULL */
+    const char *from;         /* "Acme PSIRT <psirt@acme.example>" */
+    const char *maildir;      /* embedded default: delivered into this maildir ... */
+    const char *smtp_url;     /* ... or through smtp://host:port; then maildir is NULL */
     const char *user, *password;
     int starttls;
     const char *const *reach;
@@ -33,9 +33,9 @@ tsn_err tsn_action_mail_register(struct tsn_registry *r, struct tsn_loop *loop,
  * open external calls unknown. Protocol: docs/plugin-protocol.md. */
 struct tsn_plugins;
 struct tsn_plugin_config {
-    const char *name;       /* "edge": the connector's name in use "edge" */
-    const char *dir;        /* folder with manifest.yaml */
-    const char *settings;   /* JSON object given at start */
+    const char *name;     /* "edge": the connector's name in use "edge" */
+    const char *dir;      /* folder with manifest.yaml */
+    const char *settings; /* JSON object given at start */
 };
 tsn_err tsn_plugins_open(struct tsn_plugins **out, struct tsn_loop *loop,
                          struct tsn_registry *r, struct tsn_diag *diag);

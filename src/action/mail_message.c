@@ -206,7 +206,8 @@ static tsn_err attachments_ok(const json_t *attach, struct tsn_diag *diag)
     size_t i;
     json_t *part;
 
-    json_array_foreach (attach, i, part) {
+    json_array_foreach(attach, i, part)
+    {
         const char *name = tsn_json_str(part, "name", NULL);
         const char *type = tsn_json_str(part, "type", "text/plain");
 
@@ -271,7 +272,8 @@ tsn_err tsn_mail_build(struct tsn_buf *out, const struct tsn_mail_message *m,
     tsn_buf_printf(out, "Content-Type: multipart/mixed; boundary=\"=_%s\"\r\n\r\n", m->id);
     tsn_buf_printf(out, "--=_%s\r\n", m->id);
     put_text_part(out, "text/plain", NULL, m->text);
-    json_array_foreach (m->attach, i, part) {
+    json_array_foreach(m->attach, i, part)
+    {
         tsn_buf_printf(out, "--=_%s\r\n", m->id);
         put_text_part(out, tsn_json_str(part, "type", "text/plain"),
                       tsn_json_str(part, "name", ""), tsn_json_str(part, "text", ""));

@@ -12,12 +12,12 @@ tsn_err tsn_mail_expand(struct tsn_buf *out, const char *text, const json_t *var
                         const char *what, struct tsn_diag *diag);
 
 struct tsn_mail_message {
-    const char *from;            /* "Acme PSIRT <psirt@acme.example>" */
-    const char *const *to;       /* NULL-terminated plain addresses */
-    const char *subject;         /* UTF-8, one line */
-    const char *text;            /* UTF-8 */
-    const json_t *attach;        /* list of { name, type, text }, or NULL */
-    const char *id;              /* left part of the Message-ID: the idempotency key */
+    const char *from;      /* "Acme PSIRT <psirt@acme.example>" */
+    const char *const *to; /* NULL-terminated plain addresses */
+    const char *subject;   /* UTF-8, one line */
+    const char *text;      /* UTF-8 */
+    const json_t *attach;  /* list of { name, type, text }, or NULL */
+    const char *id;        /* left part of the Message-ID: the idempotency key */
     int64_t date_ms;
 };
 /* A whole message with CRLF line ends. Refuses (R040) line breaks and control characters in

@@ -41,11 +41,11 @@ struct plugin {
     struct tsn_arena *arena;
     struct tsn_manifest manifest;
     const char *dir, *settings;
-    struct tsn_child *child;   /* NULL while it does not run */
-    struct tsn_timer *timer;   /* restart, or the limit on describe */
+    struct tsn_child *child; /* NULL while it does not run */
+    struct tsn_timer *timer; /* restart, or the limit on describe */
     bool described;
     int64_t restart_ms;
-    struct flight *flights;    /* in order of arrival */
+    struct flight *flights; /* in order of arrival */
 };
 
 struct tsn_plugins {
@@ -107,8 +107,8 @@ static void pump(struct plugin *p)
         f->sent = true;
         busy++;
         tsn_fault("plugin.before_send");
-        send_json(p, json_pack("{s:s, s:I, s:s, s:O, s:s, s:I, s:s, s:s?}", "type", "start", "id",
-                               (json_int_t)f->id, "action", f->call->action->name, "args",
+        send_json(p, json_pack("{s:s, s:I, s:s, s:O, s:s, s:I, s:s, s:s?}", "type", "start",
+                               "id", (json_int_t)f->id, "action", f->call->action->name, "args",
                                f->call->args, "key", f->call->idem, "attempt",
                                (json_int_t)f->call->attempt, "run", f->call->run, "case",
                                f->call->case_id));
@@ -268,8 +268,8 @@ static void on_timer(void *user)
 
 static void run(struct plugin *p)
 {
-    const char *argv[32] = {p->host->shim, "--memory", PLUGIN_MEMORY, "--files",
-                            PLUGIN_FILES,  "--"};
+    const char *argv[32] = {p->host->shim, "--memory",   PLUGIN_MEMORY,
+                            "--files",     PLUGIN_FILES, "--"};
     struct tsn_child_config config = {
         .argv = argv, .cwd = p->dir, .lines = true, .on_line = on_line, .on_exit = on_exit_of};
     struct tsn_diag diag;
@@ -285,8 +285,8 @@ static void run(struct plugin *p)
     tsn_diag_init(&diag);
     if (tsn_child_start(&p->child, p->host->loop, &config, &diag) != 0) {
         p->child = NULL;
-        tsn_log(TSN_LOG_ERROR, "plugin.not_started", "plugin", p->manifest.name, "why", diag.what,
-                NULL);
+        tsn_log(TSN_LOG_ERROR, "plugin.not_started", "plugin", p->manifest.name, "why",
+                diag.what, NULL);
         tsn_timer_arm(p->timer, p->restart_ms);
         return;
     }

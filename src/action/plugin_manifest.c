@@ -76,7 +76,7 @@ static tsn_err read_action(struct tsn_arena *arena, const char *plugin,
                            const struct tsn_yaml *node, struct tsn_action *a,
                            struct tsn_diag *diag)
 {
-    static const char *const known[] = {"name", "summary", "effect",       "doubt", "timeout",
+    static const char *const known[] = {"name", "summary", "effect",       "doubt",   "timeout",
                                         "undo", "secret",  "irreversible", "attempts"};
     static const char *const effects[] = {"none", "external"};
     static const char *const doubts[] = {"repeat_safe", "probe", "ask"};

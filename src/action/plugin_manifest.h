@@ -6,8 +6,8 @@
 
 struct tsn_manifest {
     const char *name, *version, *summary;
-    const char *const *argv;    /* NULL-terminated; argv[0] absolute */
-    int64_t concurrency;        /* calls at once; 1 to 64 */
+    const char *const *argv;          /* NULL-terminated; argv[0] absolute */
+    int64_t concurrency;              /* calls at once; 1 to 64 */
     const struct tsn_action *actions; /* names are NAME.verb; start, cancel, user not set */
     size_t nactions;
 };

@@ -108,8 +108,9 @@ tsn_err tsn_registry_unknown(const struct tsn_registry *r, const char *name,
         for (size_t i = 0; i < r->n; i++)
             names[n++] = r->list[i]->name;
         near = tsn_suggest(name, names, n);
-        tsn_diag_hint(diag, near ? "did you mean `%s`? A plugin must stand under `plugins:`"
-                                 : "a plugin `%s` must stand under `plugins:` in tocsin.yaml",
+        tsn_diag_hint(diag,
+                      near ? "did you mean `%s`? A plugin must stand under `plugins:`"
+                           : "a plugin `%s` must stand under `plugins:` in tocsin.yaml",
                       near ? near : name);
         tsn_diag_set(diag, TSN_ENOTFOUND, "R011", "there is no connector with `%s`", name);
     } else {
