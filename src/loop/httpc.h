@@ -15,18 +15,19 @@
 struct tsn_loop;
 struct tsn_httpc;
 tsn_err tsn_httpc_open(struct tsn_httpc **out, struct tsn_loop *loop);
-void tsn_httpc_close(struct tsn_httpc *c); /* pending transfers end with TSN_ECANCELLED */
+/* Pending transfers end inside: TSN_ECANCELLED, or TSN_EOUTCOME when something was sent. */
+void tsn_httpc_close(struct tsn_httpc *c);
 
 struct tsn_header {
     const char *name, *value;
 };
 
 struct tsn_xfer_request {
-    const char *url;             /* http(s):// or smtp(s):// */
-    const char *method;          /* NULL = GET; ignored for smtp */
+    const char *url;    /* http(s):// or smtp(s):// */
+    const char *method; /* NULL = GET; ignored for smtp */
     const struct tsn_header *headers;
     size_t nheaders;
-    const void *body;            /* request body, or the whole message for smtp */
+    const void *body; /* request body, or the whole message for smtp */
     size_t body_len;
     const char *const *reach;    /* NULL-terminated exact addresses the guard lets through */
     int64_t timeout_ms;          /* whole transfer; 0 = 30 s */
@@ -40,11 +41,12 @@ struct tsn_xfer_request {
 };
 
 struct tsn_xfer_result {
-    tsn_err err;     /* 0: an answer came (any status). TSN_EOUTCOME: sent, answer lost */
-    int status;      /* HTTP or SMTP code, 0 = none */
+    tsn_err err;      /* 0: an answer came (any status). TSN_EOUTCOME: sent, answer lost */
+    int status;       /* HTTP or SMTP code, 0 = none */
     const char *body; /* NUL-terminated */
     size_t len;
-    const char *effective_url, *etag, *last_modified, *content_type, *retry_after; /* "" if none */
+    const char *effective_url, *etag, *last_modified, *content_type,
+        *retry_after; /* "" if none */
     struct tsn_diag diag;
 };
 

@@ -11,41 +11,16 @@
 #include <strings.h>
 
 #include "core/text.h"
+#include "loop/http_text.h"
 
 #define MAX_HEADERS 100
 #define MAX_ARGS    100
 #define MAX_METHOD  20
 
-static bool is_tchar(unsigned char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static bool is_token(const char *s)
-{
-    if (!*s)
-        return false;
-    for (; *s; s++)
-        if (!is_tchar((unsigned char)*s))
-            return false;
-    return true;
-}
-
 static bool has_prefix_but_longer(const char *name, const char *prefix)
 {
     size_t n = strlen(prefix);
     return strncasecmp(name, prefix, n) == 0 && name[n] != '\0';
-}
-
-static bool has_control(const char *s, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)s[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return true;
-    }
-    return false;
 }
 
 static const char *judge_length(const char *value, struct tsn_http_head *head)
@@ -69,9 +44,10 @@ static const char *judge_fields(struct tsn_http_head *head)
     size_t lengths = 0, codings = 0, hosts = 0;
     for (size_t i = 0; i < head->nheaders; i++) {
         const char *name = head->headers[i].name, *value = head->headers[i].value;
-        if (!is_token(name))
+        if (!tsn_http_token_ok(name))
             return "a field name is not a token";
-        if (head->value_lens[i] != strlen(value) || has_control(value, head->value_lens[i]))
+        if (head->value_lens[i] != strlen(value) ||
+            !tsn_http_value_ok(value, head->value_lens[i]))
             return "a field value has a control character";
         if (has_prefix_but_longer(name, "Content-Length") ||
             has_prefix_but_longer(name, "Transfer-Encoding"))
@@ -121,7 +97,7 @@ const char *tsn_http_guard(struct tsn_http_head *head, int *status, const char *
         return "more than 100 header fields";
     *status = 400;
     *code = "H050";
-    if (!is_token(head->method) || strlen(head->method) > MAX_METHOD)
+    if (!tsn_http_token_ok(head->method) || strlen(head->method) > MAX_METHOD)
         return "the method is not one";
     return judge_fields(head);
 }
@@ -201,7 +177,7 @@ const char *tsn_http_target(struct tsn_arena *arena, const char *target, const c
             return "the target has a character that must be percent-encoded";
     size_t len = strcspn(target, "?");
     const char *decoded = decode(arena, target, len, false);
-    if (!decoded || has_control(decoded, strlen(decoded)))
+    if (!decoded || !tsn_http_value_ok(decoded, strlen(decoded)))
         return "the path is not percent-encoded UTF-8 without control characters";
     /* Segments are what clients and proxies resolve; one that is still here is a trick. */
     for (const char *p = decoded; (p = strstr(p, "/.")); p++)

@@ -12,6 +12,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <linux/close_range.h>
 #include <uv.h>
 
 #include "core/fault.h"
@@ -451,6 +453,9 @@ static tsn_err spawn(struct tsn_child *c, const struct tsn_child_config *cfg)
     opt.flags = UV_PROCESS_DETACHED; /* setsid: its own group, which we kill as a whole */
     opt.stdio = io;
     opt.stdio_count = cfg->lines ? 3 : 4;
+    /* Whoever started us, or a library, may have left a descriptor without this mark. Old kernels
+     * cannot do it; our own descriptors all have it anyway. */
+    (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     return uv_spawn(tsn_loop_uv(c->loop), &c->process, &opt);
 }
 

@@ -20,12 +20,12 @@ struct tsn_loop;
 struct tsn_child;
 
 struct tsn_child_config {
-    const char *name;          /* for the log: "worker 1", "plugin edge" */
-    const char *const *argv;   /* NULL-terminated; argv[0] is an absolute path */
-    const char *const *env;    /* NULL-terminated "K=V"; NULL = none but PATH, LANG=C.UTF-8 */
-    const char *cwd;           /* NULL = "/" */
-    bool lines;                /* false: frames on descriptor 3; true: lines on stdin/stdout */
-    size_t max_line;           /* lines: 0 = 1 MiB; a longer one kills the child */
+    const char *name;        /* for the log: "worker 1", "plugin edge" */
+    const char *const *argv; /* NULL-terminated; argv[0] is an absolute path */
+    const char *const *env;  /* NULL-terminated "K=V"; NULL = none but PATH, LANG=C.UTF-8 */
+    const char *cwd;         /* NULL = "/" */
+    bool lines;              /* false: frames on descriptor 3; true: lines on stdin/stdout */
+    size_t max_line;         /* lines: 0 = 1 MiB; a longer one kills the child */
     void (*on_frame)(struct tsn_child *c, const struct tsn_frame *f, void *user);
     void (*on_line)(struct tsn_child *c, const char *line, size_t len, void *user);
     /* Exactly once, after the last frame or line; the child is freed afterwards. */
@@ -38,8 +38,11 @@ tsn_err tsn_child_start(struct tsn_child **out, struct tsn_loop *loop,
 /* Copies. TSN_ECLOSED when it is gone; TSN_EFULL past 64 MiB unsent. */
 tsn_err tsn_child_send(struct tsn_child *c, uint8_t type, const void *payload, size_t len);
 tsn_err tsn_child_send_line(struct tsn_child *c, const char *text, size_t len);
-void tsn_child_kill(struct tsn_child *c);   /* SIGKILL to the group; on_exit follows */
-void tsn_child_finish(struct tsn_child *c); /* closes our end; SIGKILL after 2 s; on_exit follows */
+/* SIGKILL to the group. What it has said and was not yet delivered is dropped; on_exit follows. */
+void tsn_child_kill(struct tsn_child *c);
+/* No more is sent (what waits still goes out), more may be received; SIGKILL after 2 s. on_exit
+ * follows. */
+void tsn_child_finish(struct tsn_child *c);
 int tsn_child_pid(const struct tsn_child *c);
 size_t tsn_child_unsent(const struct tsn_child *c); /* bytes waiting */
 
