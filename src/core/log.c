@@ -55,6 +55,9 @@ static void put_string(struct line *l, const char *s)
         }
         put(l, esc);
     }
+    /* Cut in the middle of a character: take its first bytes away again. */
+    for (; ((unsigned char)*s & 0xc0) == 0x80; s--)
+        l->len--;
     put(l, "\"");
 }
 
@@ -79,7 +82,8 @@ void tsn_log(enum tsn_log_level level, const char *event, ...)
     va_start(ap, event);
     while ((key = va_arg(ap, const char *)) != NULL) {
         value = va_arg(ap, const char *);
-        if (!value)
+        /* A full line drops whole pairs, so that it stays one JSON object. */
+        if (!value || l.len > sizeof(l.text) - 128)
             continue;
         put(&l, ",");
         put_string(&l, key);
