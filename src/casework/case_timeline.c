@@ -444,8 +444,9 @@ static void tell_vote(struct telling *t, struct line *l)
 
 static void tell_intent(struct telling *t, struct line *l)
 {
+    const char *kind = tsn_json_str(request_of(l), "kind", "call");
     (void)t;
-    l->word = "doing";
+    l->word = strcmp(kind, "call") ? "waits" : "doing";
     l->quiet = true; /* until the end of the list shows that no result came */
     tsn_buf_puts(&l->text, step_name(l));
 }
@@ -457,6 +458,13 @@ static void tell_doubt(struct telling *t, struct line *l)
     if (l->opening)
         l->opening->told = NULL;
     tsn_buf_printf(&l->text, "%s: may have happened; a person must look", step_name(l));
+}
+
+static void tell_signal(struct telling *t, struct line *l)
+{
+    (void)t;
+    l->word = "event";
+    tsn_buf_puts(&l->text, l->e->reason ? l->e->reason : "");
 }
 
 static void tell_retry(struct telling *t, struct line *l)
@@ -489,6 +497,7 @@ static const struct {
     {"step.result", tell_result},
     {"step.retry", tell_retry},
     {"step.in_doubt", tell_doubt},
+    {"signal.received", tell_signal},
     {"task.asked", tell_asked},
     {"task.answered", tell_answered},
     {"approval.requested", tell_asked},
