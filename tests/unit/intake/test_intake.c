@@ -157,8 +157,8 @@ static struct answer *ask(struct world *w, int slot, const char *person, const c
     return &w->answers[slot];
 }
 
-static struct answer *send(struct world *w, int slot, const char *person, const char *key,
-                           const char *report)
+static struct answer *submit(struct world *w, int slot, const char *person, const char *key,
+                             const char *report)
 {
     struct answer *a = ask(w, slot, person, "api", key, report);
     if (w->waiting)
@@ -200,7 +200,7 @@ static void test_accepted(void **state)
     struct tsn_rec_report r;
     struct tsn_rec_run run;
     struct tsn_logged *e;
-    struct answer *a = send(w, 0, "intake", "k1", REPORT);
+    struct answer *a = submit(w, 0, "intake", "k1", REPORT);
     assert_int_equal(a->err, 0);
     assert_false(tsn_json_bool(a->info, "duplicate", true));
     const char *receipt = tsn_json_str(a->info, "receipt", "");
@@ -250,8 +250,8 @@ static void test_accepted(void **state)
 static void test_same_key(void **state)
 {
     struct world *w = *state;
-    struct answer *a = send(w, 0, "intake", "k1", REPORT);
-    struct answer *b = send(w, 1, "intake", "k1", REPORT);
+    struct answer *a = submit(w, 0, "intake", "k1", REPORT);
+    struct answer *b = submit(w, 1, "intake", "k1", REPORT);
     assert_int_equal(b->err, 0);
     assert_true(tsn_json_bool(b->info, "duplicate", false));
     assert_int_equal(a->seq, b->seq);
@@ -262,16 +262,16 @@ static void test_same_key(void **state)
     assert_int_equal(count(w, &tsn_table_case), 1);
     assert_int_equal(count(w, &tsn_table_run), 1);
     /* Member order, empty lists and nulls do not make another body. */
-    b = send(w, 2, "intake", "k1",
-             "{\"text\":\"x\",\"title\":\"Tokens replayed\",\"cves\":[],\"product\":\"edge "
-             "gateway\","
-             "\"severity\":null,\"kind\":\"incident\"}");
+    b = submit(w, 2, "intake", "k1",
+               "{\"text\":\"x\",\"title\":\"Tokens replayed\",\"cves\":[],\"product\":\"edge "
+               "gateway\","
+               "\"severity\":null,\"kind\":\"incident\"}");
     assert_int_equal(b->err, 0);
     assert_true(tsn_json_bool(b->info, "duplicate", false));
 
     /* Another body: refused, and nothing is stored of it. */
-    b = send(w, 3, "intake", "k1",
-             "{\"kind\":\"incident\",\"title\":\"Other\",\"text\":\"x\"}");
+    b = submit(w, 3, "intake", "k1",
+               "{\"kind\":\"incident\",\"title\":\"Other\",\"text\":\"x\"}");
     assert_int_equal(b->err, TSN_ECONFLICT);
     assert_string_equal(b->code, "H022");
     assert_null(b->info);
@@ -279,19 +279,19 @@ static void test_same_key(void **state)
     assert_int_equal(kinds(w, "sys", "trigger.received"), 1);
 
     /* The key is the sender's own; it works whatever the way it came. */
-    b = send(w, 4, "other", "k1", REPORT);
+    b = submit(w, 4, "other", "k1", REPORT);
     assert_false(tsn_json_bool(b->info, "duplicate", true));
     b = ask(w, 5, "intake", "cli", "k1", REPORT);
     tsn_loop_run(w->loop);
     assert_true(tsn_json_bool(b->info, "duplicate", false));
     /* No key: always new. */
-    send(w, 6, "intake", NULL, REPORT);
-    b = send(w, 7, "intake", NULL, REPORT);
+    submit(w, 6, "intake", NULL, REPORT);
+    b = submit(w, 7, "intake", NULL, REPORT);
     assert_false(tsn_json_bool(b->info, "duplicate", true));
     assert_int_equal(count(w, &tsn_table_case), 4);
     /* Nobody logged in: the source counts. */
-    send(w, 8, NULL, "k1", REPORT);
-    b = send(w, 9, NULL, "k1", REPORT);
+    submit(w, 8, NULL, "k1", REPORT);
+    b = submit(w, 9, NULL, "k1", REPORT);
     assert_true(tsn_json_bool(b->info, "duplicate", false));
 }
 
@@ -316,12 +316,12 @@ static void test_same_key_in_one_batch(void **state)
 static void test_refused(void **state)
 {
     struct world *w = *state;
-    struct answer *a = send(w, 0, "intake", "k", "{\"kind\":\"incident\",\"text\":\"x\"}");
+    struct answer *a = submit(w, 0, "intake", "k", "{\"kind\":\"incident\",\"text\":\"x\"}");
     assert_string_equal(a->code, "H013");
     assert_string_equal(a->file, "/title");
-    a = send(w, 1, "intake", "two words", REPORT);
+    a = submit(w, 1, "intake", "two words", REPORT);
     assert_string_equal(a->code, "H026");
-    a = send(w, 2, "intake", "", REPORT);
+    a = submit(w, 2, "intake", "", REPORT);
     assert_string_equal(a->code, "H026");
     assert_int_equal(count(w, &tsn_table_event), 0);
 }
@@ -330,7 +330,7 @@ static void test_no_rule(void **state)
 {
     struct world *w = *state;
     struct answer *a =
-        send(w, 0, "intake", NULL, "{\"kind\":\"weakness\",\"title\":\"t\",\"text\":\"x\"}");
+        submit(w, 0, "intake", NULL, "{\"kind\":\"weakness\",\"title\":\"t\",\"text\":\"x\"}");
     assert_int_equal(a->err, 0);
     assert_int_equal(json_array_size(json_object_get(a->info, "runs")), 0);
     const char *chain =
@@ -340,7 +340,7 @@ static void test_no_rule(void **state)
     assert_string_equal(e[n - 1].entry.reason, "no-rule");
     /* A playbook that is deployed later is found by the next report. */
     w->rules[1].run = "customer-incident";
-    a = send(w, 1, "intake", NULL, REPORT);
+    a = submit(w, 1, "intake", NULL, REPORT);
     assert_int_equal(json_array_size(json_object_get(a->info, "runs")), 2);
 }
 
@@ -470,7 +470,7 @@ static void test_too_many_rules(void **state)
     assert_int_equal(tsn_intake_open(&in, &config), 0);
     struct tsn_intake *first = w->in;
     w->in = in;
-    struct answer *a = send(w, 0, "intake", NULL, REPORT);
+    struct answer *a = submit(w, 0, "intake", NULL, REPORT);
     assert_int_equal(json_array_size(json_object_get(a->info, "runs")), TSN_RULES_MAX);
     tsn_intake_close(in);
     w->in = first;
