@@ -24,6 +24,8 @@ struct telling {
     const struct tsn_rec_case *c;
     struct opening *open;
     size_t nopen;
+    const struct tsn_rec_task *tasks; /* of the case */
+    size_t ntasks;
     json_t *out;
 };
 
@@ -366,6 +368,17 @@ static void tell_result(struct telling *t, struct line *l)
     }
 }
 
+static const struct tsn_rec_task *task_of(const struct telling *t, const struct tsn_entry *e)
+{
+    for (size_t i = 0; i < t->ntasks && e->run && e->step; i++) {
+        const struct tsn_rec_task *task = &t->tasks[i];
+        if (task->run && task->path && strcmp(task->kind ? task->kind : "", "resolve") &&
+            !strcmp(task->run, e->run) && !strcmp(task->path, e->step))
+            return task;
+    }
+    return NULL;
+}
+
 static void tell_asked(struct telling *t, struct line *l)
 {
     const json_t *args = json_object_get(request_of(l), "args");
@@ -374,9 +387,11 @@ static void tell_asked(struct telling *t, struct line *l)
     int64_t quorum = tsn_json_int(args, "quorum", 1),
             within = tsn_json_int(args, "within_ms", 0);
     bool approval = !strcmp(l->e->kind, "approval.requested");
+    const struct tsn_rec_task *task = task_of(t, l->e);
     char span[32];
-    (void)t;
     l->word = "asked";
+    if (task && task->role)
+        role = task->role; /* the playbook's word for it is not the person's role */
     if (quorum > 1)
         tsn_buf_printf(&l->text, "%lld of ", (long long)quorum);
     tsn_buf_printf(&l->text, "%s %s %s", role ? role : "somebody",
@@ -389,6 +404,8 @@ static void tell_asked(struct telling *t, struct line *l)
         tsn_duration_format(span, within);
         tsn_buf_printf(&l->text, ", %s", span);
     }
+    if (task && task->name)
+        tsn_buf_printf(&l->text, " (%s)", task->name);
 }
 
 /* An answer or a vote: whatever the entry's fields say about why. */
@@ -500,6 +517,7 @@ static const struct {
     {"signal.received", tell_signal},
     {"task.asked", tell_asked},
     {"task.answered", tell_answered},
+    {"task.expired", tell_vote},
     {"approval.requested", tell_asked},
     {"approval.", tell_vote},
 };
@@ -637,14 +655,23 @@ tsn_err tsn_case_timeline(struct tsn_store *st, struct tsn_arena *arena,
         goto out;
     struct telling t = {.st = st, .arena = arena, .c = c, .out = json_array()};
     t.open = tsn_arena_alloc(arena, (m.n + 1) * sizeof *t.open);
-    for (size_t i = 0; i < m.n; i++)
+    struct tsn_filter filter = {.column = "case_id", .cmp = TSN_CMP_EQ, .text = c->id};
+    struct tsn_list how = {
+        .filters = &filter, .nfilters = 1, .limit = 10000, .skip_blobs = true};
+    void *tasks = NULL;
+    err = tsn_store_list(st, arena, &tsn_table_task, &how, &tasks, &t.ntasks);
+    t.tasks = tasks;
+    for (size_t i = 0; i < m.n && !err; i++)
         tell(&t, m.list[i]);
     for (size_t i = 0; i < t.nopen; i++) {
         if (t.open[i].told) /* no result yet: this is what goes on now */
             json_object_set_new(t.open[i].told, "quiet", json_false());
         json_decref(t.open[i].request);
     }
-    *out = t.out;
+    if (err)
+        json_decref(t.out);
+    else
+        *out = t.out;
 out:
     free(m.list);
     return err;

@@ -331,3 +331,8 @@ const json_t *tsn_config_customers_json(const struct tsn_config *config)
 {
     return config->casework.customers;
 }
+
+const json_t *tsn_config_picks_json(const struct tsn_config *config)
+{
+    return config->picks;
+}

@@ -82,6 +82,7 @@ struct tsn_config {
     struct tsn_mail_config mail;                /* template_dir as above */
     const char *const *http_reach;              /* NULL-terminated; never NULL */
     int64_t workers, resident, cpu_ms, wall_ms; /* 0 = the engine's default */
+    const json_t *picks;
 };
 
 /* *out lives in `arena`. */
@@ -93,6 +94,8 @@ tsn_err tsn_config_load(struct tsn_arena *arena, const char *path, struct tsn_co
  * products: [ids] }]. */
 const json_t *tsn_config_products_json(const struct tsn_config *config);
 const json_t *tsn_config_customers_json(const struct tsn_config *config);
+/* What `pick` fields may be answered with: { "product": [ids] }. */
+const json_t *tsn_config_picks_json(const struct tsn_config *config);
 
 /* What `tocsin init` writes: commented, loads as it stands. Any member may be NULL or 0. */
 struct tsn_config_init {

@@ -176,9 +176,12 @@ tsn_err tsn_conf_products(struct tsn_conf *c)
                                         "owner", "versions", "components"};
     const struct tsn_yaml *list;
     size_t n;
-    json_t *out = json_array();
+    json_t *out = json_array(), *picks = json_object(), *ids = json_array();
     tsn_arena_defer(c->arena, drop_json, out);
+    tsn_arena_defer(c->arena, drop_json, picks);
+    json_object_set_new(picks, "product", ids);
     c->out->casework.products = out;
+    c->out->picks = picks;
     tsn_err err = tsn_conf_list(c, c->root, "products", false, &list, &n);
     for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
         const char *id = NULL, *name = NULL, *vendor = c->out->organisation, *owner = NULL;
@@ -200,6 +203,8 @@ tsn_err tsn_conf_products(struct tsn_conf *c)
             err = tsn_conf_name(c, i, "owner", false, &owner);
         if (!err && owner)
             err = owner_exists(c, tsn_yaml_find(i, "owner"));
+        if (id)
+            json_array_append_new(ids, json_string(id));
         put(o, "id", id);
         put(o, "name", name);
         put(o, "vendor", vendor);
