@@ -123,8 +123,8 @@ tsn_err tsn_time_parse(const char *s, int64_t *ms_out)
         for (; isdigit((unsigned char)*s); s++, scale /= 10)
             frac += (*s - '0') * scale;
     }
-    ms = days_from_civil(y, mo, d) * DAY_MS + h * (int64_t)3600000 + mi * 60000 + sec * 1000 +
-         frac;
+    ms = days_from_civil(y, mo, d) * DAY_MS + h * (int64_t)3600000 + mi * (int64_t)60000 +
+         sec * (int64_t)1000 + frac;
     if ((*s == 'Z' || *s == 'z') && s[1] == '\0') {
         *ms_out = ms; /* in range: the year has four digits */
         return 0;
@@ -132,7 +132,7 @@ tsn_err tsn_time_parse(const char *s, int64_t *ms_out)
     if ((*s != '+' && *s != '-') || strlen(s) != 6 || !digits(s + 1, 2, &oh) || s[3] != ':' ||
         !digits(s + 4, 2, &om) || oh > 23 || om > 59)
         return TSN_EINPUT;
-    ms += (*s == '-' ? 1 : -1) * (oh * (int64_t)3600000 + om * 60000);
+    ms += (*s == '-' ? 1 : -1) * (oh * (int64_t)3600000 + om * (int64_t)60000);
     if (ms < 0 || ms > MAX_MS)
         return TSN_EINPUT;
     *ms_out = ms;

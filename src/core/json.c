@@ -124,10 +124,15 @@ tsn_err tsn_json_known(const json_t *obj, const char *const *known, size_t n,
 {
     const char *key, *near;
     const json_t *value;
-    json_t *o = json_is_object(obj) ? json_incref((json_t *)(uintptr_t)obj) : NULL;
+    union {
+        const json_t *in;
+        json_t *out;
+    } o = {obj}; /* jansson's iterators take no const, but change nothing */
     tsn_err err = 0;
 
-    json_object_foreach(o, key, value)
+    if (!json_is_object(obj))
+        return 0;
+    json_object_foreach(o.out, key, value)
     {
         size_t i = 0;
 
@@ -145,6 +150,5 @@ tsn_err tsn_json_known(const json_t *obj, const char *const *known, size_t n,
         err = tsn_diag_set(diag, TSN_EFIELD, "H012", "`%s` is not known here", key);
         break;
     }
-    json_decref(o);
     return err;
 }
