@@ -29,6 +29,7 @@ static void run_port(struct tsn_http_port *port)
     struct tsn_httpd *server = port->server;
     if (port->running || !port->mhd)
         return;
+    port->again = false;
     port->running = true;
     MHD_run(port->mhd);
     port->running = false;
@@ -37,7 +38,9 @@ static void run_port(struct tsn_http_port *port)
         return;
     }
     MHD_UNSIGNED_LONG_LONG ms;
-    if (MHD_get_timeout(port->mhd, &ms) == MHD_YES)
+    if (port->again)
+        tsn_timer_arm(port->timer, 0);
+    else if (MHD_get_timeout(port->mhd, &ms) == MHD_YES)
         tsn_timer_arm(port->timer, ms > 60000 ? 60000 : (int64_t)ms);
     else
         tsn_timer_disarm(port->timer);
@@ -118,6 +121,9 @@ static void conn_end(struct tsn_http_port *port, struct tsn_http_conn *conn)
     if (conn->req)
         tsn_http_req_detach(conn->req);
     tsn_timer_destroy(conn->deadline);
+    /* At the connection limit libmicrohttpd stops watching its listening socket, and begins again
+     * only in the run after the one that ended a connection. */
+    port->again = true;
     if (conn->next)
         conn->next->prev = conn->prev;
     if (conn->prev)

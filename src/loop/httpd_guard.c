@@ -2,6 +2,9 @@
  *
  * libmicrohttpd 0.9.75 takes heads that another program may read differently (request
  * smuggling); the list is in DESIGN section 10 and docs/architecture.md. Pure; any thread.
+ * Not visible here, so beyond loopback a proxy that normalises belongs in front: bare LF as a
+ * line end, folded lines, what follows a NUL inside a value, and a line that begins with a colon
+ * (the library takes it as the end of the head).
  * Source: RFC 9110 section 5.1 and 5.6.2 (names are tokens), RFC 9112 section 3.2 (Host) and
  * section 6 (message body length).
  */

@@ -23,6 +23,7 @@ struct tsn_http_port {
     int fd;
     bool local;
     bool running; /* inside MHD_run: it must not be entered again */
+    bool again;   /* run once more in the next turn */
 };
 
 struct tsn_httpd {
