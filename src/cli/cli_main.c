@@ -90,6 +90,8 @@ const struct tsn_command tsn_commands[] = {
      running},
     {"token revoke", "ID", "end a token", "tocsin token revoke 01JDB3", 0, 1, 1,
      tsn_cmd_token_revoke, running},
+    {"demo", "[DIR]", "play the whole story in a folder of its own (default ./demo)",
+     "tocsin demo --yes", 0, 0, 1, tsn_cmd_demo, running},
     {"explain", "CODE", "what a message code means and what to do", "tocsin explain A007", 0, 1,
      1, tsn_cmd_explain, more},
     {"help", "[TOPIC]", "a command, or a topic: exit-codes, words, environment",
