@@ -1,0 +1,228 @@
+/* tale_case.c - entries of a case's own chain in words: report, severity, notes, clocks, close.
+ * Reader's thread. */
+#include "casework/case_tale.h"
+
+#include <string.h>
+#include "core/json.h"
+#include "core/text.h"
+
+#define QUOTE_MAX 200
+
+const char *tsn_tale_person(const char *actor)
+{
+    return actor && !strncmp(actor, "u:", 2) ? actor + 2 : actor ? actor : "";
+}
+
+/* One line, in quotes, cut at a character. */
+void tsn_tale_quote(struct tsn_buf *b, const char *s)
+{
+    size_t n = strlen(s);
+    bool cut = n > QUOTE_MAX;
+    if (cut)
+        for (n = QUOTE_MAX; n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80; n--)
+            continue;
+    tsn_buf_putc(b, '"');
+    for (size_t i = 0; i < n; i++)
+        tsn_buf_putc(b, (unsigned char)s[i] < 0x20 || s[i] == 0x7f ? ' ' : s[i]);
+    tsn_buf_puts(b, cut ? "…\"" : "\"");
+}
+
+void tsn_tale_value(struct tsn_buf *b, const json_t *v)
+{
+    if (json_is_string(v)) {
+        const char *s = json_string_value(v);
+        if (tsn_word_ok(s, 40))
+            tsn_buf_puts(b, s);
+        else
+            tsn_tale_quote(b, s);
+        return;
+    }
+    if (!v || json_is_null(v)) {
+        tsn_buf_puts(b, "none");
+        return;
+    }
+    if (json_is_array(v) || json_is_object(v)) {
+        size_t n = json_is_array(v) ? json_array_size(v) : json_object_size(v);
+        tsn_buf_printf(b, "(%zu)", n);
+        return;
+    }
+    char *text = tsn_json_text(v);
+    tsn_buf_puts(b, text);
+    free(text);
+}
+
+const char *tsn_tale_text(struct tsn_tale *t, const struct tsn_logged *e, const char *name)
+{
+    const char *s = NULL;
+    size_t n;
+    for (size_t i = 0; i < e->entry.ncommits; i++)
+        if (!strcmp(e->entry.commits[i].name, name) &&
+            tsn_store_open_field(t->st, t->arena, e, name, &s, &n) == 0)
+            return s;
+    return NULL;
+}
+
+json_t *tsn_tale_json(struct tsn_tale *t, const struct tsn_logged *e, const char *name)
+{
+    const char *s = tsn_tale_text(t, e, name);
+    json_t *v = NULL;
+    if (!s || tsn_json_parse(s, strlen(s), &v, NULL))
+        return NULL;
+    return v;
+}
+
+static void tell_created(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    const char *title = tsn_tale_text(t, l->logged, "subject");
+    l->word = "opened";
+    /* A reported case begins with its report, told by its own entry. */
+    l->quiet = l->e->reason && strcmp(l->e->reason, "upstream") != 0;
+    tsn_buf_puts(&l->text, t->c->name);
+    if (title) {
+        tsn_buf_puts(&l->text, " ");
+        tsn_tale_quote(&l->text, title);
+    }
+}
+
+static void tell_report(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    const char *source = tsn_tale_text(t, l->logged, "src");
+    const json_t *contact = json_object_get(l->args, "contact");
+    const char *who = tsn_json_str(contact, "name", tsn_json_str(contact, "mail", NULL));
+    const char *title = tsn_json_str(l->args, "title", NULL);
+    l->word = "report";
+    tsn_buf_printf(&l->text, "%s", who ? who : l->args ? "anonymous" : "a reporter");
+    if (source)
+        tsn_buf_printf(&l->text, " by %s", source);
+    if (title) {
+        tsn_buf_puts(&l->text, ": ");
+        tsn_tale_quote(&l->text, title);
+    }
+}
+
+static void tell_updated(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    json_t *diff = tsn_tale_json(t, l->logged, "diff"), *pair;
+    const char *key, *why = NULL;
+    bool first = true;
+    l->word = l->e->reason && strcmp(l->e->reason, "facts") ? l->e->reason : "changed";
+    if (l->e->from && l->e->to) {
+        tsn_buf_printf(&l->text, "%s → %s", l->e->from, l->e->to);
+        first = false;
+    }
+    json_object_foreach(diff, key, pair)
+    {
+        const json_t *to = json_object_get(pair, "to");
+        if (!strcmp(key, "reason") && json_is_string(to)) {
+            why = json_string_value(to);
+            continue;
+        }
+        if (!strcmp(key, l->word))
+            continue;
+        tsn_buf_printf(&l->text, "%s%s ", first ? "" : ", ", key);
+        tsn_tale_value(&l->text, to);
+        first = false;
+    }
+    if (why) {
+        tsn_buf_puts(&l->text, first ? "" : ": ");
+        tsn_tale_quote(&l->text, why);
+    }
+    json_decref(diff);
+}
+
+static void tell_note(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    const char *note = tsn_tale_text(t, l->logged, "note");
+    l->word = "note";
+    if (!strncmp(l->e->actor, "u:", 2))
+        tsn_buf_printf(&l->text, "%s: ", tsn_tale_person(l->e->actor));
+    tsn_tale_quote(&l->text, note ? note : "");
+}
+
+static void tell_linked(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    json_t *link = tsn_tale_json(t, l->logged, "note");
+    const char *name = json_is_string(link) ? json_string_value(link) : NULL;
+    l->word = "link";
+    if (!name)
+        name =
+            tsn_json_str(link, "key", tsn_json_str(link, "id", tsn_json_str(link, "url", "")));
+    tsn_buf_puts(&l->text, name);
+    json_decref(link);
+}
+
+static void tell_closed(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    const char *note = tsn_tale_text(t, l->logged, "note");
+    l->word = "closed";
+    tsn_buf_puts(&l->text, l->e->reason ? l->e->reason : "");
+    if (note) {
+        tsn_buf_puts(&l->text, ": ");
+        tsn_tale_quote(&l->text, note);
+    }
+}
+
+static void tell_report_update(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    const char *note = tsn_tale_text(t, l->logged, "note");
+    l->word = "update";
+    if (l->e->to)
+        tsn_buf_printf(&l->text, "report %s → %s", l->e->from ? l->e->from : "none", l->e->to);
+    else
+        tsn_buf_puts(&l->text, "report");
+    if (note) {
+        tsn_buf_puts(&l->text, ": ");
+        tsn_tale_quote(&l->text, note);
+    }
+}
+
+static void tell_clock(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    bool started = !strcmp(l->e->kind, "clock.started");
+    (void)t;
+    l->word = "clock";
+    tsn_buf_printf(&l->text, "%s %s", l->e->reason ? l->e->reason : "clock",
+                   started ? "started" : "met");
+    if (!started && l->e->outcome && !strcmp(l->e->outcome, "timeout"))
+        tsn_buf_puts(&l->text, " too late");
+    if (l->e->to)
+        tsn_buf_printf(&l->text, ", due %.16sZ", l->e->to);
+}
+
+static void tell_advisory(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    static const char *const names[] = {"subject", "args", "result", "note"};
+    l->word = "advisory";
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *s = tsn_tale_text(t, l->logged, names[i]);
+        json_t *v = NULL;
+        if (!s)
+            continue;
+        if (s[0] == '{' && tsn_json_parse(s, strlen(s), &v, NULL) == 0) {
+            const char *name = tsn_json_str(v, "name", tsn_json_str(v, "id", NULL));
+            if (name)
+                tsn_buf_printf(&l->text, "%s ", name);
+            if (json_object_get(v, "version"))
+                tsn_buf_printf(&l->text, "version %lld ",
+                               (long long)tsn_json_int(v, "version", 0));
+        } else {
+            tsn_buf_printf(&l->text, "%.100s ", s);
+        }
+        json_decref(v);
+        break;
+    }
+    tsn_buf_puts(&l->text, strrchr(l->e->kind, '.') + 1);
+}
+
+const struct tsn_tale_teller tsn_tale_case[] = {
+    {"case.created", tell_created},
+    {"case.updated", tell_updated},
+    {"case.note", tell_note},
+    {"case.linked", tell_linked},
+    {"case.closed", tell_closed},
+    {"report.received", tell_report},
+    {"report.updated", tell_report_update},
+    {"clock.", tell_clock},
+    {"advisory.", tell_advisory},
+    {NULL, NULL},
+};
