@@ -1,0 +1,370 @@
+/* box.c - life of a sandboxed state: allocator, opening, running, faults (see box.h).
+ *
+ * All Lua runs inside one coroutine through lua_resume, so nothing can escape and an error leaves
+ * its stack for box_explain.c. The main state only owns.
+ */
+#include "worker/box.h"
+
+#include <lua.h>
+#include <lualib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/crypto.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/text.h"
+#include "worker/box_int.h"
+#include "worker/box_value.h"
+
+const char tsn_box_key_error = 'e', tsn_box_key_list = 'l', tsn_box_key_env = 'v',
+           tsn_box_key_prelude = 'P', tsn_box_key_entry = 'r';
+
+static const char fault_mark = 'f';
+
+/* --- memory -------------------------------------------------------------------------------- */
+
+/* Lua's own allocator, capped: NULL makes Lua collect and try again, then raise. The worker also
+ * lives under RLIMIT_AS, so the system may refuse before the cap does; that is one run's end. */
+static void *capped_alloc(void *ud, void *p, size_t old, size_t n)
+{
+    struct tsn_box *box = ud;
+    if (!p)
+        old = 0; /* Lua passes the kind of object here */
+    if (n == 0) {
+        free(p);
+        box->used -= old;
+        return NULL;
+    }
+    if (n > old && (box->used - old) + n > box->cap)
+        return NULL;
+    void *q = realloc(p, n);
+    if (!q)
+        return NULL;
+    box->used = box->used - old + n;
+    return q;
+}
+
+/* --- faults and errors ---------------------------------------------------------------------- */
+
+static void fault_set(struct tsn_box *box, const char *code, const char *text, const char *hint,
+                      int line)
+{
+    if (box->fault[0])
+        return;
+    tsn_copy(box->fault, sizeof box->fault, code);
+    tsn_copy(box->fault_text, sizeof box->fault_text, text);
+    tsn_copy(box->fault_hint, sizeof box->fault_hint, hint ? hint : "");
+    box->fault_line = line;
+}
+
+int tsn_box_fault(lua_State *L, const char *code, const char *hint, const char *fmt, ...)
+{
+    char text[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    fault_set(tsn_box_of(L), code, text, hint, tsn_box_where(L, NULL, 0));
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&fault_mark);
+    return lua_error(L);
+}
+
+void tsn_box_poll(lua_State *L)
+{
+    struct tsn_box *box = tsn_box_of(L);
+    if (box->fault[0])
+        tsn_box_fault(L, box->fault, NULL, "%s", box->fault_text);
+    if (box->spent)
+        tsn_box_fault(L, "R020", "look for a loop that does not end, or wait between the parts",
+                      "used more than %lld ms of computing time without a step",
+                      (long long)box->cpu_ms);
+}
+
+int tsn_box_where(lua_State *L, char *file, size_t cap)
+{
+    lua_Debug ar;
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.source[0] == '@') {
+            if (file)
+                tsn_copy(file, cap, ar.source + 1);
+            return ar.currentline > 0 ? ar.currentline : 0;
+        }
+    }
+    if (file && cap)
+        file[0] = '\0';
+    return 0;
+}
+
+void tsn_box_push_error(lua_State *L, const char *code, const char *message, const char *hint)
+{
+    char file[200];
+    int line = tsn_box_where(L, file, sizeof file);
+    luaL_checkstack(L, 4, NULL);
+    lua_createtable(L, 0, 5);
+    lua_pushstring(L, code);
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, message);
+    lua_setfield(L, -2, "message");
+    if (hint && hint[0]) {
+        lua_pushstring(L, hint);
+        lua_setfield(L, -2, "hint");
+    }
+    if (line) {
+        lua_pushstring(L, file);
+        lua_setfield(L, -2, "file");
+        lua_pushinteger(L, line);
+        lua_setfield(L, -2, "line");
+    }
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &tsn_box_key_error);
+    lua_setmetatable(L, -2);
+}
+
+int tsn_box_raise(lua_State *L, const char *code, const char *hint, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    tsn_box_push_error(L, code, text, hint);
+    return lua_error(L);
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+/* Resumes box->co with nargs on its stack; LUA_OK, LUA_YIELD or an error that was explained. */
+static int drive(struct tsn_box *box, int nargs, int *nres)
+{
+    box->wanting = false;
+    box->logged = 0;
+    tsn_budget_begin(box, box->co, box->cpu_ms);
+    int status = lua_resume(box->co, NULL, nargs, nres);
+    tsn_budget_end(box);
+    if (status == LUA_OK || status == LUA_YIELD) {
+        /* Code that swallowed a fault in a way nobody thought of still ends here. */
+        if (!box->fault[0])
+            return status;
+        status = LUA_ERRRUN;
+        lua_pushlightuserdata(box->co, (void *)(uintptr_t)&fault_mark);
+    }
+    if (status == LUA_ERRMEM)
+        fault_set(box, "R021", "needed more memory than a run may have", NULL,
+                  tsn_box_where(box->co, NULL, 0));
+    tsn_box_explain(box, status);
+    box->phase = BOX_OVER;
+    return status;
+}
+
+static int panic(lua_State *L)
+{
+    (void)L;
+    tsn_panic(__FILE__, __LINE__, "Lua error outside of a protected call");
+    return 0;
+}
+
+/* Body of the coroutine at the start: environment, prelude, main file, its playbook. JUMPS. */
+static int boot(lua_State *L)
+{
+    struct tsn_box *box = tsn_box_of(L);
+    tsn_box_open_env(L);
+    tsn_box_load_file(L, box->main);
+    lua_call(L, 0, 1);
+    /* The prelude judges what came back and stores it, with a plain copy for describe. */
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &tsn_box_key_prelude);
+    lua_getfield(L, -1, "loaded");
+    lua_pushvalue(L, -3);
+    lua_call(L, 1, 1);
+    struct tsn_value_error e;
+    box->meta = tsn_value_from_lua(L, -1, "playbook", &e);
+    if (!box->meta)
+        return tsn_box_raise(L, "L004", "playbook { ... } takes texts, lists and functions",
+                             "%s %s", e.path, e.what);
+    return 0;
+}
+
+static void rng_seed(struct tsn_box *box, const char *seed)
+{
+    uint8_t hash[TSN_HASH_LEN];
+    tsn_sha256_once(hash, seed, strlen(seed));
+    memcpy(box->rng, hash, sizeof box->rng);
+    box->rng[0] |= 1; /* the generator must not start from all zeroes */
+}
+
+static json_t *keep(const json_t *v)
+{
+    return json_incref((json_t *)(uintptr_t)v);
+}
+
+tsn_err tsn_box_open(struct tsn_box **out, const struct tsn_box_config *config)
+{
+    struct tsn_box *box = tsn_alloc(sizeof *box);
+    int nres = 0;
+
+    *out = box;
+    box->cap = config->memory_bytes ? config->memory_bytes : (size_t)16 << 20;
+    if (box->cap < (size_t)1 << 20)
+        box->cap = (size_t)1 << 20;
+    box->cpu_ms = config->cpu_ms > 0 ? config->cpu_ms : 250;
+    box->files = keep(config->files);
+    box->connectors = config->connectors ? keep(config->connectors) : NULL;
+    box->main = tsn_strdup(config->main);
+    box->connected = json_array();
+    box->now_ms = config->started_ms;
+    box->log = config->log;
+    box->user = config->user;
+    rng_seed(box, config->seed ? config->seed : "");
+    box->L = lua_newstate(capped_alloc, box);
+    if (!box->L) {
+        tsn_copy(box->error.code, sizeof box->error.code, "R021");
+        tsn_copy(box->error.text, sizeof box->error.text, "no memory for a Lua state");
+        box->error.killed = true;
+        box->phase = BOX_OVER;
+        return TSN_EKILLED;
+    }
+    lua_atpanic(box->L, panic);
+    *(struct tsn_box **)lua_getextraspace(box->L) = box;
+    box->co = lua_newthread(box->L); /* stays on the stack of L: anchored */
+    lua_pushcfunction(box->co, boot);
+    if (drive(box, 0, &nres) != LUA_OK)
+        return box->error.killed ? TSN_EKILLED : TSN_EINPUT;
+    lua_settop(box->co, 0);
+    json_object_set_new(box->meta, "connectors", keep(box->connected));
+    box->phase = BOX_LOADED;
+    return 0;
+}
+
+void tsn_box_close(struct tsn_box *box)
+{
+    if (!box)
+        return;
+    if (box->L)
+        lua_close(box->L);
+    json_decref(box->files);
+    json_decref(box->connectors);
+    json_decref(box->connected);
+    json_decref(box->meta);
+    json_decref(box->want.args);
+    json_decref(box->want.opts);
+    json_decref(box->result);
+    json_decref(box->scratch);
+    free(box->main);
+    free(box);
+}
+
+json_t *tsn_box_meta(const struct tsn_box *box)
+{
+    return json_deep_copy(box->meta);
+}
+
+static void fail_without_lua(struct tsn_box *box, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static void fail_without_lua(struct tsn_box *box, const char *code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(box->error.text, sizeof box->error.text, fmt, ap);
+    va_end(ap);
+    tsn_copy(box->error.code, sizeof box->error.code, code);
+    tsn_copy(box->error.file, sizeof box->error.file, box->main);
+    box->phase = BOX_OVER;
+}
+
+static enum tsn_box_state run_on(struct tsn_box *box, int nargs)
+{
+    int nres = 0;
+    int status = drive(box, nargs, &nres);
+    struct tsn_value_error e;
+
+    box->incoming = NULL;
+    if (status == LUA_YIELD && box->wanting)
+        return TSN_BOX_WANTS;
+    if (status != LUA_OK) {
+        if (status == LUA_YIELD)
+            fail_without_lua(box, "L104", "Lua waited for nothing that tocsin knows");
+        return TSN_BOX_FAILED;
+    }
+    box->phase = BOX_OVER;
+    box->result = nres > 0 ? tsn_value_from_lua(box->co, -nres, "result", &e) : json_null();
+    if (!box->result) {
+        fail_without_lua(box, "R012", "%s %s, so it cannot be the result of a run", e.path,
+                         e.what);
+        return TSN_BOX_FAILED;
+    }
+    return TSN_BOX_ENDED;
+}
+
+/* Body of the run: the prelude's entry with case and input. JUMPS. */
+static int enter(lua_State *L)
+{
+    const json_t *rcase = lua_touserdata(L, 1), *input = lua_touserdata(L, 2);
+    lua_settop(L, 0);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &tsn_box_key_prelude);
+    lua_getfield(L, -1, "enter");
+    tsn_value_push(L, rcase);
+    tsn_value_push(L, input);
+    lua_call(L, 2, 2);
+    return 2;
+}
+
+enum tsn_box_state tsn_box_start(struct tsn_box *box, const json_t *rcase, const json_t *input)
+{
+    int nres = 0;
+    if (box->phase != BOX_LOADED)
+        return TSN_BOX_FAILED;
+    lua_pushcfunction(box->co, enter);
+    lua_pushlightuserdata(box->co, (void *)(uintptr_t)rcase);
+    lua_pushlightuserdata(box->co, (void *)(uintptr_t)input);
+    if (drive(box, 2, &nres) != LUA_OK)
+        return TSN_BOX_FAILED;
+    /* On the stack now: case object and event. The run function goes below them, and is itself
+     * the body of the coroutine, so that every frame of it can wait. */
+    lua_rawgetp(box->co, LUA_REGISTRYINDEX, &tsn_box_key_entry);
+    lua_insert(box->co, 1);
+    box->phase = BOX_RUNNING;
+    return run_on(box, 2);
+}
+
+enum tsn_box_state tsn_box_resume(struct tsn_box *box, const char *outcome,
+                                  const json_t *result, int64_t at_ms)
+{
+    if (box->phase != BOX_RUNNING || !box->wanting)
+        return TSN_BOX_FAILED;
+    box->incoming = result;
+    box->outcome = outcome;
+    if (at_ms > box->now_ms)
+        box->now_ms = at_ms; /* wall time may step back; now() never does */
+    return run_on(box, 0);
+}
+
+void tsn_box_set_replaying(struct tsn_box *box, bool replaying)
+{
+    box->replaying = replaying;
+}
+
+const struct tsn_box_want *tsn_box_want(const struct tsn_box *box)
+{
+    return &box->want;
+}
+
+const json_t *tsn_box_result(const struct tsn_box *box)
+{
+    return box->result;
+}
+
+const struct tsn_box_error *tsn_box_error(const struct tsn_box *box)
+{
+    return &box->error;
+}
+
+size_t tsn_box_memory(const struct tsn_box *box)
+{
+    return box->used;
+}
+
+const char *tsn_box_init(void)
+{
+    return tsn_budget_init();
+}

@@ -1,0 +1,79 @@
+/* box.h - one sandboxed Lua state: a playbook bundle, loaded, run from step to step.
+ *
+ * A box owns its state, the step it wants, its result and its last error. Nothing that Lua does
+ * can leave a box but through tsn_box_start/resume: no exception, no address, no endless loop
+ * (CPU budget between two yields), no memory past its cap. One thread: the worker's main one,
+ * because the budget's timer signals it.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/err.h"
+#include "journal/journal.h"
+
+struct tsn_box;
+
+struct tsn_box_config {
+    const json_t *files;      /* path -> source; the bundle */
+    const char *main;         /* "customer-incident.lua" */
+    const json_t *connectors; /* name -> [method, ...]; NULL = any (describe) */
+    const char *seed;         /* any text; the same one gives the same random() and uuid() */
+    int64_t started_ms;       /* now() before the first step */
+    size_t memory_bytes;      /* 0 = 16 MiB */
+    int64_t cpu_ms;           /* between two yields; 0 = 250 */
+    void (*log)(void *user, const char *level, const char *text); /* may be NULL */
+    void *user;
+};
+
+/* Why it stopped. `killed`: by budget or cap, not by its own doing. */
+struct tsn_box_error {
+    char code[32];
+    char text[1024];
+    char hint[320];
+    char file[200];
+    int line, col;
+    char source[200];
+    char traceback[2048];
+    bool killed;
+};
+
+/* The step a playbook wants; owned by the box, valid until resume. */
+struct tsn_box_want {
+    enum tsn_jkind kind;
+    char name[200];
+    json_t *args, *opts; /* objects, never NULL */
+    int line;
+};
+
+enum tsn_box_state {
+    TSN_BOX_WANTS, /* tsn_box_want, then tsn_box_resume */
+    TSN_BOX_ENDED, /* tsn_box_result */
+    TSN_BOX_FAILED /* tsn_box_error; nothing but destroy is allowed */
+};
+
+/* Once, before the system-call filter: the CPU timer. A worker without a usable timer still
+ * runs, watched by the core's wall clock alone; the sentence says so ("" = fine). */
+const char *tsn_box_init(void);
+
+/* Runs the file's top level; `*out` is set also on failure, so that the error can be read. */
+tsn_err tsn_box_open(struct tsn_box **out, const struct tsn_box_config *config);
+void tsn_box_close(struct tsn_box *box); /* NULL allowed */
+
+/* name, title, on, roles, clocks, key and match (flags), connectors. New reference. */
+json_t *tsn_box_meta(const struct tsn_box *box);
+
+/* run(case, ev). Both borrowed. */
+enum tsn_box_state tsn_box_start(struct tsn_box *box, const json_t *rcase, const json_t *input);
+/* Hands over the outcome of the wanted step. `result` is borrowed. */
+enum tsn_box_state tsn_box_resume(struct tsn_box *box, const char *outcome,
+                                  const json_t *result, int64_t at_ms);
+/* While recorded results are still to come, log() is silent. */
+void tsn_box_set_replaying(struct tsn_box *box, bool replaying);
+
+const struct tsn_box_want *tsn_box_want(const struct tsn_box *box);
+const json_t *tsn_box_result(const struct tsn_box *box);
+const struct tsn_box_error *tsn_box_error(const struct tsn_box *box);
+size_t tsn_box_memory(const struct tsn_box *box); /* bytes in use */

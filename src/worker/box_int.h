@@ -1,0 +1,91 @@
+/* box_int.h - what the files of the box share. Functions marked JUMPS leave by longjmp when they
+ * raise: they own nothing while they may.
+ */
+#pragma once
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <signal.h>
+#include "worker/box.h"
+
+enum box_phase { BOX_LOADING, BOX_LOADED, BOX_RUNNING, BOX_OVER };
+
+struct tsn_box {
+    lua_State *L;  /* main thread: never runs code itself */
+    lua_State *co; /* where everything runs, so that an error leaves its stack to look at */
+    lua_State *running; /* whom the signal handler hooks; NULL = nobody */
+    size_t used, cap;
+    int64_t cpu_ms;
+    volatile sig_atomic_t spent; /* set by the signal handler */
+    bool replaying;
+    enum box_phase phase;
+
+    /* A fault ends the run whatever the code catches. Empty = none. */
+    char fault[8];
+    char fault_text[256], fault_hint[256];
+    int fault_line;
+
+    json_t *files, *connectors; /* connectors NULL = any */
+    json_t *connected;          /* names given to use(), in order */
+    json_t *meta;
+    char *main;
+    int64_t now_ms;
+    uint64_t rng[4];
+    unsigned logged; /* lines in this activation */
+    void (*log)(void *user, const char *level, const char *text);
+    void *user;
+
+    struct tsn_box_want want;
+    bool wanting;
+    const json_t *incoming; /* borrowed during resume */
+    const char *outcome;
+    json_t *result;
+    json_t *scratch; /* of json.encode and decode: freed here when they raise */
+    struct tsn_box_error error;
+};
+
+/* Registry keys: the address of each. */
+extern const char tsn_box_key_error, tsn_box_key_list, tsn_box_key_env, tsn_box_key_prelude,
+    tsn_box_key_entry;
+
+static inline struct tsn_box *tsn_box_of(lua_State *L)
+{
+    return *(struct tsn_box **)lua_getextraspace(L);
+}
+
+/* box.c */
+/* Raises what no pcall catches. The first fault stays. JUMPS, always. */
+int tsn_box_fault(lua_State *L, const char *code, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Re-raises a fault that is pending, or the budget's. JUMPS when there is one. */
+void tsn_box_poll(lua_State *L);
+/* An ordinary structured error { code, message, hint, file, line }. JUMPS, always. */
+int tsn_box_raise(lua_State *L, const char *code, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* The structured error on the stack from its parts. JUMPS. */
+void tsn_box_push_error(lua_State *L, const char *code, const char *message, const char *hint);
+/* First playbook frame of L: file into out (may be NULL), line as result; 0 = none. */
+int tsn_box_where(lua_State *L, char *file, size_t cap);
+
+/* box_budget.c */
+void tsn_budget_begin(struct tsn_box *box, lua_State *L, int64_t cpu_ms);
+void tsn_budget_end(struct tsn_box *box);
+const char *tsn_budget_init(void);
+
+/* Libraries: each adds its functions to the table on top. JUMPS. */
+void tsn_box_open_base(lua_State *L);
+void tsn_box_open_string(lua_State *L, int stock);
+void tsn_box_open_table(lua_State *L);
+void tsn_box_open_env(lua_State *L); /* builds the environment and runs the prelude */
+/* Text of any value without addresses, pushed. JUMPS. */
+void tsn_box_tostring(lua_State *L, int idx);
+/* Loads bundle file `path` as a chunk with the playbook environment and pushes it. JUMPS: L001,
+ * L002, L005. */
+void tsn_box_load_file(lua_State *L, const char *path);
+
+/* box_explain.c */
+/* Fills box->error for the error value on top of box->co, which has not been unwound. */
+void tsn_box_explain(struct tsn_box *box, int status);
+/* From Lua's own message of a chunk that does not parse: fills e. Pure. */
+void tsn_box_explain_syntax(struct tsn_box_error *e, const char *file, const char *source,
+                            const char *message);

@@ -1,0 +1,93 @@
+/* worker_main.c - tocsin-worker: runs Lua playbooks for the core, with nothing in its hands.
+ *
+ * Started by the core with one end of a socketpair as descriptor 3. Gives away everything before it
+ * reads the first byte. Ends with 0 when the core hangs up, 2 when what comes is not the protocol.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "core/confine.h"
+#include "core/crypto.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "worker/box.h"
+#include "worker/worker.h"
+
+#define CHANNEL 3
+
+static void wait_for(short what)
+{
+    struct pollfd p = {.fd = CHANNEL, .events = what};
+    /* A signal of the CPU timer may interrupt; the caller tries again anyway. */
+    if (poll(&p, 1, -1) < 0 && errno != EINTR)
+        _exit(1);
+}
+
+static void write_all(void *user, const void *p, size_t n)
+{
+    const char *from = p;
+    (void)user;
+    while (n > 0) {
+        ssize_t k = write(CHANNEL, from, n);
+        if (k > 0) {
+            from += k;
+            n -= (size_t)k;
+        } else if (k < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            wait_for(POLLOUT);
+        } else if (k < 0 && errno == EINTR) {
+            continue;
+        } else {
+            _exit(0); /* nobody is there any more; the runs replay elsewhere */
+        }
+    }
+}
+
+int main(void)
+{
+    static char bytes[64 << 10];
+    char weaker[400];
+    const struct tsn_confine limits = {
+        .role = TSN_ROLE_LUA,
+        .channel_fd = CHANNEL,
+        .memory_bytes = (size_t)1 << 30,
+        .files = 8,
+    };
+    struct tsn_worker *w;
+    int status = 0;
+
+    signal(SIGPIPE, SIG_IGN);
+    tsn_json_init();
+    tsn_crypto_init();
+    const char *timer = tsn_box_init();
+    if (tsn_confine(&limits, weaker, sizeof weaker)) {
+        tsn_log(TSN_LOG_ERROR, "worker.unconfined", "why", weaker, NULL);
+        return 1;
+    }
+    if (timer[0] && !weaker[0])
+        snprintf(weaker, sizeof weaker, "%s", timer);
+    tsn_worker_new(&w, write_all, NULL);
+    tsn_worker_hello(w, weaker);
+    for (;;) {
+        ssize_t n = read(CHANNEL, bytes, sizeof bytes);
+        if (n == 0)
+            break;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            wait_for(POLLIN);
+            continue;
+        }
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            break;
+        if (tsn_worker_feed(w, bytes, (size_t)n)) {
+            tsn_log(TSN_LOG_ERROR, "worker.confused", "why", "bytes that are not the protocol",
+                    NULL);
+            status = 2;
+            break;
+        }
+    }
+    tsn_worker_destroy(w);
+    return status;
+}

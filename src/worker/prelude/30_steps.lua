@@ -1,0 +1,277 @@
+-- 30_steps.lua - the steps: calls through connectors, ask, approve, wait, sleep, clock.
+--
+-- Every function here checks what it was given, then takes one step; the engine writes it down,
+-- does it, and the result comes back the same at every replay.
+local native, api = ...
+local raise, step = native.raise, native.step
+
+-- A step that did not work raises an error with the action's own code, which pcall can catch.
+local function failed(name, outcome, result)
+  local e = type(result) == "table" and result.error
+  if type(e) ~= "table" then
+    e = {}
+  end
+  local code = type(e.code) == "string" and e.code ~= "" and e.code or "R017"
+  local message = type(e.message) == "string" and e.message or ("it ended as `%s`"):format(outcome)
+  raise(code:sub(1, 31), ("%s: %s"):format(name, message), type(e.hint) == "string" and e.hint or nil)
+end
+
+-- Calls -----------------------------------------------------------------------------------------
+
+local action_of = {} -- method function -> "edge.remove", for undo = edge.remove
+
+local function undo_of(what, undo, args)
+  if action_of[undo] then
+    return { action = action_of[undo], args = args }
+  end
+  if type(undo) == "table" then
+    local action, its_args = undo.action or undo[1], undo.args or undo[2]
+    action = action_of[action] or action
+    if type(action) == "string" and action:find("^[%w_]+%.[%w_.]+$") and
+        (its_args == nil or type(its_args) == "table") then
+      return { action = action, args = its_args or args }
+    end
+  end
+  raise("L012", what .. ": undo is a connector's method, or { method, { its arguments } }",
+    "undo = edge.remove")
+end
+
+function native.call(action, args)
+  local plain, opts = {}, {}
+  if args ~= nil then
+    if type(args) ~= "table" then
+      raise("L012", ("%s takes one table: %s { ... }"):format(action, action))
+    end
+    for key, value in pairs(args) do
+      plain[key] = value
+    end
+    if plain[1] ~= nil then
+      raise("L012", action .. " takes named fields, not a list")
+    end
+  end
+  local undo = plain.undo
+  plain.undo = nil
+  if undo ~= nil then
+    opts.undo = undo_of(action, undo, plain)
+  end
+  local outcome, result = step("call", action, plain, opts)
+  if outcome ~= "ok" then
+    failed(action, outcome, result)
+  end
+  return result
+end
+
+local proxies = {}
+
+function api.use(name)
+  if type(name) ~= "string" or not name:find("^[%l%d_%-]+$") then
+    raise("L011", "use takes the name of a connector: use \"mail\"")
+  end
+  if proxies[name] then
+    return proxies[name]
+  end
+  local methods, all = native.connector(name)
+  if methods == nil then
+    raise("L011", ("there is no connector `%s`"):format(name),
+      native.suggest(name, all) and ("did you mean `%s`?"):format(native.suggest(name, all)) or
+      "there are: " .. table.concat(all, ", "))
+  end
+  local can, made = {}, {}
+  if methods ~= true then
+    for _, method in ipairs(methods) do
+      can[method] = true
+    end
+  end
+  proxies[name] = setmetatable({}, {
+    __index = function(_, method)
+      if made[method] then
+        return made[method]
+      end
+      if type(method) ~= "string" or (methods ~= true and not can[method]) then
+        raise("L010", ("%s has no `%s`"):format(name, tostring(method)),
+          native.did_you_mean(tostring(method), can) or
+          ("%s can: %s"):format(name, table.concat(methods == true and {} or methods, ", ")))
+      end
+      local action = name .. "." .. method
+      local f = function(args) return native.call(action, args) end
+      made[method], action_of[f] = f, action
+      return f
+    end,
+    __newindex = function(_, key)
+      raise("L103", ("%s.%s cannot be set"):format(name, tostring(key)))
+    end,
+    __metatable = "connector",
+  })
+  return proxies[name]
+end
+
+-- People ------------------------------------------------------------------------------------------
+
+local function id_of(what, t)
+  local id = native.text_of(what, t, "id", true)
+  if #id > 150 or not id:find("^[%w_%-./:@+ ]+$") then
+    raise("L012", what .. ": `id` takes letters, digits and - _ . / : @ +, at most 150")
+  end
+  return id
+end
+
+local function person_or_list(what, t, key)
+  local value = t[key]
+  if value == nil or type(value) == "string" then
+    return value
+  end
+  if type(value) == "table" then
+    for _, person in ipairs(value) do
+      if type(person) ~= "string" then
+        raise("L012", ("%s: `%s` is a person or a list of persons"):format(what, key))
+      end
+    end
+    return value
+  end
+  raise("L012", ("%s: `%s` is a person or a list of persons"):format(what, key))
+end
+
+-- after = "8h" in a table becomes after_ms; a lone duration too.
+local function reminder(what, key, value)
+  if type(value) ~= "table" then
+    return value
+  end
+  local out = {}
+  for name, v in pairs(value) do
+    out[name] = v
+  end
+  if out.after ~= nil then
+    out.after_ms = native.duration_of(what .. ": " .. key .. ".after", out.after)
+    out.after = nil
+  end
+  return out
+end
+
+local ask_fields = { id = true, role = true, title = true, fields = true, show = true, remind = true,
+  escalate = true, within = true, on_timeout = true, to = true, not_by = true }
+
+function api.ask(t)
+  native.known("ask", t, ask_fields)
+  local id = id_of("ask", t)
+  local outcome, result = step("ask", id, {
+    title = native.text_of("ask", t, "title") or id,
+    role = native.text_of("ask", t, "role", true),
+    to = person_or_list("ask", t, "to"),
+    not_by = person_or_list("ask", t, "not_by"),
+    fields = native.fields_of(t.fields),
+    show = t.show,
+    remind_ms = native.duration_of("ask: remind", t.remind),
+    escalate = reminder("ask", "escalate", t.escalate),
+    within_ms = native.duration_of("ask: within", t.within),
+    on_timeout = t.on_timeout,
+  }, {})
+  if outcome ~= "ok" then
+    failed("ask " .. id, outcome, result)
+  end
+  return result
+end
+
+local approve_fields = { id = true, role = true, title = true, quorum = true, not_by = true, show = true,
+  within = true, on_timeout = true, escalate = true, remind = true, assurance = true }
+
+-- ok, decision = approve { ... }: the decision is a table and always true, so test the first.
+function api.approve(t)
+  native.known("approve", t, approve_fields)
+  local id = id_of("approve", t)
+  local quorum = t.quorum or 1
+  if math.type(quorum) ~= "integer" or quorum < 1 or quorum > 20 then
+    raise("L012", "approve: `quorum` is a number of people, from 1 to 20")
+  end
+  if t.on_timeout ~= nil and t.on_timeout ~= "reject" then
+    raise("L012", "approve: `on_timeout` can only be \"reject\"",
+      "nobody having answered is never a yes")
+  end
+  local outcome, result = step("approve", id, {
+    title = native.text_of("approve", t, "title") or id,
+    role = native.text_of("approve", t, "role", true),
+    quorum = quorum,
+    not_by = person_or_list("approve", t, "not_by"),
+    show = t.show,
+    within_ms = native.duration_of("approve: within", t.within),
+    on_timeout = "reject",
+    escalate = reminder("approve", "escalate", t.escalate),
+    remind_ms = native.duration_of("approve: remind", t.remind),
+    assurance = native.text_of("approve", t, "assurance"),
+  }, {})
+  if outcome ~= "ok" and outcome ~= "timeout" then
+    failed("approve " .. id, outcome, result)
+  end
+  local d = type(result) == "table" and result or {}
+  d.ok = outcome == "ok" and d.ok == true
+  d.by = d.by or (outcome == "timeout" and "timeout" or "")
+  d.reason = d.reason or ""
+  return d.ok, d
+end
+
+-- Time and events -----------------------------------------------------------------------------------
+
+local wait_fields = { id = true, event = true, where = true, within = true }
+
+-- The event, or nil and "timeout".
+function api.wait(t)
+  native.known("wait", t, wait_fields)
+  local event = native.text_of("wait", t, "event", true)
+  if t.where ~= nil and type(t.where) ~= "table" then
+    raise("L012", "wait: `where` is a table of fields that must be equal")
+  end
+  local outcome, result = step("wait", event, {
+    where = t.where,
+    within_ms = native.duration_of("wait: within", t.within),
+  }, { id = native.text_of("wait", t, "id") })
+  if outcome == "timeout" then
+    return nil, "timeout"
+  end
+  if outcome ~= "ok" then
+    failed("wait " .. event, outcome, result)
+  end
+  if type(result) == "table" and result.event ~= nil then
+    return result.event
+  end
+  return result
+end
+
+function api.sleep(duration)
+  if duration == nil then
+    raise("L012", "sleep takes a duration: sleep \"2h\"")
+  end
+  local outcome, result = step("sleep", "", { ms = native.duration_of("sleep", duration) }, {})
+  if outcome ~= "ok" then
+    failed("sleep", outcome, result)
+  end
+end
+
+local clock_fields = { due = true, at = true, owner = true }
+
+local clock_methods = {}
+function clock_methods.start(self, t)
+  native.known("clock:start", t, clock_fields)
+  if t.due ~= nil then
+    native.duration_of("clock:start: due", t.due)
+  end
+  if (t.due == nil) == (t.at == nil) then
+    raise("L012", "clock:start needs `due`, such as \"24h\", or `at`, a time")
+  end
+  return native.call("clock.start", { name = self.name, due = t.due, at = t.at, owner = t.owner })
+end
+
+function clock_methods.met(self)
+  return native.call("clock.met", { name = self.name })
+end
+
+function api.clock(name)
+  if type(name) ~= "string" or name == "" then
+    raise("L012", "clock takes a name: clock(\"first_update\"):start { due = \"3d\" }")
+  end
+  return setmetatable({ name = name }, {
+    __index = function(_, key)
+      return clock_methods[key] or raise("L010", ("a clock has no `%s`"):format(tostring(key)),
+        "a clock can: met, start")
+    end,
+    __metatable = "clock",
+  })
+end

@@ -1,0 +1,407 @@
+/* resident.c - one run in this worker (see resident.h). */
+#include "worker/resident.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "core/frame.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "core/text.h"
+#include "journal/journal.h"
+#include "worker/box.h"
+
+struct tsn_resident {
+    char *run;
+    struct tsn_box *box;
+    struct tsn_journal *journal;
+    char path[TSN_PATH_MAX + 1]; /* of the step that is wanted; "" before the first */
+    int64_t replayed;
+    tsn_worker_emit *emit;
+    void *user;
+};
+
+json_t *tsn_worker_text(const char *s)
+{
+    size_t n = strlen(s);
+    if (tsn_utf8_valid(s, n))
+        return json_stringn_nocheck(s, n);
+    char *copy = tsn_strdup(s);
+    for (char *p = copy; *p; p++) {
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    }
+    json_t *v = json_string_nocheck(copy);
+    free(copy);
+    return v;
+}
+
+static json_t *about(const char *run)
+{
+    json_t *v = json_object();
+    json_object_set_new(v, "run", json_string(run));
+    return v;
+}
+
+static void put_text(json_t *v, const char *key, const char *text)
+{
+    if (text[0])
+        json_object_set_new(v, key, tsn_worker_text(text));
+}
+
+/* --- what goes out -------------------------------------------------------------------------- */
+
+static void send_error(json_t *v, const struct tsn_box_error *e)
+{
+    json_object_set_new(v, "code", json_string(e->code));
+    json_object_set_new(v, "error", tsn_worker_text(e->text));
+    json_object_set_new(v, "file", tsn_worker_text(e->file));
+    json_object_set_new(v, "line", json_integer(e->line));
+    if (e->col)
+        json_object_set_new(v, "col", json_integer(e->col));
+    put_text(v, "hint", e->hint);
+    put_text(v, "source", e->source);
+}
+
+static void emit_failed(struct tsn_resident *r, const struct tsn_box_error *e)
+{
+    json_t *v = about(r->run);
+    send_error(v, e);
+    json_object_set_new(v, "traceback", tsn_worker_text(e->traceback));
+    json_object_set_new(v, "killed", json_boolean(e->killed));
+    r->emit(r->user, TSN_FRAME_FAILED, v);
+}
+
+/* What the core sent does not fit what stands here: not the playbook's fault, so `killed`, and the
+ * run may be loaded again from the record. */
+static void emit_confused(struct tsn_resident *r, const char *text)
+{
+    struct tsn_box_error e = {.killed = true};
+    tsn_copy(e.code, sizeof e.code, "R029");
+    tsn_copy(e.text, sizeof e.text, text);
+    emit_failed(r, &e);
+}
+
+static json_t *side(enum tsn_jkind kind, const char *name, const uint8_t fp[32])
+{
+    char hex[65];
+    json_t *v = json_object();
+    tsn_hex(hex, fp, 32);
+    json_object_set_new(v, "kind", json_string(tsn_jkind_name(kind)));
+    json_object_set_new(v, "name", tsn_worker_text(name));
+    json_object_set_new(v, "fp", json_string(hex));
+    return v;
+}
+
+static void emit_diverged(struct tsn_resident *r, const char *path,
+                          const struct tsn_jitem *recorded, const struct tsn_jrequest *asked)
+{
+    json_t *v = about(r->run);
+    json_object_set_new(v, "path", json_string(path));
+    json_object_set_new(v, "recorded",
+                        recorded ? side(recorded->kind, recorded->name, recorded->fp)
+                                 : json_null());
+    json_object_set_new(v, "asked",
+                        asked ? side(asked->kind, asked->name, asked->fp) : json_null());
+    json_object_set_new(v, "line", json_integer(asked ? tsn_box_want(r->box)->line : 0));
+    r->emit(r->user, TSN_FRAME_DIVERGED, v);
+}
+
+static void emit_want(struct tsn_resident *r, const struct tsn_jrequest *req)
+{
+    const struct tsn_box_want *w = tsn_box_want(r->box);
+    char hex[65];
+    json_t *v = about(r->run);
+    tsn_hex(hex, req->fp, 32);
+    json_object_set_new(v, "path", json_string(req->path));
+    json_object_set_new(v, "kind", json_string(tsn_jkind_name(w->kind)));
+    json_object_set_new(v, "name", tsn_worker_text(w->name));
+    json_object_set(v, "args", w->args);
+    json_object_set(v, "opts", w->opts);
+    json_object_set_new(v, "fp", json_string(hex));
+    json_object_set_new(v, "line", json_integer(w->line));
+    r->emit(r->user, TSN_FRAME_WANT, v);
+}
+
+static void emit_idle(struct tsn_resident *r)
+{
+    json_t *v = about(r->run);
+    json_object_set_new(v, "replayed", json_integer(r->replayed));
+    r->emit(r->user, TSN_FRAME_IDLE, v);
+}
+
+static void log_line(void *user, const char *level, const char *text)
+{
+    struct tsn_resident *r = user;
+    json_t *v = about(r->run);
+    json_object_set_new(v, "level", json_string(level));
+    json_object_set_new(v, "text", tsn_worker_text(text));
+    r->emit(r->user, TSN_FRAME_LOG, v);
+}
+
+/* --- going on -------------------------------------------------------------------------------- */
+
+static enum tsn_box_state hand_over(struct tsn_resident *r, const struct tsn_jitem *it)
+{
+    json_t *result = NULL;
+    struct tsn_diag diag;
+    tsn_box_set_replaying(r->box, !tsn_journal_caught_up(r->journal));
+    tsn_diag_init(&diag);
+    if (tsn_json_parse(it->result, strlen(it->result), &result, &diag))
+        result = json_null();
+    enum tsn_box_state state = tsn_box_resume(r->box, it->outcome, result, it->at_ms);
+    json_decref(result);
+    return state;
+}
+
+static void ended(struct tsn_resident *r)
+{
+    const struct tsn_jitem *left = tsn_journal_unasked(r->journal);
+    if (left) {
+        emit_diverged(r, left->path, left, NULL);
+        return;
+    }
+    json_t *v = about(r->run);
+    json_object_set(v, "result", (json_t *)(uintptr_t)tsn_box_result(r->box));
+    r->emit(r->user, TSN_FRAME_ENDED, v);
+}
+
+/* From what Lua did last to where it must wait for the core. False: the run is over here. */
+static bool go_on(struct tsn_resident *r, enum tsn_box_state state)
+{
+    for (;;) {
+        if (state == TSN_BOX_FAILED) {
+            emit_failed(r, tsn_box_error(r->box));
+            return false;
+        }
+        if (state == TSN_BOX_ENDED) {
+            ended(r);
+            return false;
+        }
+        const struct tsn_box_want *w = tsn_box_want(r->box);
+        struct tsn_jrequest req = {.path = r->path, .kind = w->kind, .name = w->name};
+        const struct tsn_jitem *recorded = NULL;
+
+        if (!r->path[0])
+            tsn_copy(r->path, sizeof r->path, "0.1");
+        else if (tsn_path_next(r->path, sizeof r->path)) {
+            emit_confused(r, "more steps than a path can count");
+            return false;
+        }
+        tsn_json_digest(req.fp, w->args);
+        switch (tsn_journal_ask(r->journal, &req, &recorded)) {
+        case TSN_J_DIVERGED:
+            emit_diverged(r, r->path, recorded, &req);
+            return false;
+        case TSN_J_NEW: {
+            /* A recorded step was stepped over: the record goes on elsewhere. */
+            const struct tsn_jitem *left = tsn_journal_unasked(r->journal);
+            if (left) {
+                emit_diverged(r, r->path, left, &req);
+                return false;
+            }
+            emit_want(r, &req);
+            emit_idle(r);
+            return true;
+        }
+        case TSN_J_PENDING:
+            emit_idle(r);
+            return true;
+        case TSN_J_REPLAYED:
+            break;
+        }
+        const struct tsn_jitem *it = tsn_journal_next(r->journal);
+        if (!it || strcmp(it->path, r->path) != 0) {
+            emit_diverged(r, r->path, it ? it : tsn_journal_unasked(r->journal), &req);
+            return false;
+        }
+        r->replayed++;
+        state = hand_over(r, it);
+    }
+}
+
+/* --- coming in ------------------------------------------------------------------------------- */
+
+static tsn_err read_item(const json_t *v, struct tsn_jitem *it, struct tsn_arena *arena)
+{
+    const char *fp = tsn_json_str(v, "fp", ""), *state = tsn_json_str(v, "state", "");
+    const json_t *result = json_object_get(v, "result");
+
+    memset(it, 0, sizeof *it);
+    it->path = tsn_json_str(v, "path", "");
+    it->name = tsn_json_str(v, "name", "");
+    it->at_ms = tsn_json_int(v, "at_ms", 0);
+    if (tsn_jkind_parse(tsn_json_str(v, "kind", ""), &it->kind) ||
+        tsn_unhex(it->fp, sizeof it->fp, fp, strlen(fp)))
+        return TSN_EINPUT;
+    if (strcmp(state, "intended") == 0) {
+        it->state = TSN_J_INTENDED;
+        return 0;
+    }
+    if (strcmp(state, "settled") != 0)
+        return TSN_EINPUT;
+    it->state = TSN_J_SETTLED;
+    it->deliver_no = tsn_json_int(v, "deliver_no", 0);
+    it->outcome = tsn_json_str(v, "outcome", NULL);
+    if (result) {
+        char *text = tsn_json_text(result);
+        it->result = tsn_arena_strdup(arena, text);
+        free(text);
+    }
+    return 0;
+}
+
+static tsn_err read_items(struct tsn_resident *r, const json_t *items)
+{
+    struct tsn_arena *arena = tsn_arena_new();
+    size_t n = json_array_size(items);
+    struct tsn_jitem *list = tsn_arena_alloc(arena, (n + 1) * sizeof *list);
+    tsn_err err = 0;
+
+    for (size_t i = 0; i < n && !err; i++)
+        err = read_item(json_array_get(items, i), &list[i], arena);
+    if (!err)
+        err = tsn_journal_new(&r->journal, list, n);
+    tsn_arena_destroy(arena);
+    return err;
+}
+
+static bool bundle_ok(const json_t *bundle)
+{
+    const json_t *files = json_object_get(bundle, "files"), *source;
+    const char *name;
+    if (!tsn_json_str(bundle, "main", NULL) || !json_is_object(files))
+        return false;
+    json_object_foreach((json_t *)(uintptr_t)files, name, source)
+    {
+        if (!json_is_string(source))
+            return false;
+    }
+    return true;
+}
+
+static void read_config(struct tsn_box_config *c, const json_t *frame)
+{
+    const json_t *bundle = json_object_get(frame, "bundle");
+    int64_t memory = tsn_json_int(frame, "memory", 0), cpu = tsn_json_int(frame, "cpu_ms", 0);
+    memset(c, 0, sizeof *c);
+    c->files = json_object_get(bundle, "files");
+    c->main = tsn_json_str(bundle, "main", "");
+    c->seed = tsn_json_str(frame, "seed", "");
+    c->started_ms = tsn_json_int(frame, "started_at", 0);
+    c->memory_bytes = memory > 0 && memory <= INT64_C(1) << 30 ? (size_t)memory : 0;
+    c->cpu_ms = cpu > 0 && cpu <= 60000 ? cpu : 0;
+}
+
+tsn_err tsn_resident_open(struct tsn_resident **out, const json_t *load, tsn_worker_emit *emit,
+                          void *user)
+{
+    const char *run = tsn_json_str(load, "run", NULL);
+    const json_t *input = json_object_get(load, "input");
+    const json_t *connectors = json_object_get(load, "connectors");
+    struct tsn_box_config config;
+    bool stays = false;
+
+    *out = NULL;
+    if (!run || !run[0] || !bundle_ok(json_object_get(load, "bundle")) ||
+        (connectors && !json_is_object(connectors)))
+        return TSN_EINPUT;
+    struct tsn_resident *r = tsn_alloc(sizeof *r);
+    r->run = tsn_strdup(run);
+    r->emit = emit;
+    r->user = user;
+    json_t *none = json_object();
+    read_config(&config, load);
+    config.connectors = connectors ? connectors : none;
+    config.log = log_line;
+    config.user = r;
+    emit(user, TSN_FRAME_BEGAN, about(run));
+    if (tsn_json_int(load, "level", 1) != 1) {
+        emit_confused(r, "made for another engine level than this worker knows");
+    } else if (read_items(r, json_object_get(load, "items"))) {
+        emit_confused(r, "the record of this run contradicts itself");
+    } else if (tsn_box_open(&r->box, &config)) {
+        emit_failed(r, tsn_box_error(r->box));
+    } else {
+        tsn_box_set_replaying(r->box, !tsn_journal_caught_up(r->journal));
+        stays = go_on(r, tsn_box_start(r->box, json_object_get(load, "case"),
+                                       json_object_get(input, "event")));
+    }
+    json_decref(none);
+    if (stays)
+        *out = r;
+    else
+        tsn_resident_close(r);
+    return 0;
+}
+
+void tsn_resident_close(struct tsn_resident *r)
+{
+    if (!r)
+        return;
+    tsn_box_close(r->box);
+    tsn_journal_destroy(r->journal);
+    free(r->run);
+    free(r);
+}
+
+const char *tsn_resident_run(const struct tsn_resident *r)
+{
+    return r->run;
+}
+
+bool tsn_resident_deliver(struct tsn_resident *r, const json_t *frame)
+{
+    const json_t *result = json_object_get(frame, "result");
+    const char *path = tsn_json_str(frame, "path", ""),
+               *outcome = tsn_json_str(frame, "outcome", "");
+    char *text = result ? tsn_json_text(result) : NULL;
+    tsn_err err = tsn_journal_settle(r->journal, path, tsn_json_int(frame, "deliver_no", 0),
+                                     tsn_json_int(frame, "at_ms", 0), outcome, text);
+    free(text);
+    r->emit(r->user, TSN_FRAME_BEGAN, about(r->run));
+    if (err || !outcome[0]) {
+        emit_confused(r, "an outcome came for a step that does not wait for one");
+        return false;
+    }
+    const struct tsn_jitem *it = tsn_journal_next(r->journal);
+    if (!it || strcmp(it->path, r->path) != 0) {
+        emit_confused(r, "an outcome came out of turn");
+        return false;
+    }
+    return go_on(r, hand_over(r, it));
+}
+
+void tsn_resident_cancel(struct tsn_resident *r, const char *reason)
+{
+    struct tsn_box_error e = {.line = tsn_box_want(r->box)->line};
+    /* Between two activations the playbook waits in a step. What an uncatchable error would do
+     * there is nothing (no handler of the author runs), so the state is simply given up. */
+    tsn_copy(e.code, sizeof e.code, "R030");
+    tsn_copy(e.text, sizeof e.text, reason && reason[0] ? reason : "cancelled");
+    emit_failed(r, &e);
+}
+
+tsn_err tsn_resident_describe(const json_t *frame, tsn_worker_emit *emit, void *user)
+{
+    const char *file = tsn_json_str(frame, "file", NULL);
+    struct tsn_box_config config;
+    struct tsn_box *box;
+
+    if (!file || !bundle_ok(json_object_get(frame, "bundle")))
+        return TSN_EINPUT;
+    read_config(&config, frame);
+    json_t *v = json_object(), *error;
+    json_object_set_new(v, "file", tsn_worker_text(file));
+    if (tsn_box_open(&box, &config)) {
+        error = json_object();
+        send_error(error, tsn_box_error(box));
+        json_object_set_new(v, "ok", json_false());
+        json_object_set_new(v, "error", error);
+    } else {
+        json_object_set_new(v, "ok", json_true());
+        json_object_set_new(v, "meta", tsn_box_meta(box));
+    }
+    tsn_box_close(box);
+    emit(user, TSN_FRAME_DESCRIBED, v);
+    return 0;
+}
