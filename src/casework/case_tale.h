@@ -20,6 +20,7 @@ struct tsn_tale {
     size_t nopen;
     const struct tsn_rec_task *tasks; /* of the case */
     size_t ntasks;
+    const char *failure; /* what the last run.closed said went wrong; run.ended repeats it */
     json_t *out;
 };
 

@@ -18,9 +18,8 @@ static void say_playbook(struct tsn_tale_line *l)
 static void tell_run(struct tsn_tale *t, struct tsn_tale_line *l)
 {
     const char *what = strchr(l->e->kind, '.') + 1;
-    const char *why = tsn_json_str(l->args, "reason", NULL);
+    const char *why = tsn_json_str(l->args, "message", NULL);
     bool fine = !l->e->outcome || !strcmp(l->e->outcome, "ok");
-    (void)t;
     l->word = "run";
     /* Opening and a good end are bookkeeping; whatever needs somebody is not. The run chain's own
      * last entry repeats what the case's chain says. */
@@ -35,6 +34,11 @@ static void tell_run(struct tsn_tale *t, struct tsn_tale_line *l)
         tsn_buf_printf(&l->text, " (%s)", l->e->reason);
     if (!strcmp(what, "cancelled"))
         tsn_buf_printf(&l->text, " by %s", tsn_tale_person(l->e->actor));
+    if (!strcmp(what, "closed"))
+        t->failure = tsn_arena_strdup(
+            t->arena, tsn_json_str(json_object_get(l->result, "error"), "message", NULL));
+    if (!strcmp(what, "ended") && !fine)
+        why = t->failure;
     if (!why)
         why = tsn_tale_text(t, l->logged, "note");
     if (why) {

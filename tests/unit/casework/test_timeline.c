@@ -33,6 +33,22 @@ static void say(struct story *s, const char *kind, const char *actor, const char
     assert_int_equal(tsn_store_append(s->w->st, &a, &seq), 0);
 }
 
+static void say_note(struct story *s, const char *kind, const char *actor, const char *step,
+                     const char *note)
+{
+    struct tsn_field field = {.name = "note", .data = note, .len = strlen(note)};
+    struct tsn_append a = TSN_APPEND_INIT;
+    int64_t seq;
+    a.kind = kind;
+    a.actor = actor;
+    a.case_id = s->c.id;
+    a.run = s->run;
+    a.step = step;
+    a.fields = &field;
+    a.nfields = 1;
+    assert_int_equal(tsn_store_append(s->w->st, &a, &seq), 0);
+}
+
 static void run_row(struct story *s)
 {
     char id[TSN_ULID_LEN + 1];
@@ -97,7 +113,7 @@ static void test_story(void **state)
         "{\"kind\":\"approve\",\"name\":\"contain\",\"opts\":{},\"args\":{\"role\":\"duty\","
         "\"title\":\"Block it\",\"within_ms\":1800000}}",
         NULL);
-    say(&s, "approval.granted", "u:duty1", "0.4", NULL, NULL, "{\"reason\":\"confirmed\"}");
+    say_note(&s, "approval.granted", "u:duty1", "0.4", "confirmed");
     say(&s, "step.intent", "svc:engine", "0.5", NULL,
         "{\"kind\":\"call\",\"name\":\"edge.apply\",\"opts\":{},\"args\":{}}", NULL);
     say(&s, "step.in_doubt", "svc:engine", "0.5", "unknown", NULL, NULL);
@@ -153,11 +169,11 @@ static void test_failures_are_loud(void **state)
     say(&s, "step.result", "svc:engine", "0.1", "fail",
         "{\"kind\":\"call\",\"name\":\"case.set\",\"opts\":{},\"args\":{}}",
         "{\"error\":{\"code\":\"R062\",\"message\":\"no such product\"}}");
-    say(&s, "run.stuck", "svc:engine", NULL, NULL, NULL, NULL);
+    say(&s, "run.stuck", "svc:engine", NULL, "fail", "{\"message\":\"over its budget\"}", NULL);
     assert_int_equal(tsn_case_timeline(s.w->st, s.w->arena, &s.c, &list), 0);
     expect(list, "opened", "Tokens replayed", false); /* nobody reported it */
     expect(list, "failed", "case.set: no such product", false);
-    expect(list, "run", "customer-incident@1 stuck", false);
+    expect(list, "run", "customer-incident@1 stuck: \"over its budget\"", false);
     json_decref(list);
 }
 
