@@ -153,6 +153,10 @@ static int drive(struct tsn_box *box, int nargs, int *nres)
     if (status == LUA_ERRMEM)
         fault_set(box, "R021", "needed more memory than a run may have", NULL,
                   tsn_box_where(box->co, NULL, 0));
+    lua_Debug deep;
+    if (strcmp(box->fault, "R021") == 0 && lua_getstack(box->co, 10000, &deep))
+        tsn_copy(box->fault_hint, sizeof box->fault_hint,
+                 "a function calls itself without end");
     tsn_box_explain(box, status);
     box->phase = BOX_OVER;
     return status;

@@ -22,8 +22,13 @@ static const char *barrier(lua_State *L, lua_Debug *ar)
 {
     for (int level = 1; lua_getstack(L, level, ar); level++) {
         lua_getinfo(L, "Sn", ar);
-        if (strcmp(ar->what, "C") == 0)
-            return ar->name ? ar->name : "a library function";
+        if (strcmp(ar->what, "C") != 0)
+            continue;
+        if (ar->name && strcmp(ar->name, "sort") == 0)
+            return "table.sort";
+        if (ar->name && strcmp(ar->name, "gsub") == 0)
+            return "string.gsub";
+        return ar->name ? ar->name : "a library function";
     }
     return "a library function";
 }
@@ -362,6 +367,36 @@ static void open_native(lua_State *L)
     luaL_newlib(L, own);
 }
 
+/* The prelude is parsed once in a process and kept compiled, since each run has a state of its own
+ * and parsing was most of what opening one cost. Only what this process compiled from its own
+ * embedded text is ever loaded this way. */
+static struct tsn_buf compiled[16];
+
+static int dump_part(lua_State *L, const void *p, size_t n, void *ud)
+{
+    (void)L;
+    return tsn_buf_put(ud, p, n) ? 1 : 0;
+}
+
+static void push_prelude(lua_State *L, size_t i)
+{
+    const struct tsn_embedded *f = &tsn_prelude[i];
+    struct tsn_buf *b = i < sizeof compiled / sizeof compiled[0] ? &compiled[i] : NULL;
+
+    if (b && b->len > 0) {
+        if (luaL_loadbufferx(L, b->data, b->len, "=[tocsin]", "b") != LUA_OK)
+            lua_error(L);
+        return;
+    }
+    if (luaL_loadbufferx(L, (const char *)f->data, f->len, "=[tocsin]", "t") != LUA_OK)
+        lua_error(L);
+    if (b) {
+        tsn_buf_init(b, 1u << 20);
+        if (lua_dump(L, dump_part, b, 0) != 0)
+            tsn_buf_free(b);
+    }
+}
+
 /* Stack: base (environment of the prelude), api (environment of playbooks), native. */
 void tsn_box_open_env(lua_State *L)
 {
@@ -375,9 +410,8 @@ void tsn_box_open_env(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &tsn_box_key_env);
     lua_pushvalue(L, 3);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &tsn_box_key_prelude);
-    for (const struct tsn_embedded *f = tsn_prelude; f->name; f++) {
-        if (luaL_loadbufferx(L, (const char *)f->data, f->len, "=[tocsin]", "t") != LUA_OK)
-            lua_error(L);
+    for (size_t i = 0; tsn_prelude[i].name; i++) {
+        push_prelude(L, i);
         lua_pushvalue(L, 1);
         lua_setupvalue(L, -2, 1);
         lua_pushvalue(L, 3);
