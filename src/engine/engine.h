@@ -29,12 +29,15 @@ struct tsn_engine_config {
     struct tsn_reader *reader;
     struct tsn_registry *registry;
     const char *playbook_dir;
-    int workers;            /* processes; 0 = 2 */
-    size_t resident;        /* runs with a Lua state per worker; 0 = 256 */
-    int64_t cpu_ms;         /* per activation; 0 = 250 */
-    int64_t wall_ms;        /* watchdog per activation; 0 = 2,000 */
-    int64_t park_ms;        /* next wake further away parks; 0 = 10,000 */
+    int workers;                          /* processes; 0 = 2 */
+    size_t resident;                      /* runs with a Lua state per worker; 0 = 256 */
+    int64_t cpu_ms;                       /* per activation; 0 = 250 */
+    int64_t wall_ms;                      /* watchdog per activation; 0 = 2,000 */
+    int64_t park_ms;                      /* next wake further away parks; 0 = 10,000 */
     int64_t (*retry_ms)(int64_t attempt); /* NULL = 1 s doubling to 5 min, with jitter */
+    /* { "product": ["edge-gw", ...] }: what a pick may be answered with; NULL or a name that is
+     * not there = not checked. Borrowed; not changed while the engine is open. */
+    const json_t *picks;
 };
 
 /* Starts workers, loads and describes every playbook in playbook_dir (a bad one is reported and
@@ -62,11 +65,11 @@ size_t tsn_engine_broken(const struct tsn_engine *e, const struct tsn_diag **out
 
 struct tsn_run_new {
     const char *playbook_hash, *playbook_title; /* "customer-incident@1" */
-    const char *case_id;   /* must exist in the same transaction */
-    const char *input;     /* canonical JSON: { event: {...} } */
-    const char *key;       /* NULL = none */
+    const char *case_id;                        /* must exist in the same transaction */
+    const char *input;                          /* canonical JSON: { event: {...} } */
+    const char *key;                            /* NULL = none */
     const struct tsn_actor *by;
-    int64_t ref;           /* seq of the entry that caused it; -1 */
+    int64_t ref; /* seq of the entry that caused it; -1 */
 };
 /* Row plus entries run.opened (case chain) and run.started (run chain). The caller's done must
  * call tsn_engine_wake. */
@@ -81,13 +84,13 @@ void tsn_engine_wake(struct tsn_engine *e, const char *run_id);
  * of the plan shown, answer fields. Journaled, audited; done gets 0 or A0xx (TSN_EDENIED,
  * TSN_ECONFLICT, TSN_EINPUT) and the entry's seq. */
 struct tsn_decision {
-    const char *task;      /* id, name or unique prefix of the name */
-    const char *verb;      /* "approve" "reject" "answer" */
-    const char *reason;    /* approve and reject: 3 to 2,000 characters */
-    const char *digest;    /* "sha256:..." of what was shown; NULL: not given (refused for
+    const char *task;   /* id, name or unique prefix of the name */
+    const char *verb;   /* "approve" "reject" "answer" */
+    const char *reason; /* approve and reject: 3 to 2,000 characters */
+    const char *digest; /* "sha256:..." of what was shown; NULL: not given (refused for
                               approve unless `plan_seen`) */
-    bool plan_seen;        /* the client printed the plan in the same command */
-    json_t *answer;        /* answer: object of fields; borrowed */
+    bool plan_seen;     /* the client printed the plan in the same command */
+    json_t *answer;     /* answer: object of fields; borrowed */
 };
 typedef void tsn_engine_done(tsn_err err, int64_t seq, const json_t *info,
                              const struct tsn_diag *diag, void *user);

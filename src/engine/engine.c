@@ -1,0 +1,115 @@
+/* engine.c - opens and closes the engine, and what it tells about itself.
+ *
+ * Owns the workers, the runs in memory and the ops on their way. After close it lives on until
+ * the last op and the last worker have come back. Loop thread.
+ */
+#include "engine/engine_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "core/fault.h"
+#include "core/log.h"
+#include "core/rand.h"
+
+#define WORKERS        2
+#define RESIDENT       256
+#define CPU_MS         250
+#define WALL_MS        2000
+#define PARK_MS        10000
+#define RETRY_FIRST_MS 1000
+#define RETRY_MAX_MS   300000
+
+void tsn_engine_ref(struct tsn_engine *e)
+{
+    e->refs++;
+}
+
+void tsn_engine_unref(struct tsn_engine *e)
+{
+    if (--e->refs > 0)
+        return;
+    tsn_playbooks_close(e);
+    json_decref(e->connectors);
+    free(e->connectors_text);
+    free(e->workers);
+    free(e->playbook_dir);
+    free(e);
+}
+
+/* Doubling, with up to a quarter of jitter so that what failed together does not return so. */
+int64_t tsn_engine_backoff(const struct tsn_engine *e, int64_t attempt)
+{
+    int64_t ms = RETRY_FIRST_MS;
+    uint16_t r;
+
+    if (e->config.retry_ms)
+        return e->config.retry_ms(attempt);
+    for (int64_t i = 1; i < attempt && ms < RETRY_MAX_MS; i++)
+        ms *= 2;
+    if (ms > RETRY_MAX_MS)
+        ms = RETRY_MAX_MS;
+    tsn_rand_bytes(&r, sizeof(r));
+    return ms + ms / 4 * r / 65536;
+}
+
+static void set_defaults(struct tsn_engine_config *c)
+{
+    if (c->workers <= 0)
+        c->workers = WORKERS;
+    if (c->resident == 0)
+        c->resident = RESIDENT;
+    if (c->cpu_ms <= 0)
+        c->cpu_ms = CPU_MS;
+    if (c->wall_ms <= 0)
+        c->wall_ms = WALL_MS;
+    if (c->park_ms <= 0)
+        c->park_ms = PARK_MS;
+}
+
+tsn_err tsn_engine_open(struct tsn_engine **out, const struct tsn_engine_config *config,
+                        void (*ready)(void *user), void *user, struct tsn_diag *diag)
+{
+    struct tsn_engine *e = tsn_alloc(sizeof(*e));
+    tsn_err err;
+
+    *out = NULL;
+    e->refs = 1;
+    e->config = *config;
+    set_defaults(&e->config);
+    e->playbook_dir = tsn_strdup(config->playbook_dir);
+    e->ready_fn = ready;
+    e->ready_user = user;
+    e->wake_timer = tsn_timer_new(config->loop, tsn_runmap_tick, e);
+    err = tsn_playbooks_read(e, diag);
+    if (!err)
+        err = tsn_pool_open(e, diag);
+    if (err) {
+        tsn_engine_close(e);
+        return err;
+    }
+    *out = e;
+    return 0;
+}
+
+void tsn_engine_close(struct tsn_engine *e)
+{
+    if (!e || e->closing)
+        return;
+    e->closing = true;
+    tsn_runmap_close(e);
+    tsn_pool_close(e);
+    tsn_eop_close(e);
+    tsn_timer_destroy(e->wake_timer);
+    e->wake_timer = NULL;
+    tsn_engine_unref(e);
+}
+
+bool tsn_engine_ready(const struct tsn_engine *e)
+{
+    return e && e->ready;
+}
+
+void tsn_engine_stats(const struct tsn_engine *e, struct tsn_engine_stats *out)
+{
+    *out = e->stats;
+}

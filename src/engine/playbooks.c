@@ -1,0 +1,315 @@
+/* playbooks.c - playbook files: read, bundled, described by a worker, known by name.
+ *
+ * A bundle is the file and everything in lib/ it may require, named by the SHA-256 of its
+ * canonical JSON. A file that cannot be described is reported and left out; the others go on.
+ * Reading blocks and happens once, before the loop runs. Loop thread.
+ */
+#include "engine/engine_impl.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/json.h"
+#include "core/log.h"
+#include "core/text.h"
+
+#define SOURCE_MAX    ((size_t)1 << 20)
+#define PLAYBOOKS_MAX 1000
+#define KILLS_MAX     2
+
+void tsn_playbooks_broken(struct tsn_engine *e, const struct tsn_diag *diag)
+{
+    e->broken = tsn_realloc(e->broken, (e->nbroken + 1) * sizeof(*e->broken));
+    e->broken[e->nbroken++] = *diag;
+    tsn_log(TSN_LOG_ERROR, "playbook.broken", "file", diag->file, "code", diag->code, "why",
+            diag->what, NULL);
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+
+    return n > m && strcmp(s + n - m, end) == 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Lua files of a folder, sorted, without specs. */
+static tsn_err lua_files(const char *dir, char ***out, size_t *n)
+{
+    DIR *d = opendir(dir);
+    struct dirent *ent;
+
+    *out = NULL;
+    *n = 0;
+    if (!d)
+        return tsn_err_from_errno(errno);
+    while ((ent = readdir(d)) != NULL && *n < PLAYBOOKS_MAX) {
+        if (ent->d_name[0] == '.' || !ends_with(ent->d_name, ".lua") ||
+            ends_with(ent->d_name, "_spec.lua"))
+            continue;
+        *out = tsn_realloc(*out, (*n + 1) * sizeof(**out));
+        (*out)[(*n)++] = tsn_strdup(ent->d_name);
+    }
+    closedir(d);
+    if (*n)
+        qsort(*out, *n, sizeof(**out), by_name);
+    return 0;
+}
+
+static void free_names(char **names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(names[i]);
+    free(names);
+}
+
+static json_t *read_source(const char *dir, const char *name, struct tsn_diag *diag)
+{
+    char path[4096];
+    struct tsn_buf b;
+    json_t *source = NULL;
+    tsn_err err;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    tsn_buf_init(&b, SOURCE_MAX);
+    err = tsn_buf_read_file(&b, path);
+    if (err)
+        (void)tsn_diag_set(diag, err, "R039", "cannot be read: %s", tsn_err_text(err));
+    else if (!tsn_utf8_valid(b.data ? b.data : "", b.len) ||
+             (b.data && memchr(b.data, '\0', b.len)))
+        (void)tsn_diag_set(diag, TSN_EINPUT, "R039", "is not UTF-8 text");
+    else
+        source = json_stringn(b.data ? b.data : "", b.len);
+    tsn_buf_free(&b);
+    return source;
+}
+
+/* lib/NAME.lua for every module; a broken one is reported once. */
+static json_t *read_lib(struct tsn_engine *e)
+{
+    json_t *lib = json_object();
+    char dir[4096], key[300];
+    char **names;
+    size_t n;
+
+    (void)snprintf(dir, sizeof(dir), "%s/lib", e->playbook_dir);
+    if (lua_files(dir, &names, &n))
+        return lib;
+    for (size_t i = 0; i < n; i++) {
+        struct tsn_diag diag;
+        json_t *source;
+
+        tsn_diag_init(&diag);
+        (void)snprintf(key, sizeof(key), "lib/%.255s", names[i]);
+        source = read_source(dir, names[i], &diag);
+        if (source) {
+            json_object_set_new(lib, key, source);
+        } else {
+            tsn_diag_at(&diag, key, 0, 0);
+            tsn_playbooks_broken(e, &diag);
+        }
+    }
+    free_names(names, n);
+    return lib;
+}
+
+static void make_bundle(struct tsn_pbfile *f, json_t *source, json_t *lib)
+{
+    json_t *files = json_copy(lib), *bundle;
+    uint8_t hash[TSN_HASH_LEN];
+
+    json_object_set_new(files, f->file, source);
+    bundle = json_pack("{s:s, s:o}", "main", f->file, "files", files);
+    f->bundle = tsn_json_text(bundle);
+    json_decref(bundle);
+    tsn_sha256_once(hash, f->bundle, strlen(f->bundle));
+    tsn_hex(f->hash, hash, sizeof(hash));
+}
+
+static void add_file(struct tsn_engine *e, const char *name, json_t *lib)
+{
+    struct tsn_pbfile *f = &e->files[e->nfiles];
+    struct tsn_diag diag;
+    json_t *source;
+
+    tsn_diag_init(&diag);
+    source = read_source(e->playbook_dir, name, &diag);
+    if (!source) {
+        tsn_diag_at(&diag, name, 0, 0);
+        tsn_playbooks_broken(e, &diag);
+        return;
+    }
+    f->file = tsn_strdup(name);
+    make_bundle(f, source, lib);
+    e->nfiles++;
+}
+
+tsn_err tsn_playbooks_read(struct tsn_engine *e, struct tsn_diag *diag)
+{
+    char **names;
+    size_t n;
+    json_t *lib;
+    tsn_err err = lua_files(e->playbook_dir, &names, &n);
+
+    if (err) {
+        tsn_diag_at(diag, e->playbook_dir, 0, 0);
+        return tsn_diag_set(diag, err, "R039", "the playbook folder cannot be read: %s",
+                            tsn_err_text(err));
+    }
+    e->files = tsn_alloc((n + 1) * sizeof(*e->files));
+    lib = read_lib(e);
+    for (size_t i = 0; i < n; i++)
+        add_file(e, names[i], lib);
+    json_decref(lib);
+    free_names(names, n);
+    return 0;
+}
+
+/* --- described, one at a time and worker */
+
+static bool being_described(const struct tsn_engine *e, int file)
+{
+    for (size_t i = 0; i < e->nworkers; i++)
+        if (e->workers[i].describing == file)
+            return true;
+    return false;
+}
+
+static struct tsn_worker *free_worker(struct tsn_engine *e)
+{
+    for (size_t i = 0; i < e->nworkers; i++)
+        if (e->workers[i].up && e->workers[i].describing < 0)
+            return &e->workers[i];
+    return NULL;
+}
+
+void tsn_playbooks_next(struct tsn_engine *e)
+{
+    bool all = true;
+
+    if (e->closing || e->ready)
+        return;
+    for (size_t i = 0; i < e->nfiles; i++) {
+        struct tsn_worker *w;
+
+        if (e->files[i].done)
+            continue;
+        all = false;
+        if (being_described(e, (int)i))
+            continue;
+        w = free_worker(e);
+        if (!w)
+            return;
+        tsn_worker_describe(w, (int)i);
+    }
+    if (all)
+        tsn_recover_begin(e);
+}
+
+static void set_broken(struct tsn_engine *e, struct tsn_pbfile *f, const char *code,
+                       const char *why, int line)
+{
+    struct tsn_diag diag;
+
+    tsn_diag_init(&diag);
+    (void)tsn_diag_set(&diag, TSN_EINPUT, code, "%s", why);
+    tsn_diag_at(&diag, f->file, line, 0);
+    f->done = f->broken = true;
+    tsn_playbooks_broken(e, &diag);
+}
+
+static bool name_ok(const char *s)
+{
+    size_t n = strlen(s);
+
+    if (n < 1 || n > 64)
+        return false;
+    return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-_") == n;
+}
+
+static const char *meta_wrong(const struct tsn_engine *e, const struct tsn_pbfile *f,
+                              const json_t *meta)
+{
+    const char *name = tsn_json_str(meta, "name", "");
+
+    if (!name_ok(name))
+        return "name must be 1 to 64 of a-z, 0-9, - and _";
+    for (size_t i = 0; i < e->nfiles; i++) {
+        const struct tsn_pbfile *o = &e->files[i];
+
+        if (o != f && o->meta && strcmp(tsn_json_str(o->meta, "name", ""), name) == 0)
+            return "another file has a playbook of this name";
+    }
+    return NULL;
+}
+
+void tsn_playbooks_described(struct tsn_engine *e, int file, const json_t *frame)
+{
+    struct tsn_pbfile *f = &e->files[file];
+    json_t *meta = json_object_get(frame, "meta");
+    const json_t *error = json_object_get(frame, "error");
+    const char *wrong;
+
+    if (!tsn_json_bool(frame, "ok", false) || !json_is_object(meta)) {
+        char code[8];
+
+        (void)tsn_copy(code, sizeof(code), tsn_json_str(error, "code", "L001"));
+        set_broken(e, f, code, tsn_json_str(error, "error", "cannot be described"),
+                   (int)tsn_json_int(error, "line", 0));
+    } else if ((wrong = meta_wrong(e, f, meta)) != NULL) {
+        set_broken(e, f, "R039", wrong, 0);
+    } else {
+        f->meta = json_deep_copy(meta);
+        f->done = true;
+    }
+    tsn_playbooks_next(e);
+}
+
+void tsn_playbooks_killed(struct tsn_engine *e, int file)
+{
+    struct tsn_pbfile *f = &e->files[file];
+
+    if (!f->done && ++f->kills >= KILLS_MAX)
+        set_broken(e, f, "R022", "loading it was stopped: it loops, or crashes the worker", 0);
+    tsn_playbooks_next(e);
+}
+
+/* --- what others ask */
+
+const struct tsn_playbook *tsn_engine_playbook(const struct tsn_engine *e, const char *name)
+{
+    for (size_t i = 0; i < e->nplaybooks; i++)
+        if (strcmp(e->playbooks[i].name, name) == 0)
+            return &e->playbooks[i];
+    return NULL;
+}
+
+size_t tsn_engine_playbooks(const struct tsn_engine *e, const struct tsn_playbook **out)
+{
+    *out = e->playbooks;
+    return e->nplaybooks;
+}
+
+size_t tsn_engine_broken(const struct tsn_engine *e, const struct tsn_diag **out)
+{
+    *out = e->broken;
+    return e->nbroken;
+}
+
+void tsn_playbooks_close(struct tsn_engine *e)
+{
+    for (size_t i = 0; i < e->nfiles; i++) {
+        free(e->files[i].file);
+        free(e->files[i].bundle);
+        json_decref(e->files[i].meta);
+    }
+    free(e->files);
+    free(e->playbooks);
+    free(e->broken);
+}

@@ -1,0 +1,279 @@
+/* run_call.c - the life of one call of an action: begun, timed, finished once, or let go.
+ *
+ * A call may outlive its run (cancelled, lost): then its completion is logged and dropped.
+ * Loop thread.
+ */
+#include "engine/engine_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "core/clock.h"
+#include "core/fault.h"
+#include "core/json.h"
+#include "core/log.h"
+
+#define CALL_TIMEOUT_MS     60000
+#define CALL_TIMEOUT_MAX_MS ((int64_t)24 * 3600 * 1000)
+#define CALL_ATTEMPTS       5
+
+struct tsn_engine_call {
+    struct tsn_call pub; /* first: what the action holds */
+    struct tsn_engine *e;
+    struct tsn_run *run; /* NULL: let go */
+    char *strings[5];
+    bool starting, completed;
+};
+
+static void call_free(struct tsn_engine_call *c)
+{
+    struct tsn_engine *e = c->e;
+
+    for (size_t i = 0; i < sizeof(c->strings) / sizeof(c->strings[0]); i++)
+        free(c->strings[i]);
+    json_decref(c->pub.args);
+    free(c);
+    tsn_engine_unref(e);
+}
+
+/* Off the run; the action may still hold it. */
+static void call_detach(struct tsn_run *r)
+{
+    struct tsn_engine_call *c = r->call;
+
+    r->call = NULL;
+    tsn_run_timer_off(r);
+    if (!c)
+        return;
+    c->run = NULL;
+    c->e->stats.in_flight--;
+}
+
+void tsn_call_cancel(struct tsn_run *r)
+{
+    struct tsn_engine_call *c = r->call;
+
+    call_detach(r);
+    if (c && c->pub.action->cancel) {
+        c->pub.action->cancel(&c->pub); /* it will not call done any more */
+        call_free(c);
+    }
+}
+
+/* --- what an outcome means */
+
+static int64_t tries_of(const struct tsn_action *a)
+{
+    return a->attempts > 0 ? a->attempts : CALL_ATTEMPTS;
+}
+
+static json_t *error_of(const struct tsn_diag *diag, const json_t *result, const char *code)
+{
+    json_t *error = json_object(), *v = json_object();
+    bool said = diag && diag->what[0];
+
+    json_object_set_new(error, "code",
+                        json_string(tsn_code_word(said ? diag->code : NULL, code)));
+    json_object_set_new(error, "message",
+                        json_string(said                   ? diag->what
+                                    : tsn_code_title(code) ? tsn_code_title(code)
+                                                           : "failed"));
+    if (result && json_object_size(result) > 0)
+        json_object_set_new(error, "detail", json_deep_copy(result));
+    json_object_set_new(v, "error", error);
+    return v;
+}
+
+static void end_failed(struct tsn_run *r, const char *code, const struct tsn_diag *diag,
+                       const json_t *result)
+{
+    json_t *v = error_of(diag, result, code);
+    char *word = tsn_strdup(tsn_json_str(json_object_get(v, "error"), "code", code));
+
+    tsn_step_end(r, "fail", word, v);
+    free(word);
+}
+
+/* --- one more try */
+
+struct retry_op {
+    struct tsn_eop o;
+    const char *path, *idem, *outcome, *reason;
+    int64_t attempt, wait_ms;
+};
+
+static tsn_err retry_apply(struct tsn_op *op, struct tsn_store *st)
+{
+    struct retry_op *t = (struct retry_op *)op;
+    struct tsn_owned own;
+    struct tsn_append e;
+    tsn_err err = tsn_run_own(st, op->arena, t->o.run_id, t->o.epoch, &own);
+
+    if (err)
+        return err;
+    e = tsn_run_entry(op->arena, &own.row, "step.retry");
+    e.step = t->path;
+    e.attempt = t->attempt;
+    e.idem = t->idem;
+    e.outcome = t->outcome;
+    e.reason = t->reason;
+    err = tsn_store_append(st, &e, NULL);
+    if (err)
+        return err;
+    own.row.state = "running";
+    return tsn_run_save(st, &own, t->o.epoch);
+}
+
+static void retry_due(struct tsn_run *r)
+{
+    if (r->step.action->effect == TSN_EFFECT_NONE) {
+        r->step.attempt++;
+        tsn_call_start(r);
+    } else {
+        r->step.last = TSN_LAST_RETRY;
+        tsn_run_resume_call(r);
+    }
+}
+
+static void retry_noted(struct tsn_eop *o)
+{
+    struct retry_op *t = (struct retry_op *)o;
+
+    tsn_fault("engine.retry.committed");
+    if (tsn_eop_ok(o))
+        tsn_run_timer(o->run, t->wait_ms, retry_due);
+}
+
+/* `outcome` fail: the try did nothing. unknown: it may have, but may be repeated. */
+static void try_again(struct tsn_run *r, const char *outcome, const char *reason, bool at_once)
+{
+    int64_t wait = at_once ? 0 : tsn_engine_backoff(r->e, r->step.tries + 1);
+    struct retry_op *t;
+
+    r->step.tries++;
+    if (r->step.action->effect == TSN_EFFECT_NONE) {
+        tsn_run_timer(r, wait, retry_due);
+        return;
+    }
+    t = tsn_eop_new(r->e, sizeof(*t), r, retry_apply, retry_noted);
+    t->path = tsn_arena_strdup(t->o.op.arena, r->step.path);
+    t->idem = tsn_arena_strdup(t->o.op.arena, r->step.idem);
+    t->outcome = outcome;
+    t->reason = tsn_arena_strdup(t->o.op.arena, reason);
+    t->attempt = r->step.attempt;
+    t->wait_ms = wait;
+    tsn_eop_submit(&t->o);
+}
+
+static void call_outcome(struct tsn_run *r, enum tsn_outcome outcome, const json_t *result,
+                         const struct tsn_diag *diag)
+{
+    const struct tsn_action *a = r->step.action;
+    bool more = r->step.tries + 1 < tries_of(a);
+
+    tsn_fault("engine.effect.done");
+    if (outcome == TSN_OUTCOME_UNKNOWN && a->effect == TSN_EFFECT_NONE)
+        outcome = TSN_OUTCOME_RETRY; /* a look-up has no effect to be unsure about */
+    switch (outcome) {
+    case TSN_OUTCOME_OK:
+        tsn_step_end(r, "ok", r->step.name, result ? json_deep_copy(result) : json_object());
+        break;
+    case TSN_OUTCOME_FAIL:
+        end_failed(r, "R033", diag, result);
+        break;
+    case TSN_OUTCOME_RETRY:
+        if (more)
+            try_again(r, "fail", tsn_code_word(diag ? diag->code : NULL, "R032"), false);
+        else
+            end_failed(r, "R032", diag, result);
+        break;
+    case TSN_OUTCOME_UNKNOWN:
+        if (a->doubt == TSN_DOUBT_REPEAT_SAFE && more)
+            try_again(r, "unknown", "in_doubt", false);
+        else
+            tsn_step_doubt(r);
+        break;
+    }
+}
+
+void tsn_call_repeat(struct tsn_run *r)
+{
+    try_again(r, "unknown", "in_doubt", true);
+}
+
+static void call_done(struct tsn_call *call, enum tsn_outcome outcome, const json_t *result,
+                      const struct tsn_diag *diag)
+{
+    struct tsn_engine_call *c = (struct tsn_engine_call *)call;
+    struct tsn_run *r = c->run;
+
+    TSN_ASSERT(!c->completed);
+    c->completed = true;
+    if (!r) {
+        tsn_log(TSN_LOG_WARN, "call.completed_late", "run", call->run, "step", call->path,
+                NULL);
+    } else {
+        call_detach(r);
+        tsn_run_ref(r);
+        call_outcome(r, outcome, result, diag);
+        tsn_run_unref(r);
+    }
+    if (!c->starting)
+        call_free(c);
+}
+
+static void call_timeout(struct tsn_run *r)
+{
+    struct tsn_diag diag;
+
+    tsn_diag_init(&diag);
+    (void)tsn_diag_set(&diag, TSN_ETIMEOUT, "R034", "%s gave no answer in time", r->step.name);
+    tsn_call_cancel(r);
+    call_outcome(r, TSN_OUTCOME_UNKNOWN, NULL, &diag);
+}
+
+static int64_t timeout_of(const struct tsn_run *r)
+{
+    int64_t ms = tsn_json_int(r->step.opts, "timeout_ms", 0);
+
+    if (ms <= 0 || ms > CALL_TIMEOUT_MAX_MS)
+        ms = r->step.action->timeout_ms;
+    return ms > 0 ? ms : CALL_TIMEOUT_MS;
+}
+
+void tsn_call_start(struct tsn_run *r)
+{
+    struct tsn_engine_call *c = tsn_alloc(sizeof(*c));
+    struct tsn_diag diag;
+    tsn_err err;
+
+    c->e = r->e;
+    c->run = r;
+    c->pub.action = r->step.action;
+    c->pub.run = c->strings[0] = tsn_strdup(r->id);
+    c->pub.run_name = c->strings[1] = tsn_strdup(r->name);
+    c->pub.case_id = c->strings[2] = tsn_strdup(r->case_id);
+    c->pub.path = c->strings[3] = tsn_strdup(r->step.path);
+    c->pub.idem = c->strings[4] = tsn_strdup(r->step.idem);
+    c->pub.args = json_deep_copy(r->step.args);
+    c->pub.attempt = r->step.attempt;
+    c->pub.done = call_done;
+    c->pub.engine = r->e;
+    tsn_engine_ref(r->e);
+    r->call = c;
+    r->e->stats.in_flight++;
+    tsn_run_timer(r, timeout_of(r), call_timeout);
+
+    tsn_diag_init(&diag);
+    c->starting = true;
+    err = r->step.action->start(&c->pub, &diag);
+    c->starting = false;
+    if (c->completed) { /* it should not have, inside start */
+        call_free(c);
+        return;
+    }
+    if (!err)
+        return;
+    call_detach(r);
+    call_free(c);
+    call_outcome(r, TSN_OUTCOME_FAIL, NULL, &diag);
+}

@@ -1,0 +1,196 @@
+/* run_row.c - rows and entries of a run, as every op writes them: born, owned, settled, closed.
+ *
+ * Store thread, inside an apply.
+ */
+#include "engine/engine_impl.h"
+
+#include <string.h>
+#include "core/fault.h"
+#include "core/text.h"
+
+bool tsn_run_over(const char *state)
+{
+    return strcmp(state, "finished") == 0 || strcmp(state, "failed") == 0 ||
+           strcmp(state, "cancelled") == 0;
+}
+
+const char *tsn_code_word(const char *s, const char *otherwise)
+{
+    return s && tsn_word_ok(s, 64) ? s : otherwise;
+}
+
+tsn_err tsn_run_own(struct tsn_store *st, struct tsn_arena *a, const char *id, int64_t epoch,
+                    struct tsn_owned *out)
+{
+    tsn_err err = tsn_store_get(st, a, &tsn_table_run, id, &out->row);
+
+    if (err == TSN_ENOTFOUND)
+        return TSN_ELOST;
+    if (err)
+        return err;
+    /* Epoch 0: made while nobody ran it; the first write claims it. */
+    if (tsn_run_over(out->row.state) || (out->row.epoch != epoch && out->row.epoch != 0))
+        return TSN_ELOST;
+    out->guard = out->row.epoch;
+    return 0;
+}
+
+tsn_err tsn_run_save(struct tsn_store *st, struct tsn_owned *own, int64_t epoch)
+{
+    own->row.epoch = epoch;
+    own->row.owner = epoch;
+    return tsn_store_update_if(st, &tsn_table_run, &own->row, "epoch", own->guard);
+}
+
+static const char *playbook_of(struct tsn_arena *a, const char *title, const char *hash)
+{
+    return tsn_arena_printf(a, "%s@%.16s", tsn_code_word(title, "unnamed"), hash);
+}
+
+struct tsn_append tsn_run_entry(struct tsn_arena *a, const struct tsn_rec_run *row,
+                                const char *kind)
+{
+    struct tsn_append in = TSN_APPEND_INIT;
+
+    in.kind = kind;
+    in.actor = "svc:engine";
+    in.case_id = row->case_id;
+    in.run = row->id;
+    in.playbook = playbook_of(a, row->title, row->playbook);
+    return in;
+}
+
+tsn_err tsn_run_time_of(struct tsn_store *st, struct tsn_arena *a, int64_t seq, int64_t *ms)
+{
+    struct tsn_logged e;
+    tsn_err err = tsn_store_entry(st, a, seq, &e);
+
+    if (!err)
+        *ms = e.entry.time_ms;
+    return err;
+}
+
+static const char *actor_of(struct tsn_arena *a, const struct tsn_actor *by)
+{
+    if (by && by->person)
+        return tsn_arena_printf(a, "u:%s", by->person);
+    return "svc:tocsin";
+}
+
+tsn_err tsn_run_create(struct tsn_store *st, struct tsn_arena *arena,
+                       const struct tsn_run_new *in, int64_t now_ms, struct tsn_rec_run *out)
+{
+    char id[TSN_ULID_LEN + 1], name[TSN_ULID_LEN + 4];
+    struct tsn_append opened, started;
+    struct tsn_field field = {"args", in->input, strlen(in->input)};
+    tsn_err err = TSN_ECONFLICT;
+
+    tsn_id_new(id);
+    memset(out, 0, sizeof(*out));
+    out->id = tsn_arena_strdup(arena, id);
+    out->case_id = tsn_arena_strdup(arena, in->case_id);
+    out->playbook = tsn_arena_strdup(arena, in->playbook_hash);
+    out->title = tsn_arena_strdup(arena, in->playbook_title);
+    out->state = "ready";
+    out->key = tsn_arena_strdup(arena, in->key);
+    out->input = tsn_arena_strdup(arena, in->input);
+    out->level = TSN_ENGINE_LEVEL;
+    out->started_at = now_ms;
+
+    for (int chars = 4; err == TSN_ECONFLICT && chars <= TSN_ULID_LEN; chars++) {
+        struct tsn_rec_run taken;
+
+        tsn_id_short(name, sizeof(name), "r-", id, chars);
+        err = tsn_store_find(st, arena, &tsn_table_run, "name", name, &taken);
+        err = err == TSN_ENOTFOUND ? 0 : err ? err : TSN_ECONFLICT;
+    }
+    if (err)
+        return err;
+    out->name = tsn_arena_strdup(arena, name);
+    err = tsn_store_insert(st, &tsn_table_run, out);
+    if (err)
+        return err;
+
+    opened = tsn_run_entry(arena, out, "run.opened");
+    opened.case_chain = true;
+    opened.actor = actor_of(arena, in->by);
+    opened.auth = in->by ? in->by->auth : NULL;
+    opened.ref = in->ref;
+    err = tsn_store_append(st, &opened, NULL);
+    if (err)
+        return err;
+    started = tsn_run_entry(arena, out, "run.started");
+    started.actor = opened.actor;
+    started.auth = opened.auth;
+    started.ref = in->ref;
+    started.fields = &field;
+    started.nfields = 1;
+    err = tsn_store_append(st, &started, NULL);
+    tsn_fault("engine.run.created");
+    return err;
+}
+
+tsn_err tsn_step_settle(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
+                        const struct tsn_settle *in, struct tsn_settled *out)
+{
+    struct tsn_append e = tsn_run_entry(a, &own->row, "step.result");
+    struct tsn_field fields[2];
+    tsn_err err;
+
+    e.step = in->path;
+    e.outcome = in->outcome;
+    e.reason = in->reason;
+    e.idem = in->idem;
+    e.attempt = in->attempt;
+    e.ref = in->ref;
+    e.fields = fields;
+    if (in->request)
+        fields[e.nfields++] = (struct tsn_field){"args", in->request, strlen(in->request)};
+    fields[e.nfields++] = (struct tsn_field){"result", in->result, strlen(in->result)};
+    err = tsn_store_append(st, &e, &out->seq);
+    if (err)
+        return err;
+    /* Replay must see the very time the playbook saw. */
+    err = tsn_run_time_of(st, a, out->seq, &out->at_ms);
+    if (err)
+        return err;
+    out->deliver_no = ++own->row.deliver_no;
+    own->row.wake_at = 0;
+    own->row.attempts = 0;
+    return 0;
+}
+
+tsn_err tsn_run_close(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
+                      const char *state, const char *outcome, const char *code,
+                      const char *reason, const char *result, int64_t now_ms)
+{
+    struct tsn_append closed = tsn_run_entry(a, &own->row, "run.closed");
+    struct tsn_append ended = tsn_run_entry(a, &own->row, "run.ended");
+    struct tsn_field field = {"result", result, strlen(result)};
+    uint8_t leaf[TSN_HASH_LEN];
+    int64_t seq, rseq;
+    tsn_err err;
+
+    closed.outcome = outcome;
+    closed.reason = code;
+    closed.fields = &field;
+    closed.nfields = 1;
+    err = tsn_store_append(st, &closed, NULL);
+    if (!err)
+        err =
+            tsn_store_chain(st, tsn_arena_printf(a, "run:%s", own->row.id), &seq, &rseq, leaf);
+    if (err)
+        return err;
+    ended.case_chain = true;
+    ended.outcome = outcome;
+    ended.reason = code;
+    ended.rlen = rseq + 1;
+    ended.rlast = leaf;
+    err = tsn_store_append(st, &ended, NULL);
+    own->row.state = state;
+    own->row.reason = reason;
+    own->row.result = result;
+    own->row.ended_at = now_ms;
+    own->row.wake_at = 0;
+    return err;
+}

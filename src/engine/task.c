@@ -1,0 +1,372 @@
+/* task.c - questions to people: asked and recorded in one op, expired by time.
+ *
+ * The decision itself is decide.c. Loop thread, but for the apply functions and tsn_task_insert.
+ */
+#include "engine/engine_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "core/clock.h"
+#include "core/fault.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/text.h"
+
+#define QUORUM_MAX 20
+
+tsn_err tsn_task_insert(struct tsn_store *st, struct tsn_arena *a, struct tsn_rec_task *t,
+                        const char *prefix)
+{
+    char name[TSN_ULID_LEN + 8];
+    struct tsn_rec_task taken;
+    tsn_err err = 0;
+
+    for (int chars = 4; chars <= TSN_ULID_LEN; chars++) {
+        tsn_id_short(name, sizeof(name), prefix, t->id, chars);
+        err = tsn_store_find(st, a, &tsn_table_task, "name", name, &taken);
+        if (err)
+            break;
+    }
+    if (err != TSN_ENOTFOUND)
+        return err ? err : TSN_ECONFLICT;
+    t->name = tsn_arena_strdup(a, name);
+    return tsn_store_insert(st, &tsn_table_task, t);
+}
+
+tsn_err tsn_task_open_of(struct tsn_store *st, struct tsn_arena *a, const char *run_id,
+                         struct tsn_rec_task *out)
+{
+    struct tsn_filter filters[] = {
+        {"run", TSN_CMP_EQ, run_id, 0},
+        {"state", TSN_CMP_EQ, "open", 0},
+    };
+    struct tsn_list how = {.filters = filters, .nfilters = 2, .limit = 1};
+    void *rows = NULL;
+    size_t n = 0;
+    tsn_err err = tsn_store_list(st, a, &tsn_table_task, &how, &rows, &n);
+
+    if (err)
+        return err;
+    if (n == 0)
+        return TSN_ENOTFOUND;
+    *out = *(struct tsn_rec_task *)rows;
+    return 0;
+}
+
+/* --- asking */
+
+struct task_op {
+    struct tsn_eop o;
+    bool approve;
+    const char *path, *request;
+    json_t *spec; /* gets "seq" on the store thread */
+    struct tsn_rec_task task;
+    char id[TSN_ULID_LEN + 1];
+};
+
+static void free_json(void *p)
+{
+    json_decref(p);
+}
+
+static tsn_err task_apply(struct tsn_op *op, struct tsn_store *st)
+{
+    struct task_op *x = (struct task_op *)op;
+    struct tsn_arena *a = op->arena;
+    struct tsn_field field = {"args", x->request, strlen(x->request)};
+    struct tsn_owned own;
+    struct tsn_append e;
+    int64_t seq;
+    char *text;
+    tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
+
+    if (err)
+        return err;
+    e = tsn_run_entry(a, &own.row, x->approve ? "approval.requested" : "task.asked");
+    e.step = x->path;
+    e.attempt = 1;
+    e.reason = x->approve ? "approve" : "ask";
+    e.fields = &field;
+    e.nfields = 1;
+    err = tsn_store_append(st, &e, &seq);
+    if (err)
+        return err;
+    json_object_set_new(x->spec, "seq", json_integer(seq));
+    text = tsn_json_text(x->spec);
+    x->task.spec = tsn_arena_strdup(a, text);
+    free(text);
+    x->task.run = own.row.id;
+    x->task.case_id = own.row.case_id;
+    err = tsn_task_insert(st, a, &x->task, x->approve ? "ap-" : "as-");
+    if (err)
+        return err;
+    own.row.state = "waiting";
+    own.row.reason = tsn_arena_printf(a, "waits for %s: %s", x->task.role, x->task.name);
+    own.row.attempts = 0;
+    own.row.wake_at = x->task.due_at;
+    return tsn_run_save(st, &own, x->o.epoch);
+}
+
+static void task_done(struct tsn_eop *o)
+{
+    struct task_op *x = (struct task_op *)o;
+
+    tsn_fault("engine.task.committed");
+    if (!tsn_eop_ok(o))
+        return;
+    tsn_log(TSN_LOG_INFO, "task.opened", "run", o->run_id, "task", x->task.name, NULL);
+    tsn_run_park(o->run, x->task.due_at); /* a person may take days */
+}
+
+/* What the playbook calls "triage" is a key of its roles, or a role itself. */
+static const char *role_of(const struct tsn_run *r, const char *key)
+{
+    return tsn_json_str(r->roles, key, key);
+}
+
+static void digest_of(char out[80], const struct tsn_run *r, const char *role, int64_t quorum)
+{
+    json_t *show = json_object_get(r->step.args, "show");
+    json_t *v = json_pack("{s:s, s:o, s:s, s:s, s:s, s:I}", "title",
+                          tsn_json_str(r->step.args, "title", ""), "show",
+                          show ? json_deep_copy(show) : json_null(), "run", r->id, "path",
+                          r->step.path, "role", role, "quorum", (json_int_t)quorum);
+    uint8_t hash[TSN_HASH_LEN];
+
+    tsn_json_digest(hash, v);
+    json_decref(v);
+    memcpy(out, "sha256:", 7);
+    tsn_hex(out + 7, hash, sizeof(hash));
+}
+
+static bool names_of(const json_t *v)
+{
+    size_t i;
+    json_t *one;
+
+    if (!v || json_is_null(v) || json_is_string(v))
+        return true;
+    if (!json_is_array(v))
+        return false;
+    json_array_foreach(v, i, one) if (!json_is_string(one)) return false;
+    return true;
+}
+
+/* NULL = fine. */
+static const char *task_wrong(const struct tsn_run *r, struct tsn_diag *diag)
+{
+    const json_t *args = r->step.args;
+    bool approve = r->step.kind == TSN_J_APPROVE;
+    int64_t quorum = tsn_json_int(args, "quorum", 1);
+    int64_t within = tsn_json_int(args, "within_ms", 0);
+    const json_t *late = json_object_get(args, "on_timeout");
+
+    if (!tsn_json_str(args, "title", NULL) || !tsn_json_str(args, "role", NULL))
+        return "ask and approve need a title and a role";
+    if (!tsn_word_ok(role_of(r, tsn_json_str(args, "role", "")), 64))
+        return "a role is a word of up to 64 plain characters";
+    if (quorum < 1 || quorum > QUORUM_MAX || (!approve && quorum != 1))
+        return "quorum is 1 to 20, and only for approve";
+    if (within < 0 || within > TSN_STEP_FOREVER)
+        return "within is a duration of up to 10 years";
+    if (!names_of(json_object_get(args, "not_by")))
+        return "not_by is a person or a list of persons";
+    if (approve && late && strcmp(tsn_json_str(args, "on_timeout", ""), "reject") != 0)
+        return "on_timeout of an approval can only be \"reject\": silence never allows "
+               "anything";
+    if (!approve && tsn_answer_fields(json_object_get(args, "fields"), diag))
+        return diag->what;
+    return NULL;
+}
+
+static json_t *spec_of(const struct tsn_run *r, const char *role)
+{
+    static const char *const kept[] = {"title",  "role",   "fields",    "show",
+                                       "quorum", "not_by", "within_ms", "on_timeout"};
+    json_t *spec = json_object();
+
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        json_t *v = json_object_get(r->step.args, kept[i]);
+
+        if (v)
+            json_object_set_new(spec, kept[i], json_deep_copy(v));
+    }
+    json_object_set_new(spec, "roles", json_pack("[s]", role));
+    json_object_set_new(spec, "name", json_string(r->step.name));
+    return spec;
+}
+
+void tsn_step_task(struct tsn_run *r)
+{
+    struct tsn_diag diag;
+    const char *wrong, *role;
+    char digest[80];
+    struct task_op *x;
+    struct tsn_arena *a;
+    int64_t within, quorum;
+
+    tsn_diag_init(&diag);
+    wrong = task_wrong(r, &diag);
+    if (wrong) {
+        tsn_step_fail(r, "R036", wrong);
+        return;
+    }
+    role = role_of(r, tsn_json_str(r->step.args, "role", ""));
+    within = tsn_json_int(r->step.args, "within_ms", 0);
+    quorum = tsn_json_int(r->step.args, "quorum", 1);
+    x = tsn_eop_new(r->e, sizeof(*x), r, task_apply, task_done);
+    a = x->o.op.arena;
+    x->approve = r->step.kind == TSN_J_APPROVE;
+    x->path = tsn_arena_strdup(a, r->step.path);
+    x->request = tsn_arena_strdup(a, r->step.request);
+    x->spec = spec_of(r, role);
+    tsn_arena_defer(a, free_json, x->spec);
+    tsn_id_new(x->id);
+    x->task.id = x->id;
+    x->task.path = x->path;
+    x->task.kind = x->approve ? "approve" : "ask";
+    x->task.state = "open";
+    x->task.role = tsn_arena_strdup(a, role);
+    x->task.votes = "[]";
+    x->task.quorum = quorum;
+    x->task.opened_at = x->o.now_ms;
+    x->task.due_at = within > 0 ? x->o.now_ms + within : 0;
+    if (x->approve) {
+        digest_of(digest, r, role, quorum);
+        x->task.digest = tsn_arena_strdup(a, digest);
+    }
+    tsn_eop_submit(&x->o);
+}
+
+/* --- nobody decided in time */
+
+struct expire_op {
+    struct tsn_eop o;
+    const char *path;
+    bool expired; /* out: false = somebody was faster */
+    struct tsn_settle in;
+    struct tsn_settled out;
+};
+
+static const char *text_in(struct tsn_arena *a, json_t *v)
+{
+    char *text = tsn_json_text(v);
+    const char *kept = tsn_arena_strdup(a, text);
+
+    free(text);
+    json_decref(v);
+    return kept;
+}
+
+static json_t *late_answers(const json_t *spec, const char *at)
+{
+    json_t *given = json_object_get(spec, "on_timeout"), *v;
+
+    if (!json_is_object(given))
+        return NULL;
+    v = json_deep_copy(given);
+    json_object_set_new(v, "by", json_string("timeout"));
+    json_object_set_new(v, "at", json_string(at));
+    return v;
+}
+
+static void late_result(struct expire_op *x, const struct tsn_rec_task *t)
+{
+    struct tsn_arena *a = x->o.op.arena;
+    json_t *spec = NULL, *votes = NULL, *v;
+    char at[25];
+
+    tsn_time_format(at, x->o.now_ms);
+    if (t->spec)
+        (void)tsn_json_parse(t->spec, strlen(t->spec), &spec, NULL);
+    if (t->votes)
+        (void)tsn_json_parse(t->votes, strlen(t->votes), &votes, NULL);
+    x->in = (struct tsn_settle){.path = x->path,
+                                .outcome = "ok",
+                                .reason = "timeout",
+                                .attempt = 1,
+                                .ref = tsn_json_int(spec, "seq", -1)};
+    if (strcmp(t->kind, "approve") == 0) {
+        v = json_pack("{s:b, s:s, s:s, s:s, s:O}", "ok", 0, "by", "timeout", "reason",
+                      "nobody decided in time", "at", at, "votes", votes);
+        if (!v)
+            v = json_pack("{s:b, s:s, s:s, s:s, s:[]}", "ok", 0, "by", "timeout", "reason",
+                          "nobody decided in time", "at", at, "votes");
+    } else {
+        v = late_answers(spec, at);
+        if (!v) {
+            x->in.outcome = "timeout";
+            v = json_pack("{s:{s:s,s:s}}", "error", "code", "R035", "message",
+                          "nobody answered in time");
+        }
+    }
+    x->in.result = text_in(a, v);
+    json_decref(spec);
+    json_decref(votes);
+}
+
+static tsn_err expire_apply(struct tsn_op *op, struct tsn_store *st)
+{
+    struct expire_op *x = (struct expire_op *)op;
+    struct tsn_arena *a = op->arena;
+    struct tsn_rec_task t;
+    struct tsn_owned own;
+    struct tsn_append e;
+    tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
+
+    x->expired = false;
+    if (err)
+        return err;
+    err = tsn_task_open_of(st, a, x->o.run_id, &t);
+    if (err == TSN_ENOTFOUND)
+        return 0;
+    if (err)
+        return err;
+    if (strcmp(t.path, x->path) != 0)
+        return 0;
+    x->expired = true;
+    late_result(x, &t);
+    e = tsn_run_entry(a, &own.row,
+                      strcmp(t.kind, "approve") == 0 ? "approval.expired" : "task.expired");
+    e.step = t.path;
+    e.outcome = "timeout";
+    e.ref = x->in.ref;
+    err = tsn_store_append(st, &e, NULL);
+    if (err)
+        return err;
+    t.state = "expired";
+    t.decided_by = "timeout";
+    t.answer = x->in.result;
+    t.closed_at = x->o.now_ms;
+    err = tsn_store_update_if_text(st, &tsn_table_task, &t, "state", "open");
+    if (!err)
+        err = tsn_step_settle(st, a, &own, &x->in, &x->out);
+    if (err)
+        return err;
+    own.row.state = "running";
+    own.row.reason = NULL;
+    return tsn_run_save(st, &own, x->o.epoch);
+}
+
+static void expire_done(struct tsn_eop *o)
+{
+    struct expire_op *x = (struct expire_op *)o;
+
+    tsn_fault("engine.expiry.committed");
+    if (!tsn_eop_ok(o))
+        return;
+    if (x->expired) {
+        tsn_run_settled(o->run, &x->out, x->in.outcome, x->in.result);
+        return;
+    }
+    o->run->phase = TSN_PHASE_IDLE;
+    tsn_run_reload(o->run);
+}
+
+void tsn_step_task_due(struct tsn_run *r)
+{
+    struct expire_op *x = tsn_eop_new(r->e, sizeof(*x), r, expire_apply, expire_done);
+
+    x->path = tsn_arena_strdup(x->o.op.arena, r->step.path);
+    tsn_eop_submit(&x->o);
+}

@@ -1,0 +1,367 @@
+/* wait.c - wait{}: signals are rows of a case, kept until one wait takes them.
+ *
+ * Taking is part of the transaction that settles the wait, on whichever side comes second: the
+ * wait looks for an untaken signal, a signal looks for an open wait. So none is lost and none is
+ * taken twice. Loop thread, but for the apply functions.
+ */
+#include "engine/engine_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "core/clock.h"
+#include "core/fault.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/text.h"
+
+/* Every member of `where` must be equal in the body. */
+static bool matches(const json_t *where, const json_t *body)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)where, key,
+                        value) if (!json_equal(value, json_object_get(body, key))) return false;
+    return true;
+}
+
+static bool matches_text(const json_t *where, const char *body)
+{
+    json_t *v = NULL;
+    bool yes;
+
+    if (json_object_size(where) == 0)
+        return true;
+    if (!body || tsn_json_parse(body, strlen(body), &v, NULL))
+        return false;
+    yes = matches(where, v);
+    json_decref(v);
+    return yes;
+}
+
+static const char *event_result(struct tsn_arena *a, const char *body)
+{
+    return tsn_arena_printf(a, "{\"event\":%s}", body ? body : "{}");
+}
+
+/* Settles the wait of a run with this signal; the row is saved. */
+static tsn_err take_signal(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
+                           const char *path, struct tsn_rec_signal *sig, const char *state,
+                           int64_t epoch, struct tsn_settle *in, struct tsn_settled *out)
+{
+    tsn_err err;
+
+    sig->taken_by = own->row.id;
+    err = tsn_store_put(st, &tsn_table_signal, sig);
+    if (err)
+        return err;
+    in->path = path;
+    in->outcome = "ok";
+    in->reason = sig->event;
+    in->result = event_result(a, sig->body);
+    in->attempt = 1;
+    in->ref = -1;
+    err = tsn_step_settle(st, a, own, in, out);
+    if (err)
+        return err;
+    own->row.state = state;
+    own->row.reason = NULL;
+    return tsn_run_save(st, own, epoch);
+}
+
+/* --- the wait comes */
+
+struct wait_op {
+    struct tsn_eop o;
+    const char *path, *request, *event;
+    const json_t *where;
+    int64_t wake_at;
+    bool parks;
+    bool taken; /* out */
+    struct tsn_settle in;
+    struct tsn_settled out;
+};
+
+static tsn_err find_signal(struct tsn_store *st, struct tsn_arena *a, const char *case_id,
+                           const struct wait_op *x, struct tsn_rec_signal **out)
+{
+    struct tsn_filter filters[] = {
+        {"case_id", TSN_CMP_EQ, case_id, 0},
+        {"event", TSN_CMP_EQ, x->event, 0},
+        {"taken_by", TSN_CMP_EQ, "", 0},
+    };
+    struct tsn_list how = {.filters = filters, .nfilters = 3};
+    void *rows = NULL;
+    struct tsn_rec_signal *s;
+    size_t n = 0;
+    tsn_err err = tsn_store_list(st, a, &tsn_table_signal, &how, &rows, &n);
+
+    *out = NULL;
+    s = rows;
+    for (size_t i = 0; !err && i < n && !*out; i++)
+        if (matches_text(x->where, s[i].body))
+            *out = &s[i];
+    return err;
+}
+
+static tsn_err wait_apply(struct tsn_op *op, struct tsn_store *st)
+{
+    struct wait_op *x = (struct wait_op *)op;
+    struct tsn_arena *a = op->arena;
+    struct tsn_field field = {"args", x->request, strlen(x->request)};
+    struct tsn_rec_signal *sig;
+    struct tsn_owned own;
+    struct tsn_append e;
+    tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
+
+    x->taken = false;
+    if (err)
+        return err;
+    e = tsn_run_entry(a, &own.row, "step.intent");
+    e.step = x->path;
+    e.attempt = 1;
+    e.reason = tsn_arena_printf(a, "wait:%s", x->event);
+    e.fields = &field;
+    e.nfields = 1;
+    err = tsn_store_append(st, &e, NULL);
+    if (!err)
+        err = find_signal(st, a, own.row.case_id, x, &sig);
+    if (err)
+        return err;
+    if (sig) {
+        x->taken = true;
+        return take_signal(st, a, &own, x->path, sig, "running", x->o.epoch, &x->in, &x->out);
+    }
+    own.row.state = x->parks ? "parked" : "waiting";
+    own.row.reason = tsn_arena_printf(a, "waits for %s", x->event);
+    own.row.attempts = 0;
+    own.row.wake_at = x->wake_at;
+    return tsn_run_save(st, &own, x->o.epoch);
+}
+
+static void wait_done(struct tsn_eop *o)
+{
+    struct wait_op *x = (struct wait_op *)o;
+    struct tsn_run *r = o->run;
+
+    tsn_fault("engine.wait.committed");
+    if (!tsn_eop_ok(o))
+        return;
+    r->step.last = TSN_LAST_INTENT;
+    r->step.attempt = 1;
+    /* A signal settles it behind our back, in its own op: the run is loaded again then. */
+    if (x->taken)
+        tsn_run_settled(r, &x->out, "ok", x->in.result);
+    else
+        tsn_run_park(r, x->wake_at);
+}
+
+static void free_json(void *p)
+{
+    json_decref(p);
+}
+
+void tsn_step_wait(struct tsn_run *r)
+{
+    int64_t within = tsn_json_int(r->step.args, "within_ms", 0);
+    json_t *where = json_object_get(r->step.args, "where");
+    struct wait_op *x;
+
+    if (within < 0 || within > TSN_STEP_FOREVER ||
+        (where && !json_is_object(where) && !json_is_null(where))) {
+        tsn_step_fail(r, "R036", "wait needs an event, and takes where (a table) and within");
+        return;
+    }
+    x = tsn_eop_new(r->e, sizeof(*x), r, wait_apply, wait_done);
+    x->path = tsn_arena_strdup(x->o.op.arena, r->step.path);
+    x->request = tsn_arena_strdup(x->o.op.arena, r->step.request);
+    x->event = tsn_arena_strdup(x->o.op.arena, r->step.name);
+    if (json_is_object(where)) {
+        where = json_deep_copy(where);
+        x->where = where;
+        tsn_arena_defer(x->o.op.arena, free_json, where);
+    }
+    x->wake_at = within > 0 ? x->o.now_ms + within : 0;
+    x->parks = within == 0 || within > r->e->config.park_ms;
+    tsn_eop_submit(&x->o);
+}
+
+/* Its time is up. Still open, or a signal came first and this op changes nothing. */
+static tsn_err expire_apply(struct tsn_op *op, struct tsn_store *st)
+{
+    struct wait_op *x = (struct wait_op *)op;
+    struct tsn_past past;
+    struct tsn_owned own;
+    tsn_err err = tsn_run_own(st, op->arena, x->o.run_id, x->o.epoch, &own);
+
+    x->taken = false;
+    if (!err)
+        err = tsn_past_read(st, op->arena, x->o.run_id, false, &past);
+    if (err || !past.open || strcmp(past.open_path, x->path) != 0)
+        return err;
+    x->taken = true;
+    x->in = (struct tsn_settle){.path = x->path,
+                                .outcome = "timeout",
+                                .reason = "timeout",
+                                .result = "{}",
+                                .attempt = 1,
+                                .ref = -1};
+    err = tsn_step_settle(st, op->arena, &own, &x->in, &x->out);
+    if (err)
+        return err;
+    own.row.state = "running";
+    own.row.reason = NULL;
+    return tsn_run_save(st, &own, x->o.epoch);
+}
+
+static void expire_done(struct tsn_eop *o)
+{
+    struct wait_op *x = (struct wait_op *)o;
+
+    if (!tsn_eop_ok(o))
+        return;
+    if (x->taken) {
+        tsn_run_settled(o->run, &x->out, "timeout", "{}");
+        return;
+    }
+    o->run->phase = TSN_PHASE_IDLE;
+    tsn_run_reload(o->run);
+}
+
+void tsn_step_wait_due(struct tsn_run *r)
+{
+    struct wait_op *x = tsn_eop_new(r->e, sizeof(*x), r, expire_apply, expire_done);
+
+    x->path = tsn_arena_strdup(x->o.op.arena, r->step.path);
+    tsn_eop_submit(&x->o);
+}
+
+/* --- the signal comes */
+
+struct signal_op {
+    struct tsn_eop o;
+    struct tsn_rec_signal sig;
+    const char *args;
+    char id[TSN_ULID_LEN + 1];
+    const char *woken; /* out: run that took it */
+    int64_t seq;
+    tsn_engine_done *done;
+    void *user;
+};
+
+/* The open wait of one run, when it is for this signal. */
+static tsn_err offer(struct signal_op *x, struct tsn_store *st, const char *run_id)
+{
+    struct tsn_arena *a = x->o.op.arena;
+    struct tsn_past past;
+    struct tsn_owned own;
+    struct tsn_settle in = {0};
+    struct tsn_settled out;
+    json_t *v = NULL;
+    bool fits;
+    tsn_err err = tsn_run_own(st, a, run_id, x->o.epoch, &own);
+
+    if (err == TSN_ELOST)
+        return 0;
+    if (!err)
+        err = tsn_past_read(st, a, run_id, false, &past);
+    if (err || !past.open)
+        return err;
+    err = tsn_json_parse(past.open_request, strlen(past.open_request), &v, NULL);
+    if (err)
+        return err;
+    fits = strcmp(tsn_json_str(v, "kind", ""), "wait") == 0 &&
+           strcmp(tsn_json_str(v, "name", ""), x->sig.event) == 0 &&
+           matches_text(json_object_get(json_object_get(v, "args"), "where"), x->sig.body);
+    json_decref(v);
+    if (!fits)
+        return 0;
+    x->woken = own.row.id;
+    return take_signal(st, a, &own, past.open_path, &x->sig, "ready", x->o.epoch, &in, &out);
+}
+
+static tsn_err offer_all(struct signal_op *x, struct tsn_store *st)
+{
+    static const char *const states[] = {"waiting", "parked"};
+    tsn_err err = 0;
+
+    for (size_t s = 0; s < 2 && !err && !x->woken; s++) {
+        struct tsn_filter filters[] = {
+            {"case_id", TSN_CMP_EQ, x->sig.case_id, 0},
+            {"state", TSN_CMP_EQ, states[s], 0},
+        };
+        struct tsn_list how = {.filters = filters, .nfilters = 2, .skip_blobs = true};
+        struct tsn_rec_run *runs;
+        void *rows = NULL;
+        size_t n = 0;
+
+        err = tsn_store_list(st, x->o.op.arena, &tsn_table_run, &how, &rows, &n);
+        runs = rows;
+        for (size_t i = 0; i < n && !err && !x->woken; i++)
+            err = offer(x, st, runs[i].id);
+    }
+    return err;
+}
+
+static tsn_err signal_apply(struct tsn_op *op, struct tsn_store *st)
+{
+    struct signal_op *x = (struct signal_op *)op;
+    struct tsn_field field = {"args", x->args, strlen(x->args)};
+    struct tsn_append e = TSN_APPEND_INIT;
+    struct tsn_rec_case c;
+    tsn_err err = tsn_store_get(st, op->arena, &tsn_table_case, x->sig.case_id, &c);
+
+    x->woken = NULL;
+    x->sig.taken_by = "";
+    if (err == TSN_ENOTFOUND)
+        return tsn_diag_set(&op->diag, err, "H031", "there is no case %s", x->sig.case_id);
+    if (err)
+        return err;
+    e.kind = "signal.received";
+    e.actor = "svc:engine";
+    e.case_id = x->sig.case_id;
+    e.reason = x->sig.event;
+    e.fields = &field;
+    e.nfields = 1;
+    err = tsn_store_append(st, &e, &x->seq);
+    if (!err)
+        err = tsn_store_insert(st, &tsn_table_signal, &x->sig);
+    return err ? err : offer_all(x, st);
+}
+
+static void signal_done(struct tsn_eop *o)
+{
+    struct signal_op *x = (struct signal_op *)o;
+
+    tsn_fault("engine.signal.committed");
+    if (!o->op.err && x->woken)
+        tsn_engine_wake(o->e, x->woken);
+    if (x->done)
+        x->done(o->op.err, x->seq, NULL, &o->op.diag, x->user);
+}
+
+void tsn_engine_signal(struct tsn_engine *e, const char *case_id, const char *event,
+                       const json_t *body, tsn_engine_done *done, void *user)
+{
+    struct signal_op *x = tsn_eop_new(e, sizeof(*x), NULL, signal_apply, signal_done);
+    struct tsn_arena *a = x->o.op.arena;
+    char *text = body ? tsn_json_text(body) : tsn_strdup("{}");
+
+    x->o.impatient = true;
+    x->done = done;
+    x->user = user;
+    tsn_id_new(x->id);
+    x->sig.id = x->id;
+    x->sig.case_id = tsn_arena_strdup(a, case_id);
+    x->sig.event = tsn_arena_strdup(a, event);
+    x->sig.body = tsn_arena_strdup(a, text);
+    x->sig.received_at = x->o.now_ms;
+    x->args = tsn_arena_printf(a, "{\"event\":\"%s\",\"signal\":%s}", x->id, text);
+    free(text);
+    /* A word, as a step's name must be: no wait could ever take another. */
+    if (!tsn_word_ok(event, 128))
+        x->o.op.err =
+            tsn_diag_set(&x->o.op.diag, TSN_EINPUT, "R036",
+                         "an event's name is 1 to 128 plain characters without spaces");
+    tsn_eop_submit(&x->o);
+}
