@@ -12,16 +12,16 @@
 #include "core/err.h"
 
 enum tsn_role {
-    TSN_ROLE_LUA,  /* read, write, poll, memory, clocks, exit: no files, no network, no exec */
-    TSN_ROLE_EXEC  /* before exec of a plugin: limits, no ptrace/mount/bpf/keyring/module calls */
+    TSN_ROLE_LUA, /* read, write, poll, memory, clocks, exit: no files, no network, no exec */
+    TSN_ROLE_EXEC /* before exec of a plugin: limits, no ptrace/mount/bpf/keyring/module calls */
 };
 
 struct tsn_confine {
     enum tsn_role role;
-    int channel_fd;        /* kept open; -1 = none */
-    size_t memory_bytes;   /* RLIMIT_AS; 0 = leave */
-    unsigned cpu_seconds;  /* RLIMIT_CPU; 0 = leave */
-    unsigned files;        /* RLIMIT_NOFILE; 0 = leave */
+    int channel_fd;       /* kept open; -1 = none */
+    size_t memory_bytes;  /* RLIMIT_AS; 0 = leave */
+    unsigned cpu_seconds; /* RLIMIT_CPU; 0 = leave */
+    unsigned files;       /* RLIMIT_NOFILE; 0 = leave */
 };
 
 /* `weaker` gets one clear sentence when something could not be applied, else "". */

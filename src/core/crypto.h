@@ -11,8 +11,8 @@
 #include "core/buf.h"
 #include "core/err.h"
 
-#define TSN_HASH_LEN 32
-#define TSN_KEY_LEN  32
+#define TSN_HASH_LEN      32
+#define TSN_KEY_LEN       32
 #define TSN_SEAL_OVERHEAD (24 + 16)
 
 void tsn_crypto_init(void);

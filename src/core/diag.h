@@ -11,11 +11,11 @@
 
 struct tsn_diag {
     tsn_err err;
-    char code[8];    /* "C012" */
-    char what[320];  /* what is wrong, in the reader's words */
-    char hint[320];  /* the one edit or command that fixes it; may be "" */
-    char file[200];  /* file, JSON pointer or object id; may be "" */
-    int line, col;   /* from 1; 0 = unknown */
+    char code[8];     /* "C012" */
+    char what[320];   /* what is wrong, in the reader's words */
+    char hint[320];   /* the one edit or command that fixes it; may be "" */
+    char file[200];   /* file, JSON pointer or object id; may be "" */
+    int line, col;    /* from 1; 0 = unknown */
     char source[200]; /* the offending source line, for the caret; may be "" */
 };
 

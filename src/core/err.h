@@ -20,34 +20,36 @@ enum tsn_err_class {
     TSN_CLASS_KILLED
 };
 
+/* clang-format off: a table */
 /*     name             number class   text                                          */
-#define TSN_ERR_LIST(X)                                                                     \
-    X(TSN_EBUG,         -1,  BUG,    "internal error")                                      \
-    X(TSN_EINPUT,       -2,  INPUT,  "malformed input")                                     \
-    X(TSN_ETOOBIG,      -3,  INPUT,  "over a size limit")                                   \
-    X(TSN_EDUP,         -4,  INPUT,  "given twice")                                         \
-    X(TSN_EFIELD,       -5,  INPUT,  "unknown field")                                       \
-    X(TSN_ENOTFOUND,    -6,  INPUT,  "no such thing")                                       \
-    X(TSN_ECONFLICT,    -7,  INPUT,  "already decided, changed or in use")                  \
-    X(TSN_EDENIED,      -8,  INPUT,  "not allowed")                                         \
-    X(TSN_EUNAUTH,      -9,  INPUT,  "not logged in")                                       \
-    X(TSN_EUNSUPPORTED, -10, INPUT,  "not supported")                                       \
-    X(TSN_EBUSY,        -20, RETRY,  "busy")                                                \
-    X(TSN_ETIMEOUT,     -21, RETRY,  "timed out")                                           \
-    X(TSN_ENET,         -22, RETRY,  "connection failed")                                   \
-    X(TSN_EFULL,        -23, RETRY,  "queue is full")                                       \
-    X(TSN_EIO,          -40, FINAL,  "input or output error")                               \
-    X(TSN_ENOSPC,       -41, FINAL,  "no space left")                                       \
-    X(TSN_EREMOTE,      -42, FINAL,  "refused by the other side")                           \
-    X(TSN_ETAMPERED,    -43, FINAL,  "does not verify")                                     \
-    X(TSN_EDIVERGED,    -44, FINAL,  "replay differs from the record")                      \
-    X(TSN_ESCHEMA,      -45, FINAL,  "made by a newer version")                             \
-    X(TSN_ELOST,        -60, LOST,   "somebody else owns it now")                           \
-    X(TSN_ECLOSED,      -61, LOST,   "closed")                                              \
-    X(TSN_EOUTCOME,     -62, LOST,   "outcome unknown")                                     \
-    X(TSN_EKILLED,      -80, KILLED, "killed")                                              \
-    X(TSN_EBUDGET,      -81, KILLED, "over its budget")                                     \
-    X(TSN_ECANCELLED,   -82, KILLED, "cancelled")
+#define TSN_ERR_LIST(X)                                                                        \
+    X(TSN_EBUG, -1, BUG, "internal error")                                                     \
+    X(TSN_EINPUT, -2, INPUT, "malformed input")                                                \
+    X(TSN_ETOOBIG, -3, INPUT, "over a size limit")                                             \
+    X(TSN_EDUP, -4, INPUT, "given twice")                                                      \
+    X(TSN_EFIELD, -5, INPUT, "unknown field")                                                  \
+    X(TSN_ENOTFOUND, -6, INPUT, "no such thing")                                               \
+    X(TSN_ECONFLICT, -7, INPUT, "already decided, changed or in use")                          \
+    X(TSN_EDENIED, -8, INPUT, "not allowed")                                                   \
+    X(TSN_EUNAUTH, -9, INPUT, "not logged in")                                                 \
+    X(TSN_EUNSUPPORTED, -10, INPUT, "not supported")                                           \
+    X(TSN_EBUSY, -20, RETRY, "busy")                                                           \
+    X(TSN_ETIMEOUT, -21, RETRY, "timed out")                                                   \
+    X(TSN_ENET, -22, RETRY, "connection failed")                                               \
+    X(TSN_EFULL, -23, RETRY, "queue is full")                                                  \
+    X(TSN_EIO, -40, FINAL, "input or output error")                                            \
+    X(TSN_ENOSPC, -41, FINAL, "no space left")                                                 \
+    X(TSN_EREMOTE, -42, FINAL, "refused by the other side")                                    \
+    X(TSN_ETAMPERED, -43, FINAL, "does not verify")                                            \
+    X(TSN_EDIVERGED, -44, FINAL, "replay differs from the record")                             \
+    X(TSN_ESCHEMA, -45, FINAL, "made by a newer version")                                      \
+    X(TSN_ELOST, -60, LOST, "somebody else owns it now")                                       \
+    X(TSN_ECLOSED, -61, LOST, "closed")                                                        \
+    X(TSN_EOUTCOME, -62, LOST, "outcome unknown")                                              \
+    X(TSN_EKILLED, -80, KILLED, "killed")                                                      \
+    X(TSN_EBUDGET, -81, KILLED, "over its budget")                                             \
+    X(TSN_ECANCELLED, -82, KILLED, "cancelled")
+/* clang-format on */
 
 enum {
 #define TSN_ERR_ENUM(name, number, cls, text) name = (number),

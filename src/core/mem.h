@@ -10,14 +10,14 @@
 
 #include <stddef.h>
 
-void *tsn_alloc(size_t n);               /* zeroed; never NULL */
-void *tsn_realloc(void *p, size_t n);    /* never NULL for n > 0 */
-char *tsn_strdup(const char *s);         /* NULL gives NULL */
+void *tsn_alloc(size_t n);            /* zeroed; never NULL */
+void *tsn_realloc(void *p, size_t n); /* never NULL for n > 0 */
+char *tsn_strdup(const char *s);      /* NULL gives NULL */
 
 struct tsn_arena;
 struct tsn_arena *tsn_arena_new(void);
-void tsn_arena_destroy(struct tsn_arena *a); /* NULL allowed */
-void *tsn_arena_alloc(struct tsn_arena *a, size_t n); /* zeroed, aligned; never NULL */
+void tsn_arena_destroy(struct tsn_arena *a);                /* NULL allowed */
+void *tsn_arena_alloc(struct tsn_arena *a, size_t n);       /* zeroed, aligned; never NULL */
 char *tsn_arena_strdup(struct tsn_arena *a, const char *s); /* NULL gives NULL */
 char *tsn_arena_strndup(struct tsn_arena *a, const char *s, size_t n);
 void *tsn_arena_memdup(struct tsn_arena *a, const void *p, size_t n);

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include "core/err.h"
 
-void tsn_hex(char *out, const void *p, size_t n);                 /* out: 2n+1 bytes, lower case */
+void tsn_hex(char *out, const void *p, size_t n); /* out: 2n+1 bytes, lower case */
 tsn_err tsn_unhex(void *out, size_t n, const char *hex, size_t hex_len); /* exactly n bytes */
-size_t tsn_base64(char *out, const void *p, size_t n);            /* out: 4*((n+2)/3)+1 */
+size_t tsn_base64(char *out, const void *p, size_t n); /* out: 4*((n+2)/3)+1 */
 tsn_err tsn_unbase64(void *out, size_t cap, size_t *n_out, const char *s, size_t len);
 bool tsn_utf8_valid(const char *s, size_t n);
 /* The candidate nearest to `word` (edit distance at most a third of its length), or NULL. */

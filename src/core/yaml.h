@@ -33,8 +33,8 @@ struct tsn_yaml_doc {
 /* Everything lives in `arena`. */
 tsn_err tsn_yaml_parse(struct tsn_arena *arena, const char *file, const char *text, size_t len,
                        struct tsn_yaml_doc **out, struct tsn_diag *diag);
-tsn_err tsn_yaml_read_file(struct tsn_arena *arena, const char *path,
-                           struct tsn_yaml_doc **out, struct tsn_diag *diag);
+tsn_err tsn_yaml_read_file(struct tsn_arena *arena, const char *path, struct tsn_yaml_doc **out,
+                           struct tsn_diag *diag);
 
 const struct tsn_yaml *tsn_yaml_find(const struct tsn_yaml *map, const char *key);
 /* C012 with a suggestion for the first key of `map` that is not in `known`. */
