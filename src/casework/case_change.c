@@ -210,7 +210,8 @@ tsn_err tsn_case_change(struct tsn_store *st, struct tsn_arena *arena,
         return err;
     if (!strcmp(c.state, "closed"))
         return closed_error(&c, diag);
-    if (!json_is_object(changes))
+    bool none = json_is_array(changes) && json_array_size(changes) == 0; /* Lua's empty table */
+    if (!json_is_object(changes) && !none)
         return tsn_case_bad(diag, "case.set", "wants a table of fields");
     before = c;
     struct change ch = {.c = &c, .facts = tsn_case_facts(&c), .diff = json_object()};
