@@ -126,6 +126,7 @@ static tsn_err take_mail(struct tsn_conf *c)
     struct tsn_mail_config *m = &c->out->mail;
     const struct tsn_yaml *map;
     m->reach = none;
+    m->organisation = c->out->organisation;
     m->from = tsn_arena_printf(c->arena, "PSIRT <psirt@%s>", c->out->domain);
     tsn_err err = tsn_conf_map(c, "mail", &map);
     if (err || !map)
