@@ -83,7 +83,7 @@ static tsn_err read_password(struct tsn_conf *c, const struct tsn_yaml *node, co
         else
             c->out->mail.password = tsn_arena_strndup(c->arena, buf.data, n);
     }
-    if (buf.data)
+    if (buf.len)
         tsn_wipe(buf.data, buf.len);
     tsn_buf_free(&buf);
     return err;
