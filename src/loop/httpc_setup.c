@@ -35,15 +35,16 @@ static tsn_err check_url(const char *url, bool *smtp, struct tsn_diag *diag)
     CURLU *u = curl_url();
     char *scheme = NULL;
     tsn_err err = 0;
-    if (!url || strlen(url) > 8192 || !tsn_http_value_ok(url, strlen(url)))
-        err = bad(diag, "the URL cannot be read",
-                  url ? "too long or with control characters" : "there is none");
+    if (!url)
+        err = bad(diag, "the URL cannot be read", "there is none");
+    else if (strlen(url) > 8192 || !tsn_http_value_ok(url, strlen(url)))
+        err = bad(diag, "the URL cannot be read", "too long or with control characters");
     else if (curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER) != CURLUE_OK ||
              curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
         err = bad(diag, "the URL cannot be read", url);
     if (!err) {
         size_t i = 0;
-        while (i < 4 && strcasecmp(scheme, schemes[i]) != 0)
+        while (scheme && i < 4 && strcasecmp(scheme, schemes[i]) != 0)
             i++;
         *smtp = i >= 2;
         if (i == 4)

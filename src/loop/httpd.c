@@ -84,7 +84,7 @@ static void name_peer(struct tsn_http_conn *conn)
         (void)tsn_copy(conn->peer, sizeof(conn->peer), "unix");
         return;
     }
-    struct sockaddr_storage sa;
+    struct sockaddr_storage sa = {0};
     socklen_t len = sizeof(sa);
     const char *text = NULL;
     if (getpeername(conn->fd, (struct sockaddr *)&sa, &len) == 0) {

@@ -8,6 +8,7 @@
 #include "core/err.h"
 
 struct tsn_loop;
+/* Also ignores SIGPIPE, for the whole process. */
 tsn_err tsn_loop_open(struct tsn_loop **out);
 /* Runs until tsn_loop_stop, or until nothing is left to do. After stop it still finishes what is
  * queued for the next turn and the handles that are closing, then returns; it does not wait for

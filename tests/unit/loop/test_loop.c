@@ -236,7 +236,7 @@ static void on_notes(struct tsn_msg *first, void *user)
 
 static void *sender(void *arg)
 {
-    int id = (int)(intptr_t)arg;
+    int id = *(const int *)arg;
     for (int i = 0; i < EACH; i++) {
         struct note *n = tsn_alloc(sizeof(*n));
         n->sender = id;
@@ -251,12 +251,13 @@ static void mailbox_from_many_threads(void **state)
 {
     (void)state;
     pthread_t threads[SENDERS];
+    static int ids[SENDERS] = {0, 1, 2, 3};
     received = 0;
     for (int i = 0; i < SENDERS; i++)
         next_number[i] = 0;
     assert_int_equal(tsn_mailbox_open(&box, loop, on_notes, NULL), 0);
-    for (intptr_t i = 0; i < SENDERS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, sender, (void *)i), 0);
+    for (int i = 0; i < SENDERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, sender, &ids[i]), 0);
     tsn_loop_run(loop);
     for (int i = 0; i < SENDERS; i++)
         pthread_join(threads[i], NULL);
