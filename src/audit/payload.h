@@ -25,3 +25,16 @@ tsn_err tsn_payload_seal(struct tsn_entry *e, struct tsn_buf *blob,
 tsn_err tsn_payload_open(const struct tsn_entry *e, const void *blob, size_t len,
                          const uint8_t key[TSN_KEY_LEN], const char *field,
                          struct tsn_buf *out);
+
+/* One sealed field as it stands in a blob; `box` is borrowed. */
+struct tsn_payload_box {
+    char name[16];
+    const uint8_t *box;
+    size_t len;
+};
+/* Walks a blob: *at starts at 0. TSN_ENOTFOUND: the end. TSN_ETAMPERED: not a blob. */
+tsn_err tsn_payload_next(const void *blob, size_t len, size_t *at, struct tsn_payload_box *out);
+/* Opens one box against one commitment of e; out NULL = check only. */
+tsn_err tsn_payload_open_box(const struct tsn_entry *e, const struct tsn_commit *c,
+                             const struct tsn_payload_box *box, const uint8_t key[TSN_KEY_LEN],
+                             struct tsn_buf *out);

@@ -1,5 +1,5 @@
 /* tree.h - the Merkle tree of RFC 6962: the frontier that appends in O(log n), and its root.
- * Node = SHA-256(0x01 || left || right); the empty root is SHA-256 of nothing. Pure. */
+ * Node = SHA-256(0x01 || left || right); the empty root is SHA-256 of nothing. Pure. Any thread. */
 #pragma once
 
 #include <stddef.h>

@@ -16,7 +16,8 @@ void tsn_verify_destroy(struct tsn_verify *v);
 /* `seq` is the position where it was found, `leaf` the stored leaf (NULL = none stored). */
 void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
                     const uint8_t *leaf);
-/* A payload that stands beside the last added entry; key NULL = cannot be opened here. */
+/* The payload that stands beside the last added entry; key NULL = cannot be opened here. Once it
+ * was called at all, an entry that commits to a payload and has none (len 0) is a finding. */
 void tsn_verify_payload(struct tsn_verify *v, const void *blob, size_t len,
                         const uint8_t *key);
 /* `root` NULL = no claimed root. Checks size and root, and that chain ends match closes. */

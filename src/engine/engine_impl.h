@@ -20,14 +20,6 @@
 #include "loop/loop.h"
 #include "proc/child.h"
 
-/* Until store/record.h and store/store.h have them (asked for). */
-struct tsn_rec_signal {
-    const char *id, *case_id, *event, *taken_by, *body;
-    int64_t received_at;
-};
-extern const struct tsn_table tsn_table_signal;
-tsn_err tsn_store_epoch_begin(struct tsn_store *st, int64_t *epoch_out);
-
 #define TSN_ENGINE_LEVEL  1
 #define TSN_WORKER_MEMORY ((int64_t)16 << 20)
 #define TSN_RUN_STEPS_MAX 10000

@@ -127,6 +127,13 @@ struct tsn_rec_chain {
     int64_t seq, rseq; /* of its last entry */
 };
 
+/* An event that some wait{} may take. */
+struct tsn_rec_signal {
+    const char *id, *case_id, *event, *taken_by /* run id, "" while untaken; never NULL */;
+    const char *body; /* sealed; JSON */
+    int64_t received_at;
+};
+
 /* Small values: node id, schema, counters. */
 struct tsn_rec_meta {
     const char *name, *value;
@@ -134,4 +141,5 @@ struct tsn_rec_meta {
 
 extern const struct tsn_table tsn_table_case, tsn_table_report, tsn_table_event, tsn_table_run,
     tsn_table_task, tsn_table_playbook, tsn_table_token, tsn_table_feed, tsn_table_document,
-    tsn_table_match, tsn_table_advisory, tsn_table_casekey, tsn_table_chain, tsn_table_meta;
+    tsn_table_match, tsn_table_advisory, tsn_table_casekey, tsn_table_chain, tsn_table_meta,
+    tsn_table_signal;

@@ -34,6 +34,11 @@ struct tsn_store_config {
 tsn_err tsn_store_open(struct tsn_store **out, const struct tsn_store_config *config,
                        struct tsn_diag *diag);
 void tsn_store_close(struct tsn_store *st);
+/* 0, or the error after which nothing works any more: a failed commit, a full or broken disk. */
+tsn_err tsn_store_dead(const struct tsn_store *st);
+/* Raises the durable epoch of this node by one, inside the current transaction; entries name it
+ * from now on. The first is 1. */
+tsn_err tsn_store_epoch_begin(struct tsn_store *st, int64_t *epoch_out);
 
 /* Transactions: used by the writer and by offline commands. Savepoints let one op of a batch
  * fail alone. After a failed commit the store is dead: every call returns TSN_ECLOSED. */

@@ -1,0 +1,225 @@
+-- One append-order table is journal and audit log; `prev` is the position of the chain's previous
+-- entry, so a chain is walked without an index. Everything else about a run is one small row.
+CREATE TABLE entry (
+  seq    INTEGER PRIMARY KEY,
+  prev   INTEGER NOT NULL,
+  text   TEXT NOT NULL,
+  leaf   BLOB NOT NULL,
+  sealed BLOB
+) STRICT;
+
+CREATE TABLE head (
+  id       INTEGER PRIMARY KEY CHECK (id = 1),
+  frontier BLOB NOT NULL,
+  root     BLOB NOT NULL
+) STRICT;
+
+-- A seat belt, not a proof: verification is what finds a change.
+CREATE TRIGGER entry_no_update BEFORE UPDATE OF seq, prev, text, leaf ON entry
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER entry_no_delete BEFORE DELETE ON entry
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER entry_no_replace BEFORE INSERT ON entry
+WHEN NEW.seq <= (SELECT coalesce(max(seq), -1) FROM entry)
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+
+CREATE TABLE "case" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "name" TEXT NOT NULL UNIQUE,
+  "kind" TEXT,
+  "state" TEXT,
+  "severity" TEXT,
+  "tlp" TEXT,
+  "product" TEXT,
+  "resolution" TEXT,
+  "title" BLOB,
+  "facts" BLOB,
+  "opened_at" INTEGER NOT NULL DEFAULT 0,
+  "closed_at" INTEGER NOT NULL DEFAULT 0,
+  "updated_seq" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "report" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "name" TEXT NOT NULL UNIQUE,
+  "case_id" TEXT,
+  "kind" TEXT,
+  "source" TEXT,
+  "body" BLOB,
+  "received_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX report_case_id ON "report" ("case_id");
+
+CREATE TABLE "event" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "dedupe" TEXT NOT NULL UNIQUE,
+  "source" TEXT,
+  "kind" TEXT,
+  "case_id" TEXT,
+  "digest" TEXT,
+  "answer" TEXT,
+  "received_at" INTEGER NOT NULL DEFAULT 0,
+  "seq" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX event_case_id ON "event" ("case_id");
+
+CREATE TABLE "run" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "name" TEXT NOT NULL UNIQUE,
+  "case_id" TEXT,
+  "playbook" TEXT,
+  "title" TEXT,
+  "state" TEXT,
+  "reason" TEXT,
+  "key" TEXT,
+  "input" BLOB,
+  "result" BLOB,
+  "level" INTEGER NOT NULL DEFAULT 0,
+  "epoch" INTEGER NOT NULL DEFAULT 0,
+  "owner" INTEGER NOT NULL DEFAULT 0,
+  "attempts" INTEGER NOT NULL DEFAULT 0,
+  "deliver_no" INTEGER NOT NULL DEFAULT 0,
+  "wake_at" INTEGER NOT NULL DEFAULT 0,
+  "started_at" INTEGER NOT NULL DEFAULT 0,
+  "ended_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX run_state ON "run" ("state");
+
+CREATE INDEX run_case_id ON "run" ("case_id");
+
+CREATE TABLE "task" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "name" TEXT NOT NULL UNIQUE,
+  "run" TEXT,
+  "path" TEXT,
+  "case_id" TEXT,
+  "kind" TEXT,
+  "state" TEXT,
+  "role" TEXT,
+  "digest" TEXT,
+  "decided_by" TEXT,
+  "spec" BLOB,
+  "votes" BLOB,
+  "answer" BLOB,
+  "quorum" INTEGER NOT NULL DEFAULT 0,
+  "opened_at" INTEGER NOT NULL DEFAULT 0,
+  "due_at" INTEGER NOT NULL DEFAULT 0,
+  "closed_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX task_state ON "task" ("state");
+
+CREATE INDEX task_run ON "task" ("run");
+
+CREATE TABLE "playbook" (
+  "hash" TEXT PRIMARY KEY NOT NULL,
+  "name" TEXT,
+  "meta" TEXT,
+  "bundle" TEXT,
+  "version" INTEGER NOT NULL DEFAULT 0,
+  "deployed_at" INTEGER NOT NULL DEFAULT 0,
+  UNIQUE ("name", "version")
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX playbook_name ON "playbook" ("name");
+
+CREATE TABLE "token" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "hash" TEXT NOT NULL UNIQUE,
+  "person" TEXT,
+  "scopes" TEXT,
+  "purpose" TEXT,
+  "created_at" INTEGER NOT NULL DEFAULT 0,
+  "expires_at" INTEGER NOT NULL DEFAULT 0,
+  "revoked_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "feed" (
+  "name" TEXT PRIMARY KEY NOT NULL,
+  "etag" TEXT,
+  "modified" TEXT,
+  "cursor" TEXT,
+  "error" TEXT,
+  "polled_at" INTEGER NOT NULL DEFAULT 0,
+  "ok_at" INTEGER NOT NULL DEFAULT 0,
+  "documents" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "document" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "key" TEXT NOT NULL UNIQUE,
+  "feed" TEXT,
+  "path" TEXT,
+  "tracking_id" TEXT,
+  "version" TEXT,
+  "title" TEXT,
+  "sha256" TEXT,
+  "state" TEXT,
+  "reason" TEXT,
+  "listed" TEXT,
+  "facts" TEXT,
+  "body" BLOB,
+  "fetched_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX document_tracking_id ON "document" ("tracking_id");
+
+CREATE TABLE "match" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "key" TEXT NOT NULL UNIQUE,
+  "document" TEXT,
+  "product" TEXT,
+  "owner" TEXT,
+  "certainty" TEXT,
+  "evidence" TEXT,
+  "case_id" TEXT,
+  "run" TEXT,
+  "created_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX match_document ON "match" ("document");
+
+CREATE TABLE "advisory" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "name" TEXT NOT NULL UNIQUE,
+  "case_id" TEXT,
+  "state" TEXT,
+  "digest" TEXT,
+  "csaf" BLOB,
+  "markdown" BLOB,
+  "version" INTEGER NOT NULL DEFAULT 0,
+  "updated_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX advisory_case_id ON "advisory" ("case_id");
+
+CREATE TABLE "casekey" (
+  "case_id" TEXT PRIMARY KEY NOT NULL,
+  "wrapped" BLOB
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "chain" (
+  "chain" TEXT PRIMARY KEY NOT NULL,
+  "leaf" BLOB,
+  "seq" INTEGER NOT NULL DEFAULT 0,
+  "rseq" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "meta" (
+  "name" TEXT PRIMARY KEY NOT NULL,
+  "value" TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "signal" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "case_id" TEXT,
+  "event" TEXT,
+  "taken_by" TEXT,
+  "body" BLOB,
+  "received_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX signal_case_id ON "signal" ("case_id");

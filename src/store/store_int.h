@@ -1,0 +1,86 @@
+/* store_int.h - what the parts of the SQLite backend share. Private to src/store. */
+#pragma once
+
+#include <sqlite3.h>
+#include "store/store.h"
+
+#define TSN_STMTS 256
+
+struct tsn_stmt {
+    struct tsn_stmt *next;
+    char *sql;
+    sqlite3_stmt *stmt;
+};
+
+/* Last position of a chain, cached; written back once per commit. */
+struct tsn_chain_head {
+    struct tsn_chain_head *next;
+    char *chain;
+    int64_t seq, rseq; /* -1 = the chain has no entry */
+    uint8_t leaf[TSN_HASH_LEN];
+    bool dirty;
+};
+
+/* What a savepoint must be able to take back. */
+struct tsn_chain_undo {
+    struct tsn_chain_head *head;
+    int64_t seq, rseq;
+    uint8_t leaf[TSN_HASH_LEN];
+    bool dirty;
+};
+
+struct tsn_case_key {
+    struct tsn_case_key *next;
+    char *case_id;
+    uint8_t key[TSN_KEY_LEN];
+};
+
+#define TSN_CHAIN_BUCKETS 4096
+#define TSN_KEY_BUCKETS   256
+
+struct tsn_store {
+    sqlite3 *db;
+    char *path;
+    char node[80]; /* "node1,7" */
+    char node_name[40];
+    bool read_only, have_master, in_savepoint;
+    tsn_err dead; /* after a failed commit or a full disk: nothing works any more */
+    uint8_t master[TSN_KEY_LEN];
+    struct tsn_stmt *stmts[TSN_STMTS];
+    struct tsn_tree tree, tree_saved;
+    bool head_dirty;
+    struct tsn_chain_head *chains[TSN_CHAIN_BUCKETS];
+    size_t nchains;
+    struct tsn_chain_undo *undo;
+    size_t nundo, undo_cap;
+    struct tsn_case_key *keys[TSN_KEY_BUCKETS];
+    char clock[64];
+    int64_t clock_at; /* monotonic ms of `clock` */
+    char boot[9];
+};
+
+/* --- store_sqlite.c */
+
+/* A cached, reset statement; NULL on error (*err set). */
+sqlite3_stmt *tsn_sql(struct tsn_store *st, const char *sql, tsn_err *err);
+/* Maps a result code; disk-level failures kill the store. */
+tsn_err tsn_sql_err(struct tsn_store *st, int rc);
+tsn_err tsn_sql_exec(struct tsn_store *st, const char *sql);
+/* sqlite3_step for statements without rows; resets. */
+tsn_err tsn_sql_done(struct tsn_store *st, sqlite3_stmt *s);
+uint32_t tsn_store_hash(const char *s);
+
+/* --- store_log.c */
+tsn_err tsn_log_load(struct tsn_store *st, struct tsn_diag *diag);
+tsn_err tsn_log_flush(struct tsn_store *st); /* dirty heads and the head row, before a commit */
+void tsn_log_save(struct tsn_store *st);     /* at a savepoint */
+void tsn_log_restore(struct tsn_store *st);  /* back to it */
+void tsn_log_settled(struct tsn_store *st);  /* after release or commit */
+void tsn_log_free(struct tsn_store *st);
+
+/* --- store_key.c */
+tsn_err tsn_key_load(struct tsn_store *st, const char *key_file, bool create,
+                     struct tsn_diag *diag);
+/* NULL with *err 0: there is none and none may be made (read-only), or no master key. */
+const uint8_t *tsn_key_of(struct tsn_store *st, const char *case_id, tsn_err *err);
+void tsn_key_forget(struct tsn_store *st);

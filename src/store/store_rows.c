@@ -1,0 +1,480 @@
+/* store_rows.c - records of every table, driven by their descriptions. Store thread. */
+#include "store/store_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+
+#define SQL_MAX    8192
+#define SEALED_MAX ((size_t)16 << 20)
+#define LIST_LIMIT 1000
+#define LIST_MAX   100000
+
+static const void *at(const void *rec, const struct tsn_col *c)
+{
+    return (const char *)rec + c->offset;
+}
+
+static const char *text_of(const void *rec, const struct tsn_col *c)
+{
+    return *(const char *const *)at(rec, c);
+}
+
+static int column_of(const struct tsn_table *t, const char *name)
+{
+    for (size_t i = 0; i < t->ncols; i++) {
+        if (strcmp(t->cols[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static const char *case_of(const struct tsn_table *t, const void *rec)
+{
+    const char *id = t->case_col >= 0 ? text_of(rec, &t->cols[t->case_col]) : NULL;
+
+    return id ? id : "";
+}
+
+/* What a sealed cell is bound to: it opens nowhere else. */
+static size_t aad(char *out, size_t cap, const struct tsn_table *t, const char *key,
+                  const char *column)
+{
+    int n = snprintf(out, cap, "%s\n%s\n%s", t->name, key, column);
+
+    return n > 0 && (size_t)n < cap ? (size_t)n : 0;
+}
+
+static tsn_err bind_sealed(struct tsn_store *st, sqlite3_stmt *s, int n,
+                           const struct tsn_table *t, const void *rec, const struct tsn_col *c)
+{
+    const char *text = text_of(rec, c);
+    struct tsn_buf box;
+    const uint8_t *key;
+    char bound[512];
+    tsn_err err;
+
+    if (!text)
+        return 0;
+    key = tsn_key_of(st, case_of(t, rec), &err);
+    if (!key)
+        return err ? err : TSN_EDENIED;
+    tsn_buf_init(&box, SEALED_MAX);
+    err = tsn_seal(&box, key, bound,
+                   aad(bound, sizeof(bound), t, text_of(rec, &t->cols[0]), c->name), text,
+                   strlen(text));
+    if (!err)
+        sqlite3_bind_blob64(s, n, box.data, box.len, SQLITE_TRANSIENT);
+    tsn_buf_free(&box);
+    return err;
+}
+
+static tsn_err bind_all(struct tsn_store *st, sqlite3_stmt *s, const struct tsn_table *t,
+                        const void *rec)
+{
+    tsn_err err = 0;
+
+    for (size_t i = 0; i < t->ncols && !err; i++) {
+        const struct tsn_col *c = &t->cols[i];
+        int n = (int)i + 1;
+
+        switch (c->type) {
+        case TSN_COL_TEXT:
+            if (text_of(rec, c))
+                sqlite3_bind_text(s, n, text_of(rec, c), -1, SQLITE_TRANSIENT);
+            break;
+        case TSN_COL_INT:
+            sqlite3_bind_int64(s, n, *(const int64_t *)at(rec, c));
+            break;
+        case TSN_COL_BLOB: {
+            const struct tsn_blob *b = at(rec, c);
+
+            if (b->data)
+                sqlite3_bind_blob64(s, n, b->data, b->len, SQLITE_TRANSIENT);
+            break;
+        }
+        case TSN_COL_SEALED:
+            err = bind_sealed(st, s, n, t, rec, c);
+            break;
+        }
+    }
+    return err;
+}
+
+/* INSERT of all columns; names in quotes because `case` is a word of SQL. `replace` overwrites the
+ * row of the same key; another row's unique value still is a conflict. */
+static void insert_sql(struct tsn_buf *b, const struct tsn_table *t, bool replace)
+{
+    tsn_buf_printf(b, "INSERT INTO \"%s\" (", t->name);
+    for (size_t i = 0; i < t->ncols; i++)
+        tsn_buf_printf(b, "%s\"%s\"", i ? "," : "", t->cols[i].name);
+    tsn_buf_puts(b, ") VALUES (");
+    for (size_t i = 0; i < t->ncols; i++)
+        tsn_buf_printf(b, "%s?%zu", i ? "," : "", i + 1);
+    tsn_buf_putc(b, ')');
+    if (replace)
+        tsn_buf_printf(b, " ON CONFLICT (\"%s\") DO UPDATE SET ", t->cols[0].name);
+    for (size_t i = 1; replace && i < t->ncols; i++)
+        tsn_buf_printf(b, "%s\"%s\"=excluded.\"%s\"", i > 1 ? "," : "", t->cols[i].name,
+                       t->cols[i].name);
+}
+
+/* Keys first: making one runs statements of its own, which must not meet ours half bound. */
+static tsn_err prepare_key(struct tsn_store *st, const struct tsn_table *t, const void *rec)
+{
+    tsn_err err = 0;
+
+    for (size_t i = 0; i < t->ncols; i++) {
+        if (t->cols[i].type == TSN_COL_SEALED && text_of(rec, &t->cols[i])) {
+            if (!tsn_key_of(st, case_of(t, rec), &err) && !err)
+                err = TSN_EDENIED;
+            return err;
+        }
+    }
+    return 0;
+}
+
+static tsn_err write_row(struct tsn_store *st, const struct tsn_table *t, const void *rec,
+                         bool replace)
+{
+    struct tsn_buf sql;
+    sqlite3_stmt *s;
+    tsn_err err = prepare_key(st, t, rec);
+
+    if (err)
+        return err;
+    tsn_buf_init(&sql, SQL_MAX);
+    insert_sql(&sql, t, replace);
+    s = sql.err ? NULL : tsn_sql(st, sql.data, &err);
+    if (s) {
+        err = bind_all(st, s, t, rec);
+        if (!err)
+            err = tsn_sql_done(st, s);
+    }
+    tsn_buf_free(&sql);
+    return err;
+}
+
+tsn_err tsn_store_insert(struct tsn_store *st, const struct tsn_table *t, const void *rec)
+{
+    return write_row(st, t, rec, false);
+}
+
+tsn_err tsn_store_put(struct tsn_store *st, const struct tsn_table *t, const void *rec)
+{
+    return write_row(st, t, rec, true);
+}
+
+static tsn_err update(struct tsn_store *st, const struct tsn_table *t, const void *rec,
+                      const char *guard, const char *text, int64_t number)
+{
+    struct tsn_buf sql;
+    sqlite3_stmt *s;
+    int n = (int)t->ncols + 1;
+    tsn_err err = prepare_key(st, t, rec);
+
+    if (err)
+        return err;
+    if (column_of(t, guard) < 0)
+        return TSN_EBUG;
+    tsn_buf_init(&sql, SQL_MAX);
+    tsn_buf_printf(&sql, "UPDATE \"%s\" SET ", t->name);
+    for (size_t i = 1; i < t->ncols; i++)
+        tsn_buf_printf(&sql, "%s\"%s\"=?%zu", i > 1 ? "," : "", t->cols[i].name, i + 1);
+    tsn_buf_printf(&sql, " WHERE \"%s\"=?1 AND \"%s\"=?%d", t->cols[0].name, guard, n);
+    s = sql.err ? NULL : tsn_sql(st, sql.data, &err);
+    if (s) {
+        err = bind_all(st, s, t, rec);
+        if (text)
+            sqlite3_bind_text(s, n, text, -1, SQLITE_TRANSIENT);
+        else
+            sqlite3_bind_int64(s, n, number);
+        if (!err)
+            err = tsn_sql_done(st, s);
+        if (!err && sqlite3_changes(st->db) == 0)
+            err = TSN_ELOST;
+    }
+    tsn_buf_free(&sql);
+    return err;
+}
+
+tsn_err tsn_store_update_if(struct tsn_store *st, const struct tsn_table *t, const void *rec,
+                            const char *guard, int64_t value)
+{
+    return update(st, t, rec, guard, NULL, value);
+}
+
+tsn_err tsn_store_update_if_text(struct tsn_store *st, const struct tsn_table *t,
+                                 const void *rec, const char *guard, const char *value)
+{
+    return update(st, t, rec, guard, value, 0);
+}
+
+tsn_err tsn_store_delete(struct tsn_store *st, const struct tsn_table *t, const char *key)
+{
+    char sql[200];
+    sqlite3_stmt *s;
+    tsn_err err;
+
+    snprintf(sql, sizeof(sql), "DELETE FROM \"%s\" WHERE \"%s\" = ?1", t->name,
+             t->cols[0].name);
+    s = tsn_sql(st, sql, &err);
+    if (!s)
+        return err;
+    sqlite3_bind_text(s, 1, key, -1, SQLITE_TRANSIENT);
+    return tsn_sql_done(st, s);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static tsn_err take_sealed(struct tsn_store *st, struct tsn_arena *arena, sqlite3_stmt *s,
+                           int n, const struct tsn_table *t, const void *rec,
+                           const struct tsn_col *c, const char **out)
+{
+    struct tsn_buf plain;
+    const uint8_t *key;
+    char bound[512];
+    tsn_err err;
+
+    *out = NULL;
+    if (sqlite3_column_type(s, n) == SQLITE_NULL)
+        return 0;
+    key = tsn_key_of(st, case_of(t, rec), &err);
+    if (!key)
+        return err; /* nobody may read it here: NULL */
+    tsn_buf_init(&plain, SEALED_MAX);
+    err = tsn_unseal(&plain, key, bound,
+                     aad(bound, sizeof(bound), t, text_of(rec, &t->cols[0]), c->name),
+                     sqlite3_column_blob(s, n), (size_t)sqlite3_column_bytes(s, n));
+    if (!err)
+        *out = tsn_arena_strndup(arena, plain.data ? plain.data : "", plain.len);
+    tsn_buf_free(&plain);
+    return err;
+}
+
+static tsn_err take_row(struct tsn_store *st, struct tsn_arena *arena, sqlite3_stmt *s,
+                        const struct tsn_table *t, bool skip, void *rec)
+{
+    tsn_err err = 0;
+
+    memset(rec, 0, t->size);
+    /* Sealed columns need key and case, which may stand behind them: two passes. */
+    for (size_t i = 0; i < t->ncols; i++) {
+        const struct tsn_col *c = &t->cols[i];
+        char *to = (char *)rec + c->offset;
+        int n = (int)i;
+
+        switch (c->type) {
+        case TSN_COL_TEXT:
+            if (sqlite3_column_type(s, n) != SQLITE_NULL)
+                *(const char **)to =
+                    tsn_arena_strndup(arena, (const char *)sqlite3_column_text(s, n),
+                                      (size_t)sqlite3_column_bytes(s, n));
+            break;
+        case TSN_COL_INT:
+            *(int64_t *)to = sqlite3_column_int64(s, n);
+            break;
+        case TSN_COL_BLOB:
+            if (!skip && sqlite3_column_type(s, n) != SQLITE_NULL) {
+                struct tsn_blob *b = (struct tsn_blob *)to;
+
+                b->len = (size_t)sqlite3_column_bytes(s, n);
+                b->data = tsn_arena_memdup(arena, sqlite3_column_blob(s, n), b->len);
+            }
+            break;
+        case TSN_COL_SEALED:
+            break;
+        }
+    }
+    for (size_t i = 0; i < t->ncols && !err && !skip; i++) {
+        const struct tsn_col *c = &t->cols[i];
+
+        if (c->type == TSN_COL_SEALED)
+            err = take_sealed(st, arena, s, (int)i, t, rec, c,
+                              (const char **)((char *)rec + c->offset));
+    }
+    return err;
+}
+
+tsn_err tsn_store_find(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
+                       const char *column, const char *value, void *rec_out)
+{
+    struct tsn_filter f = {.column = column, .cmp = TSN_CMP_EQ, .text = value};
+    struct tsn_list how = {.filters = &f, .nfilters = 1, .limit = 1};
+    void *list;
+    size_t n;
+    tsn_err err = tsn_store_list(st, arena, t, &how, &list, &n);
+
+    if (err)
+        return err;
+    if (n == 0)
+        return TSN_ENOTFOUND;
+    memcpy(rec_out, list, t->size);
+    return 0;
+}
+
+tsn_err tsn_store_get(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
+                      const char *key, void *rec_out)
+{
+    return tsn_store_find(st, arena, t, t->cols[0].name, key, rec_out);
+}
+
+static tsn_err where_sql(struct tsn_buf *b, const struct tsn_table *t,
+                         const struct tsn_filter *filters, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int col = column_of(t, filters[i].column);
+        const char *name = filters[i].column;
+
+        if (col < 0 || t->cols[col].type == TSN_COL_SEALED || t->cols[col].type == TSN_COL_BLOB)
+            return TSN_EBUG;
+        tsn_buf_puts(b, i ? " AND " : " WHERE ");
+        switch (filters[i].cmp) {
+        case TSN_CMP_EQ:
+            tsn_buf_printf(b, "\"%s\" = ?%zu", name, i + 1);
+            break;
+        case TSN_CMP_NE:
+            tsn_buf_printf(b, "(\"%s\" IS NULL OR \"%s\" <> ?%zu)", name, name, i + 1);
+            break;
+        case TSN_CMP_LT:
+            tsn_buf_printf(b, "\"%s\" < ?%zu", name, i + 1);
+            break;
+        case TSN_CMP_GT:
+            tsn_buf_printf(b, "\"%s\" > ?%zu", name, i + 1);
+            break;
+        case TSN_CMP_PREFIX:
+            tsn_buf_printf(b, "substr(\"%s\", 1, length(?%zu)) = ?%zu", name, i + 1, i + 1);
+            break;
+        }
+    }
+    return b->err;
+}
+
+static void bind_filters(sqlite3_stmt *s, const struct tsn_filter *filters, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (filters[i].text)
+            sqlite3_bind_text(s, (int)i + 1, filters[i].text, -1, SQLITE_TRANSIENT);
+        else
+            sqlite3_bind_int64(s, (int)i + 1, filters[i].number);
+    }
+}
+
+static tsn_err list_sql(struct tsn_buf *b, const struct tsn_table *t,
+                        const struct tsn_list *how)
+{
+    const char *order = how->order ? how->order : t->cols[0].name;
+    size_t limit = how->limit ? how->limit : LIST_LIMIT;
+    tsn_err err;
+
+    if (column_of(t, order) < 0 || (how->after && how->order))
+        return TSN_EBUG;
+    tsn_buf_puts(b, "SELECT ");
+    for (size_t i = 0; i < t->ncols; i++) {
+        bool skip = how->skip_blobs &&
+                    (t->cols[i].type == TSN_COL_BLOB || t->cols[i].type == TSN_COL_SEALED);
+
+        if (skip)
+            tsn_buf_printf(b, "%sNULL", i ? "," : "");
+        else
+            tsn_buf_printf(b, "%s\"%s\"", i ? "," : "", t->cols[i].name);
+    }
+    tsn_buf_printf(b, " FROM \"%s\"", t->name);
+    err = where_sql(b, t, how->filters, how->nfilters);
+    if (err)
+        return err;
+    if (how->after)
+        tsn_buf_printf(b, "%s\"%s\" %s ?%zu", how->nfilters ? " AND " : " WHERE ",
+                       t->cols[0].name, how->descending ? "<" : ">", how->nfilters + 1);
+    return tsn_buf_printf(b, " ORDER BY \"%s\"%s LIMIT %zu", order,
+                          how->descending ? " DESC" : "", limit > LIST_MAX ? LIST_MAX : limit);
+}
+
+tsn_err tsn_store_list(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
+                       const struct tsn_list *how, void **out, size_t *n_out)
+{
+    sqlite3_stmt *s;
+    struct tsn_buf sql;
+    char *rows = NULL;
+    size_t n = 0, cap = 0;
+    tsn_err err;
+    int rc = SQLITE_DONE;
+
+    *out = NULL;
+    *n_out = 0;
+    tsn_buf_init(&sql, SQL_MAX);
+    err = list_sql(&sql, t, how);
+    s = err ? NULL : tsn_sql(st, sql.data, &err);
+    tsn_buf_free(&sql);
+    if (!s)
+        return err;
+    bind_filters(s, how->filters, how->nfilters);
+    if (how->after)
+        sqlite3_bind_text(s, (int)how->nfilters + 1, how->after, -1, SQLITE_TRANSIENT);
+    while (!err && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+        if (n == cap) {
+            cap = cap ? cap * 2 : 8;
+            rows = tsn_realloc(rows, cap * t->size);
+        }
+        err = take_row(st, arena, s, t, how->skip_blobs, rows + n * t->size);
+        n++;
+    }
+    if (!err)
+        err = tsn_sql_err(st, rc);
+    sqlite3_reset(s);
+    if (!err) {
+        *out = tsn_arena_memdup(arena, rows, n * t->size);
+        *n_out = n;
+    }
+    free(rows);
+    return err;
+}
+
+tsn_err tsn_store_count(struct tsn_store *st, const struct tsn_table *t,
+                        const struct tsn_filter *filters, size_t nfilters, int64_t *out)
+{
+    struct tsn_buf sql;
+    sqlite3_stmt *s;
+    tsn_err err;
+    int rc;
+
+    tsn_buf_init(&sql, SQL_MAX);
+    tsn_buf_printf(&sql, "SELECT count(*) FROM \"%s\"", t->name);
+    err = where_sql(&sql, t, filters, nfilters);
+    s = err ? NULL : tsn_sql(st, sql.data, &err);
+    tsn_buf_free(&sql);
+    if (!s)
+        return err;
+    bind_filters(s, filters, nfilters);
+    rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW)
+        *out = sqlite3_column_int64(s, 0);
+    else
+        err = tsn_sql_err(st, rc);
+    sqlite3_reset(s);
+    return err;
+}
+
+tsn_err tsn_store_next(struct tsn_store *st, const char *counter, int64_t *out)
+{
+    struct tsn_rec_meta rec;
+    struct tsn_arena *a = tsn_arena_new();
+    int64_t n = 0;
+    tsn_err err = tsn_store_get(st, a, &tsn_table_meta, counter, &rec);
+
+    if (!err && rec.value)
+        err = tsn_parse_int(rec.value, 0, INT64_MAX - 1, &n);
+    else if (err == TSN_ENOTFOUND)
+        err = 0;
+    if (!err) {
+        rec.name = counter;
+        rec.value = tsn_arena_printf(a, "%lld", (long long)++n);
+        err = tsn_store_put(st, &tsn_table_meta, &rec);
+    }
+    if (!err)
+        *out = n;
+    tsn_arena_destroy(a);
+    return err;
+}

@@ -1,0 +1,10 @@
+/* verify_store.h - verifies and exports the log of an open store: offline commands. */
+#pragma once
+
+#include "audit/verify.h"
+#include "store/store.h"
+
+/* Scans everything against the stored head. `progress` (may be NULL) is called now and then. */
+tsn_err tsn_store_verify(struct tsn_store *st,
+                         void (*progress)(uint64_t done, uint64_t total, void *user), void *user,
+                         struct tsn_verify_result *out);

@@ -1,0 +1,135 @@
+/* writer.c - group commit: everything that waits goes into one transaction. See writer.h.
+ *
+ * While a commit syncs, the next batch gathers; so a lone op commits at once and a crowd shares
+ * one sync. The writer thread runs work(); the rest is the loop thread.
+ */
+#include "store/writer.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/fault.h"
+#include "core/mem.h"
+#include "store/op_thread.h"
+
+#define BULK_SLICE 64
+
+struct tsn_writer {
+    struct tsn_store *st;
+    struct tsn_op_thread *thread;
+    void (*on_dead)(tsn_err err, void *user);
+    void *user;
+    _Atomic uint64_t ops, batches, failed;
+    _Atomic int64_t commit_us;
+};
+
+static int64_t now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* One op in its savepoint. Returns only what ends the writer. */
+static tsn_err apply_one(struct tsn_writer *w, struct tsn_op *op)
+{
+    tsn_err err = tsn_store_savepoint(w->st);
+
+    if (err)
+        return err;
+    op->err = op->apply(op, w->st);
+    if (op->err) {
+        tsn_store_undo(w->st);
+        w->failed++;
+        return tsn_store_dead(w->st);
+    }
+    return tsn_store_release(w->st);
+}
+
+static tsn_err work(struct tsn_op *batch, void *user)
+{
+    struct tsn_writer *w = user;
+    uint64_t n = 0;
+    int64_t began;
+    tsn_err err = tsn_store_begin(w->st);
+
+    for (struct tsn_op *op = batch; op && !err; op = op->next, n++)
+        err = apply_one(w, op);
+    if (err) {
+        tsn_store_rollback(w->st);
+        return err;
+    }
+    tsn_fault("writer.before_commit");
+    began = now_us();
+    err = tsn_store_commit(w->st);
+    if (err)
+        return err;
+    w->commit_us = now_us() - began;
+    w->ops += n;
+    w->batches++;
+    tsn_fault("writer.after_commit");
+    return 0;
+}
+
+static void dead(tsn_err err, void *user)
+{
+    struct tsn_writer *w = user;
+
+    if (w->on_dead)
+        w->on_dead(err, w->user);
+}
+
+tsn_err tsn_writer_open(struct tsn_writer **out, struct tsn_loop *loop, struct tsn_store *st,
+                        void (*on_dead)(tsn_err err, void *user), void *user)
+{
+    struct tsn_writer *w = tsn_alloc(sizeof(*w));
+    struct tsn_op_thread_config config = {.batch = TSN_WRITER_BATCH,
+                                          .slice = BULK_SLICE,
+                                          .queue = TSN_WRITER_QUEUE,
+                                          .work = work,
+                                          .on_dead = dead,
+                                          .user = w};
+    tsn_err err;
+
+    w->st = st;
+    w->on_dead = on_dead;
+    w->user = user;
+    err = tsn_op_thread_open(&w->thread, loop, &config);
+    if (err) {
+        free(w);
+        return err;
+    }
+    *out = w;
+    return 0;
+}
+
+tsn_err tsn_writer_submit(struct tsn_writer *w, struct tsn_op *op, enum tsn_lane lane)
+{
+    return tsn_op_thread_submit(w->thread, op, lane == TSN_LANE_RUNS ? 0 : 1);
+}
+
+bool tsn_writer_full(const struct tsn_writer *w)
+{
+    /* Before the very end, so that running steps still find room. */
+    return tsn_op_thread_queued(w->thread) >= TSN_WRITER_QUEUE / 8 * 7;
+}
+
+void tsn_writer_stats(struct tsn_writer *w, struct tsn_writer_stats *out)
+{
+    out->ops = w->ops;
+    out->batches = w->batches;
+    out->failed = w->failed;
+    out->queued = tsn_op_thread_queued(w->thread);
+    out->commit_us_last = w->commit_us;
+}
+
+void tsn_writer_close(struct tsn_writer *w)
+{
+    if (!w)
+        return;
+    tsn_op_thread_close(w->thread);
+    tsn_store_close(w->st);
+    free(w);
+}
