@@ -325,6 +325,8 @@ tsn_err tsn_event_accept(struct tsn_store *st, struct tsn_arena *arena,
     const char *dedupe = tsn_event_dedupe(arena, "event", ev->source, ev->dedupe);
     const char *answer = NULL;
     struct tsn_rec_event old;
+    if (!tsn_intake_known(in))
+        return tsn_diag_set(diag, TSN_EBUSY, "H025", "tocsin is still starting");
     tsn_err err = tsn_store_find(st, arena, &tsn_table_event, "dedupe", dedupe, &old);
     if (err == TSN_ENOTFOUND)
         return tsn_event_write(st, arena, in, ev, dedupe, NULL, now_ms, out, &answer, diag);

@@ -57,6 +57,8 @@ void tsn_intake_close(struct tsn_intake *in)
 
 void tsn_intake_refresh(struct tsn_intake *in)
 {
+    bool known =
+        in->config.playbook || !in->config.engine || tsn_engine_ready(in->config.engine);
     for (size_t i = 0; i < in->config.nrules; i++) {
         const char *name = in->config.rules[i].run;
         const struct tsn_playbook *p = NULL;
@@ -75,6 +77,18 @@ void tsn_intake_refresh(struct tsn_intake *in)
         in->targets[i] = fresh;
         pthread_mutex_unlock(&in->lock);
     }
+    pthread_mutex_lock(&in->lock);
+    in->known = known;
+    pthread_mutex_unlock(&in->lock);
+}
+
+bool tsn_intake_known(const struct tsn_intake *in)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&in->lock;
+    pthread_mutex_lock(lock);
+    bool known = in->known;
+    pthread_mutex_unlock(lock);
+    return known;
 }
 
 /* --- a report ----------------------------------------------------------------------------- */
@@ -264,11 +278,17 @@ void tsn_intake_report(struct tsn_intake *in, const struct tsn_actor *who, const
     }
     if (!err)
         err = tsn_report_check(report, &normal, &diag);
+    if (!err) {
+        /* Taken before the playbooks are known, a report would start nothing, ever. */
+        tsn_intake_refresh(in);
+        if (!tsn_intake_known(in))
+            err = tsn_diag_set(&diag, TSN_EBUSY, "H025", "tocsin is still starting");
+    }
     if (err) {
+        json_decref(normal);
         done(err, -1, NULL, &diag, user);
         return;
     }
-    tsn_intake_refresh(in);
     struct report_op *r = tsn_op_new(sizeof *r, apply_report, report_done, user);
     r->in = in;
     r->done = done;

@@ -35,8 +35,9 @@ struct tsn_intake_config {
 tsn_err tsn_intake_open(struct tsn_intake **out, const struct tsn_intake_config *config);
 /* What is still with the writer finishes (and answers) by itself, without waking runs. */
 void tsn_intake_close(struct tsn_intake *in);
-/* Looks up again which playbooks the rules name. Call when the engine is ready or has loaded
- * playbooks; each report does it too. */
+/* Looks up again which playbooks the rules name. Call when the engine is ready (until then reports
+ * and events are TSN_EBUSY: accepted, they would start nothing) and before submitting ops that
+ * call tsn_event_accept; each report does it too. Cheap. */
 void tsn_intake_refresh(struct tsn_intake *in);
 
 /* done(0, seq, info): info = { report, receipt, case, case_id, runs: [..], duplicate: bool }, names

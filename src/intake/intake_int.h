@@ -34,3 +34,5 @@ tsn_err tsn_event_write(struct tsn_store *st, struct tsn_arena *arena,
                         const char *dedupe, const struct tsn_report_part *report,
                         int64_t now_ms, struct tsn_event_out *out, const char **answer,
                         struct tsn_diag *diag);
+/* False while the engine has not said which playbooks there are. Any thread. */
+bool tsn_intake_known(const struct tsn_intake *in);
