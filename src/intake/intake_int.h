@@ -13,8 +13,9 @@ struct tsn_rule_target {
 
 struct tsn_intake {
     struct tsn_intake_config config;
-    pthread_mutex_t lock;            /* of targets; held for a copy only */
+    pthread_mutex_t lock;            /* of targets and known; held for a copy only */
     struct tsn_rule_target *targets; /* one a rule */
+    bool known;                      /* targets were taken from an engine that was ready */
     size_t in_flight;                /* loop thread */
     bool closed;                     /* loop thread */
 };
