@@ -307,6 +307,11 @@ int tsn_api_port(const struct tsn_api *api)
     return tsn_httpd_port(api->httpd);
 }
 
+void tsn_api_set_feeds(struct tsn_api *api, struct tsn_feeds *feeds)
+{
+    api->config.feeds = feeds;
+}
+
 void tsn_api_not_ready(struct tsn_api *api, const char *reason)
 {
     if (!api->not_ready[0])

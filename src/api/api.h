@@ -38,5 +38,7 @@ tsn_err tsn_api_open(struct tsn_api **out, const struct tsn_api_config *config,
                      struct tsn_diag *diag);
 void tsn_api_close(struct tsn_api *api);
 int tsn_api_port(const struct tsn_api *api);
+/* Feeds that were opened later than the API; borrowed. */
+void tsn_api_set_feeds(struct tsn_api *api, struct tsn_feeds *feeds);
 /* Not ready from now on, with a reason for /readyz ("disk full"). */
 void tsn_api_not_ready(struct tsn_api *api, const char *reason);

@@ -96,10 +96,10 @@ static tsn_err param_run(struct tsn_store *st, struct tsn_read *rd, const char *
     return err;
 }
 
-/* One page of a table: filters from the query, oldest first, key cursor. */
+/* One page of a table: filters from the query, key cursor; ids grow with time. */
 static tsn_err page(struct tsn_store *st, struct tsn_read *rd, const struct tsn_table *t,
-                    struct tsn_filter *filters, size_t nfilters, void **rows, size_t *n,
-                    const char **next)
+                    struct tsn_filter *filters, size_t nfilters, bool newest_first, void **rows,
+                    size_t *n, const char **next)
 {
     size_t limit;
     tsn_err err = tsn_read_limit(rd, 100, 1000, &limit);
@@ -107,6 +107,7 @@ static tsn_err page(struct tsn_store *st, struct tsn_read *rd, const struct tsn_
         return err;
     const struct tsn_list how = {.filters = filters,
                                  .nfilters = nfilters,
+                                 .descending = newest_first,
                                  .limit = limit + 1,
                                  .after = rd->param[TSN_PARAM_AFTER]};
     err = tsn_store_list(st, rd->op.arena, t, &how, rows, n);
@@ -160,7 +161,7 @@ tsn_err tsn_read_reports(struct tsn_store *st, struct tsn_read *rd, json_t **out
         return err;
     filter_text(f, &nf, "case_id", case_id);
     filter_text(f, &nf, "kind", rd->param[TSN_PARAM_KIND]);
-    err = page(st, rd, &tsn_table_report, f, nf, &rows, &n, &next);
+    err = page(st, rd, &tsn_table_report, f, nf, true, &rows, &n, &next);
     if (err)
         return err;
     json_t *items = json_array();
@@ -182,7 +183,7 @@ tsn_err tsn_read_cases(struct tsn_store *st, struct tsn_read *rd, json_t **out)
     void *rows;
     filter_text(f, &nf, "state", rd->param[TSN_PARAM_STATE]);
     filter_text(f, &nf, "kind", rd->param[TSN_PARAM_KIND]);
-    tsn_err err = page(st, rd, &tsn_table_case, f, nf, &rows, &n, &next);
+    tsn_err err = page(st, rd, &tsn_table_case, f, nf, true, &rows, &n, &next);
     if (err)
         return err;
     json_t *items = json_array();
@@ -203,7 +204,7 @@ static tsn_err list_runs(struct tsn_store *st, struct tsn_read *rd, const char *
     if (rd->param[TSN_PARAM_PLAYBOOK])
         f[nf++] =
             (struct tsn_filter){"title", TSN_CMP_PREFIX, rd->param[TSN_PARAM_PLAYBOOK], 0};
-    tsn_err err = page(st, rd, &tsn_table_run, f, nf, &rows, &n, next);
+    tsn_err err = page(st, rd, &tsn_table_run, f, nf, true, &rows, &n, next);
     if (err)
         return err;
     *items = json_array();
@@ -226,7 +227,7 @@ static tsn_err list_tasks(struct tsn_store *st, struct tsn_read *rd, const char 
     filter_text(f, &nf, "run", run_id);
     filter_text(f, &nf, "state", rd->param[TSN_PARAM_STATE]);
     filter_text(f, &nf, "kind", rd->param[TSN_PARAM_KIND]);
-    tsn_err err = page(st, rd, &tsn_table_task, f, nf, &rows, &n, next);
+    tsn_err err = page(st, rd, &tsn_table_task, f, nf, false, &rows, &n, next);
     if (err)
         return err;
     *items = json_array();
@@ -359,7 +360,7 @@ tsn_err tsn_read_advisories(struct tsn_store *st, struct tsn_read *rd, json_t **
         return err;
     filter_text(f, &nf, "case_id", case_id);
     filter_text(f, &nf, "state", rd->param[TSN_PARAM_STATE]);
-    err = page(st, rd, &tsn_table_advisory, f, nf, &rows, &n, &next);
+    err = page(st, rd, &tsn_table_advisory, f, nf, true, &rows, &n, &next);
     if (err)
         return err;
     json_t *items = json_array();

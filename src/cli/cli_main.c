@@ -73,8 +73,8 @@ const struct tsn_command tsn_commands[] = {
     {"audit verify", "[DATADIR|FILE]", "recompute every entry, chain and the tree; no daemon",
      "tocsin audit verify ./data", 0, 0, 1, tsn_cmd_audit_verify, audit},
     {"audit export", "", "the log as JSON lines; no daemon",
-     "tocsin audit export --out audit.jsonl", B(TSN_FLAG_OUT) | B(TSN_FLAG_CASE), 0, 0,
-     tsn_cmd_audit_export, audit},
+     "tocsin audit export --out audit.jsonl", B(TSN_FLAG_OUT), 0, 0, tsn_cmd_audit_export,
+     audit},
 
     {"init", "DIR", "make a directory to run tocsin in", "tocsin init ./psirt",
      B(TSN_FLAG_ORGANISATION) | B(TSN_FLAG_DOMAIN) | B(TSN_FLAG_LISTEN) | B(TSN_FLAG_PERSON) |

@@ -41,6 +41,8 @@ struct node {
     struct tsn_feeds *feeds;
     struct tsn_api *api;
     struct tsn_timer *dead;
+    tsn_err late_err; /* what stopped the start after the loop ran */
+    struct tsn_diag late_diag;
     uv_signal_t term, intr;
     bool signals, engine_ready, listening, stopping, announced;
 };
@@ -151,8 +153,6 @@ static void mark(struct node *n, const char *kind)
 
 static void announce(struct node *n)
 {
-    if (!n->engine_ready || !n->listening || n->announced)
-        return;
     n->announced = true;
     write_ready(n);
     int port = tsn_api_port(n->api);
@@ -167,11 +167,45 @@ static void announce(struct node *n)
     tsn_fault("serve.ready");
 }
 
+/* Feeds may start runs, so they begin only when playbooks are known and recovery is over. */
+static tsn_err open_feeds(struct node *n, struct tsn_diag *diag)
+{
+    const struct tsn_feeds_config fc = {.loop = n->loop,
+                                        .httpc = n->httpc,
+                                        .writer = n->writer,
+                                        .reader = n->reader,
+                                        .engine = n->engine,
+                                        .intake = n->intake,
+                                        .products = tsn_config_products_json(n->config),
+                                        .feeds = n->config->feeds,
+                                        .nfeeds = n->config->nfeeds};
+    tsn_err err = tsn_feeds_open(&n->feeds, &fc, diag);
+    if (!err)
+        tsn_api_set_feeds(n->api, n->feeds);
+    return err;
+}
+
+static void stop(struct node *n);
+
+static void go_on(void *user)
+{
+    struct node *n = user;
+    if (!n->engine_ready || !n->listening || n->announced || n->stopping)
+        return;
+    tsn_intake_refresh(n->intake);
+    n->late_err = open_feeds(n, &n->late_diag);
+    if (n->late_err)
+        stop(n);
+    else
+        announce(n);
+}
+
+/* In a turn of its own: the engine may say so while it is still being opened. */
 static void on_engine_ready(void *user)
 {
     struct node *n = user;
     n->engine_ready = true;
-    announce(n);
+    tsn_loop_later(n->loop, go_on, n);
 }
 
 static void on_dead_timer(void *user)
@@ -240,16 +274,20 @@ static void close_parts(struct node *n)
     }
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void stop(struct node *n)
 {
-    struct node *n = handle->data;
     if (n->stopping)
         return;
     n->stopping = true;
-    tsn_log(TSN_LOG_INFO, "node.stopping", "signal", number == SIGINT ? "INT" : "TERM", NULL);
     notify("STOPPING=1\n");
     close_parts(n);
     tsn_loop_stop(n->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    tsn_log(TSN_LOG_INFO, "node.stopping", "signal", number == SIGINT ? "INT" : "TERM", NULL);
+    stop(handle->data);
 }
 
 /* --- start ------------------------------------------------------------------------------- */
@@ -331,6 +369,7 @@ static tsn_err open_engine(struct node *n, struct tsn_diag *diag)
                                          .writer = n->writer,
                                          .reader = n->reader,
                                          .registry = n->registry,
+                                         .picks = tsn_config_picks_json(n->config),
                                          .playbook_dir = dir,
                                          .workers = (int)n->config->workers,
                                          .resident = (size_t)n->config->resident,
@@ -349,24 +388,11 @@ static tsn_err open_engine(struct node *n, struct tsn_diag *diag)
 
 static tsn_err open_outside(struct node *n, struct tsn_diag *diag)
 {
-    const struct tsn_feeds_config fc = {.loop = n->loop,
-                                        .httpc = n->httpc,
-                                        .writer = n->writer,
-                                        .reader = n->reader,
-                                        .engine = n->engine,
-                                        .intake = n->intake,
-                                        .products = tsn_config_products_json(n->config),
-                                        .feeds = n->config->feeds,
-                                        .nfeeds = n->config->nfeeds};
-    tsn_err err = tsn_feeds_open(&n->feeds, &fc, diag);
-    if (err)
-        return err;
     const struct tsn_api_config ac = {.loop = n->loop,
                                       .writer = n->writer,
                                       .reader = n->reader,
                                       .engine = n->engine,
                                       .intake = n->intake,
-                                      .feeds = n->feeds,
                                       .casework = &n->config->casework,
                                       .people = n->config->people,
                                       .npeople = n->config->npeople,
@@ -425,15 +451,17 @@ tsn_err tsn_node_run(const struct tsn_node_config *in, struct tsn_diag *diag)
         err = open_outside(&n, diag);
     if (!err) {
         n.listening = true;
-        announce(&n);
         tsn_loop_run(n.loop);
         tsn_log(TSN_LOG_INFO, "node.stopped", NULL);
+        err = n.late_err;
+        if (err)
+            *diag = n.late_diag;
     }
 out:
     if (err && !diag->code[0])
         (void)tsn_diag_set(diag, err, "S000", "tocsin could not start: %s", tsn_err_text(err));
     if (n.loop) {
-        if (err) {
+        if (err && !n.stopping) {
             close_parts(&n);
             tsn_loop_stop(n.loop);
             tsn_loop_run(n.loop);
