@@ -68,7 +68,7 @@ json_t *tsn_view_task(const struct tsn_rec_task *t)
     if (title)
         json_object_set_new(out, "title", json_string(title));
     /* What the playbook calls it: "triage". */
-    json_object_set_new(out, "step_name", tsn_view_text(tsn_json_str(spec, "id", NULL)));
+    json_object_set_new(out, "step_name", tsn_view_text(tsn_json_str(spec, "name", NULL)));
     json_object_set_new(out, "spec", spec);
     json_object_set_new(out, "votes", tsn_view_parsed(t->votes));
     json_object_set_new(out, "answer", tsn_view_parsed(t->answer));
