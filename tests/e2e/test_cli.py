@@ -200,7 +200,7 @@ def test_config_check():
 
 # --- with a daemon -------------------------------------------------------------------------------
 
-REPORT = {"kind": "incident", "title": "Token reuse \u001b[31mred\u202e", "text": "seen twice",
+REPORT = {"kind": "incident", "title": "Token reuse \u202ederever", "text": "seen twice",
           "product": "edge-gw", "contact": {"mail": "a@customer.example", "name": "A"},
           "indicators": ["203.0.113.7"]}
 OVERRIDES = {
@@ -349,11 +349,12 @@ def test_approve_shows_the_plan_first():
 def test_notes_timeline_log_cancel():
     n = node()
     made, _ = submitted()
-    n.cli("note", made["case"], "called them", as_person="resp1", check=0)
+    n.cli("note", made["case"], "called \u001b[31mthem", as_person="resp1", check=0)
     n.cli("note", made["case"], "-", stdin="from a pipe\n", as_person="resp1", check=0)
-    error_of(n.cli("note", "PSIRT-1999-0001", "x", as_person="resp1"), "H031", 4)
+    error_of(n.cli("note", "PSIRT-1999-0001", "x", as_person="resp1"), "H023", 4)
     story = n.cli("case", "timeline", made["case"], json=False, check=0)
-    assert "called them" in story.out and re.search(r"#\d+", story.out), story
+    assert "[31mthem" in story.out and "\033" not in story.out, story
+    assert re.search(r"#\d+", story.out), story
     assert "from a pipe" in story.out, story
     run = n.cli("run", "list", "--case", made["case"], check=0).json["items"][0]["name"]
     log = n.cli("run", "log", run, check=0).json
@@ -442,6 +443,9 @@ def test_tampering_is_found():
     table, column, (rowid, text) = found
     raw = text if isinstance(text, bytes) else text.encode()
     changed = raw.replace(b"actor ", b"actor x", 1)
+    # Triggers keep honest programs out; whoever owns the file can drop them.
+    for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='trigger'").fetchall():
+        db.execute("DROP TRIGGER " + name)
     db.execute("UPDATE %s SET %s=? WHERE rowid=?" % (table, column),
                (changed if isinstance(text, bytes) else changed.decode(), rowid))
     db.commit()
