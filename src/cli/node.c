@@ -23,6 +23,8 @@
 
 /* After a lost disk /readyz is seen red this long, then the process ends. */
 #define DEAD_MS 300
+/* Children get this long to end when we stop. */
+#define STOP_MS 3000
 
 struct node {
     const struct tsn_node_config *in;
@@ -44,7 +46,8 @@ struct node {
     tsn_err late_err; /* what stopped the start after the loop ran */
     struct tsn_diag late_diag;
     uv_signal_t term, intr;
-    bool signals, engine_ready, listening, stopping, announced;
+    uv_timer_t guard; /* while stopping */
+    bool signals, guarded, died, engine_ready, listening, stopping, announced;
 };
 
 /* --- files ------------------------------------------------------------------------------- */
@@ -225,6 +228,7 @@ static void on_writer_dead(tsn_err err, void *user)
                   "error S023: %s: the last commit is unknown, so tocsin stops; start it again "
                   "to go on from what is on disk\n",
                   why);
+    n->died = true;
     if (n->api)
         tsn_api_not_ready(n->api, why);
     notify("STATUS=the database cannot be written\n");
@@ -274,14 +278,33 @@ static void close_parts(struct node *n)
     }
 }
 
+static void on_guard(uv_timer_t *guard)
+{
+    tsn_log(TSN_LOG_WARN, "node.stop_slow", NULL);
+    tsn_loop_stop(((struct node *)guard->data)->loop);
+}
+
+/* Children still have to end, so the loop runs on until nothing is left, within limits. */
+static void close_and_drain(struct node *n)
+{
+    close_parts(n);
+    if (uv_timer_init(tsn_loop_uv(n->loop), &n->guard) != 0)
+        return;
+    n->guarded = true;
+    n->guard.data = n;
+    uv_unref((uv_handle_t *)&n->guard);
+    (void)uv_timer_start(&n->guard, on_guard, STOP_MS, 0);
+}
+
 static void stop(struct node *n)
 {
+    if (n->died)
+        _exit(TSN_EXIT_FAILED);
     if (n->stopping)
         return;
     n->stopping = true;
     notify("STOPPING=1\n");
-    close_parts(n);
-    tsn_loop_stop(n->loop);
+    close_and_drain(n);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -462,10 +485,11 @@ out:
         (void)tsn_diag_set(diag, err, "S000", "tocsin could not start: %s", tsn_err_text(err));
     if (n.loop) {
         if (err && !n.stopping) {
-            close_parts(&n);
-            tsn_loop_stop(n.loop);
+            close_and_drain(&n);
             tsn_loop_run(n.loop);
         }
+        if (n.guarded)
+            uv_close((uv_handle_t *)&n.guard, NULL);
         tsn_loop_close(n.loop);
     }
     if (n.lock >= 0)

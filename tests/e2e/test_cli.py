@@ -1,4 +1,5 @@
 """The command line as a contract: exit codes, --json everywhere, errors with codes, quiet pipes."""
+import http.client
 import json
 import os
 import re
@@ -471,6 +472,43 @@ def test_restart_keeps_everything():
     assert n.stop() == 0
     kinds = [e["kind"] for e in export(n)]
     assert kinds.count("audit.start") == 2 and kinds.count("audit.stop") == 1, kinds
+    n.destroy()
+
+
+def test_a_lost_disk_stops_the_daemon_and_a_restart_goes_on():
+    n = t.make_dir(OVERRIDES)
+    n.start({"TOCSIN_FAULT": "store.commit:6=TSN_ENOSPC"})
+    accepted, red = [], False
+    for _ in range(200):
+        if not n.alive:
+            break
+        try:
+            reply = n.http("POST", "/api/v1/reports", REPORT, as_person="intake")
+            ready = n.http("GET", "/readyz")
+        except (OSError, http.client.HTTPException):
+            continue
+        if reply.status == 202:
+            accepted.append(reply.json["receipt"])
+        elif ready.status == 503:
+            red = True
+            assert reply.status == 503 and reply.json["code"] == "S021", reply
+            assert ready.json["reasons"] == ["the disk is full"], ready
+    assert n.wait_dead() == 1 and red, n.log_text()[-2000:]
+    assert "error S023: the disk is full" in n.log_text()
+    t.run_cli(["audit", "verify", n.data], check=0)
+    n.start()
+    for receipt in accepted:
+        assert n.cli("show", receipt, check=0).json["kind"] == "report"
+    assert n.stop() == 0
+    n.destroy()
+
+
+def test_a_graceful_stop_leaves_nothing_behind():
+    n = t.make_dir(OVERRIDES)
+    n.start()
+    assert n.stop() == 0
+    assert "handle_leaked" not in n.log_text(), n.log_text()
+    assert not os.path.exists(os.path.join(n.data, "ready.json"))
     n.destroy()
 
 
