@@ -46,6 +46,8 @@ static bool in_class(char letter, unsigned c)
         return lower || upper || digit;
     case 'x':
         return digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    case 'z': /* old, still in use */
+        return c == 0;
     }
     return false;
 }
@@ -54,7 +56,7 @@ static bool in_class(char letter, unsigned c)
 static void set_add_escape(uint32_t set[8], char letter)
 {
     char low = letter >= 'A' && letter <= 'Z' ? (char)(letter | 0x20) : letter;
-    if (!low || !strchr("acdglpsuwx", low)) {
+    if (!low || !strchr("acdglpsuwxz", low)) {
         set_add(set, (unsigned char)letter);
         return;
     }
