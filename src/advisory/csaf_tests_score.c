@@ -1,0 +1,92 @@
+/* csaf_tests_score.c - CVSS: do the numbers follow from the vector (6.1.9), do the spelt-out
+ * properties agree with it (6.1.10)? Pure. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include "advisory/csaf_check.h"
+#include "advisory/cvss.h"
+#include "core/json.h"
+
+/* A score member against what was computed. */
+static void number(struct tsn_csaf_check *c, const json_t *cvss, const char *member, int tenths,
+                   const char *at)
+{
+    const json_t *v = json_object_get(cvss, member);
+    if (json_is_number(v) && fabs(json_number_value(v) * 10.0 - tenths) > 1e-6) {
+        tsn_csaf_find(c, "6.1.9", at, "%s is %.2f, the vector gives %d.%d", member,
+                      json_number_value(v), tenths / 10, tenths % 10);
+    }
+}
+
+/* A severity must fit its own score, which then must fit the vector. */
+static void word(struct tsn_csaf_check *c, const json_t *cvss, const char *member, int tenths,
+                 const char *at)
+{
+    const char *s = tsn_json_str(cvss, member, NULL);
+    if (s && strcmp(s, tsn_cvss_severity(tenths)) != 0) {
+        tsn_csaf_find(c, "6.1.9", at, "%s is %.20s, the vector gives %s", member, s,
+                      tsn_cvss_severity(tenths));
+    }
+}
+
+static void one(struct tsn_csaf_check *c, const json_t *cvss, const char *at)
+{
+    const char *vector = tsn_json_str(cvss, "vectorString", NULL);
+    struct tsn_cvss v;
+    if (!vector) {
+        return; /* 6.1.8 says so */
+    }
+    if (tsn_cvss_parse(vector, &v)) {
+        tsn_csaf_find(c, "6.1.9", at, "no score follows from the vector \"%.100s\"", vector);
+        return;
+    }
+    number(c, cvss, "baseScore", v.base, at);
+    number(c, cvss, "temporalScore", v.temporal, at);
+    number(c, cvss, "environmentalScore", v.environmental, at);
+    if (v.version != TSN_CVSS_20) {
+        word(c, cvss, "baseSeverity", v.base, at);
+        word(c, cvss, "temporalSeverity", v.temporal, at);
+        word(c, cvss, "environmentalSeverity", v.environmental, at);
+    }
+
+    const struct tsn_cvss_metric *table = tsn_cvss_metrics(v.version);
+    for (size_t m = 0; table[m].name; m++) {
+        const char *said = tsn_json_str(cvss, table[m].json, NULL);
+        if (!said) {
+            continue;
+        }
+        const char *meant = "NOT_DEFINED"; /* an optional metric that the vector leaves out */
+        for (size_t i = 0; v.value[m] && table[m].values[i].value; i++) {
+            if (strcmp(table[m].values[i].value, v.value[m]) == 0) {
+                meant = table[m].values[i].json;
+            }
+        }
+        if (strcmp(said, meant) != 0) {
+            tsn_csaf_find(c, "6.1.10", at, "%s is %.40s, the vector says %s", table[m].json,
+                          said, meant);
+        }
+    }
+}
+
+void tsn_csaf_tests_score(struct tsn_csaf_check *c)
+{
+    static const char *const kinds[] = {"cvss_v2", "cvss_v3"};
+    size_t v, i;
+    json_t *vuln, *score;
+    json_array_foreach(c->vulns, v, vuln)
+    {
+        json_array_foreach(json_object_get(vuln, "scores"), i, score)
+        {
+            for (size_t k = 0; k < 2; k++) {
+                const json_t *cvss = json_object_get(score, kinds[k]);
+                if (cvss) {
+                    char at[96];
+                    snprintf(at, sizeof at, "/vulnerabilities/%zu/scores/%zu/%s", v, i,
+                             kinds[k]);
+                    one(c, cvss, at);
+                }
+            }
+        }
+    }
+}
