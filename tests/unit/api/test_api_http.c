@@ -95,6 +95,13 @@ void tsn_feed_poll(struct tsn_feeds *f, const char *name, tsn_engine_done *done,
     done(0, -1, NULL, NULL, user);
 }
 
+struct got {
+    int status;
+    char text[16384], headers[4096];
+    json_t *json;
+};
+static _Thread_local struct got last; /* the last answer of the script's thread */
+
 /* --- a node of it ------------------------------------------------------------------------ */
 
 static const char *const roles_responder[] = {"responder", NULL};
@@ -149,6 +156,7 @@ static void *run_script(void *user)
 {
     struct world *w = user;
     w->script(w);
+    json_decref(last.json);
     (void)tsn_mailbox_send(w->box, &w->bye);
     return NULL;
 }
@@ -203,12 +211,6 @@ static void play(void (*script)(struct world *w))
 
 /* --- the client's side ------------------------------------------------------------------- */
 
-struct got {
-    int status;
-    char text[16384], headers[4096];
-    json_t *json;
-};
-
 static size_t keep(char *data, size_t size, size_t n, char *out, size_t cap)
 {
     size_t have = strlen(out), len = size * n;
@@ -221,23 +223,22 @@ static size_t keep(char *data, size_t size, size_t n, char *out, size_t cap)
 
 static size_t keep_body(char *data, size_t size, size_t n, void *user)
 {
-    struct got *g = user;
-    return keep(data, size, n, g->text, sizeof(g->text));
+    struct got *got = user;
+    return keep(data, size, n, got->text, sizeof(got->text));
 }
 
 static size_t keep_header(char *data, size_t size, size_t n, void *user)
 {
-    struct got *g = user;
-    return keep(data, size, n, g->headers, sizeof(g->headers));
+    struct got *got = user;
+    return keep(data, size, n, got->headers, sizeof(got->headers));
 }
 
 /* extra: NULL-terminated header lines. tcp false: the Unix socket. */
 static const struct got *ask(struct world *w, bool tcp, const char *method, const char *path,
                              const char *body, const char *const *extra)
 {
-    static _Thread_local struct got g;
-    json_decref(g.json);
-    memset(&g, 0, sizeof(g));
+    json_decref(last.json);
+    memset(&last, 0, sizeof(last));
     CURL *c = curl_easy_init();
     char url[512];
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", w->port, path);
@@ -260,24 +261,24 @@ static const struct got *ask(struct world *w, bool tcp, const char *method, cons
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep_body);
-    curl_easy_setopt(c, CURLOPT_WRITEDATA, &g);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, &last);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, keep_header);
-    curl_easy_setopt(c, CURLOPT_HEADERDATA, &g);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, &last);
     long status = 0;
     if (curl_easy_perform(c) == CURLE_OK)
         curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
-    g.status = (int)status;
+    last.status = (int)status;
     struct tsn_diag ignored;
-    if (g.text[0] == '{')
-        (void)tsn_json_parse(g.text, strlen(g.text), &g.json, &ignored);
+    if (last.text[0] == '{')
+        (void)tsn_json_parse(last.text, strlen(last.text), &last.json, &ignored);
     curl_slist_free_all(headers);
     curl_easy_cleanup(c);
-    return &g;
+    return &last;
 }
 
-static const char *code(const struct got *g)
+static const char *code(const struct got *got)
 {
-    return tsn_json_str(g->json, "code", "");
+    return tsn_json_str(got->json, "code", "");
 }
 
 #define AS(person) ((const char *const[]){"Tocsin-As: " person, NULL})
