@@ -55,7 +55,7 @@ tsn_err tsn_answer_fields(const json_t *fields, struct tsn_diag *diag)
     if (!json_is_object(fields) || json_object_size(fields) > FIELDS_MAX)
         return tsn_diag_set(diag, TSN_EINPUT, "R036", "fields is a table of at most %d fields",
                             FIELDS_MAX);
-    json_object_foreach((json_t *)(uintptr_t)fields, name, f)
+    json_object_foreach(tsn_json_walk(fields), name, f)
     {
         const char *type = tsn_json_str(f, "type", "");
         bool known = false;
@@ -223,8 +223,7 @@ static tsn_err unknown_field(const json_t *fields, const char *name, struct tsn_
     size_t n = 0;
     json_t *f;
 
-    json_object_foreach((json_t *)(uintptr_t)fields, key, f) if (n < FIELDS_MAX) known[n++] =
-        key;
+    json_object_foreach(tsn_json_walk(fields), key, f) if (n < FIELDS_MAX) known[n++] = key;
     near = tsn_suggest(name, known, n);
     if (near)
         tsn_diag_hint(diag, "did you mean %s?", near);
@@ -238,14 +237,14 @@ tsn_err tsn_answer_check(const json_t *fields, const json_t *picks, const json_t
     const char *name;
     tsn_err err = 0;
 
-    json_object_foreach((json_t *)(uintptr_t)answer, name, given)
+    json_object_foreach(tsn_json_walk(answer), name, given)
     {
         if (!json_object_get(fields, name)) {
             err = unknown_field(fields, name, diag);
             goto out;
         }
     }
-    json_object_foreach((json_t *)(uintptr_t)fields, name, f)
+    json_object_foreach(tsn_json_walk(fields), name, f)
     {
         json_t *value = NULL;
 

@@ -296,6 +296,17 @@ tsn_err tsn_task_insert(struct tsn_store *st, struct tsn_arena *a, struct tsn_re
 tsn_err tsn_task_open_of(struct tsn_store *st, struct tsn_arena *a, const char *run_id,
                          struct tsn_rec_task *out);
 
+/* jansson's loops want a pointer they could change; these loops do not. */
+static inline json_t *tsn_json_walk(const json_t *v)
+{
+    union {
+        const json_t *in;
+        json_t *out;
+    } u = {v};
+
+    return u.out;
+}
+
 /* --- answer.c: pure */
 tsn_err tsn_answer_check(const json_t *fields, const json_t *picks, const json_t *answer,
                          json_t **out, struct tsn_diag *diag);

@@ -27,7 +27,7 @@ static void map_grow(struct tsn_engine *e)
     size_t n = e->nbuckets;
 
     e->nbuckets = n ? n * 2 : 256;
-    e->buckets = tsn_alloc(e->nbuckets * sizeof(*e->buckets));
+    e->buckets = tsn_alloc(e->nbuckets * sizeof(void *));
     for (size_t i = 0; i < n; i++) {
         struct tsn_run *r = old[i], *next;
 
@@ -202,7 +202,7 @@ void tsn_run_wake_at(struct tsn_run *r, int64_t wake_at)
     if (wake_at > 0) {
         if (e->heap_n == e->heap_cap) {
             e->heap_cap = e->heap_cap ? e->heap_cap * 2 : 64;
-            e->heap = tsn_realloc(e->heap, e->heap_cap * sizeof(*e->heap));
+            e->heap = tsn_realloc(e->heap, e->heap_cap * sizeof(void *));
         }
         e->heap_n++;
         heap_up(e, e->heap_n, r);
@@ -363,11 +363,14 @@ void tsn_run_park(struct tsn_run *r, int64_t wake_at)
 
 void tsn_runmap_close(struct tsn_engine *e)
 {
-    struct tsn_run *r;
+    struct tsn_run *r, *next;
 
-    for (size_t i = 0; i < e->nbuckets; i++)
-        while ((r = e->buckets[i]) != NULL)
+    for (size_t i = 0; i < e->nbuckets; i++) {
+        for (r = e->buckets[i]; r; r = next) {
+            next = r->hash_next;
             tsn_run_forget(r);
+        }
+    }
     while ((r = tsn_run_dequeue(e)) != NULL)
         tsn_run_unref(r);
     free(e->buckets);

@@ -135,7 +135,7 @@ static void digest_of(char out[80], const struct tsn_run *r, const char *role, i
 
     tsn_json_digest(hash, v);
     json_decref(v);
-    memcpy(out, "sha256:", 7);
+    (void)tsn_copy(out, 80, "sha256:");
     tsn_hex(out + 7, hash, sizeof(hash));
 }
 

@@ -20,7 +20,7 @@ static bool matches(const json_t *where, const json_t *body)
     const char *key;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)where, key,
+    json_object_foreach(tsn_json_walk(where), key,
                         value) if (!json_equal(value, json_object_get(body, key))) return false;
     return true;
 }

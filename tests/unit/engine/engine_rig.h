@@ -39,7 +39,8 @@ struct rig {
     unsigned flaky_fails;
     char idem[64];
     int64_t attempt;
-    bool armed_done;
+    void (*more_actions)(struct rig *g); /* of one test; NULL = none */
+    char sink[100];                      /* file that counts effects from outside */
     /* the last decision, signal or cancel */
     bool answered;
     tsn_err err;
@@ -243,6 +244,8 @@ static inline void rig_actions(struct rig *g)
     assert_int_equal(tsn_registry_open(&g->registry), 0);
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
         assert_int_equal(tsn_registry_add(g->registry, &actions[i]), 0);
+    if (g->more_actions)
+        g->more_actions(g);
 }
 
 /* --- waiting */
