@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "action/plugin_manifest.h"
+#include "core/clock.h"
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/log.h"
@@ -24,6 +25,7 @@
 #define RESTART_MIN_MS 200
 #define RESTART_MAX_MS 60000
 #define DESCRIBE_MS    10000
+#define CANCEL_MS      3000
 
 struct plugin;
 
@@ -31,6 +33,7 @@ struct flight {
     struct flight *next;
     struct plugin *plugin;
     struct tsn_call *call;
+    struct tsn_timer *timer; /* a cancel's patience, or the end of a call that cannot be sent */
     int64_t id;
     bool sent;
 };
@@ -44,7 +47,8 @@ struct plugin {
     struct tsn_child *child; /* NULL while it does not run */
     struct tsn_timer *timer; /* restart, or the limit on describe */
     bool described;
-    int64_t restart_ms;
+    bool failing; /* its last start did not get as far as describing itself */
+    int64_t restart_ms, started_ms;
     struct flight *flights; /* in order of arrival */
 };
 
@@ -78,6 +82,12 @@ static void unlink_flight(struct flight *f)
     *at = f->next;
 }
 
+static void flight_free(struct flight *f)
+{
+    tsn_timer_destroy(f->timer);
+    free(f);
+}
+
 /* Ends one call: the flight is gone before the engine hears of it. */
 static void settle(struct flight *f, enum tsn_outcome outcome, const json_t *result,
                    const struct tsn_diag *diag)
@@ -85,7 +95,7 @@ static void settle(struct flight *f, enum tsn_outcome outcome, const json_t *res
     struct tsn_call *call = f->call;
 
     unlink_flight(f);
-    free(f);
+    flight_free(f);
     if (!call)
         return;
     call->impl = NULL;
@@ -130,7 +140,7 @@ static void on_described(struct plugin *p, const json_t *m)
         return;
     }
     p->described = true;
-    p->restart_ms = RESTART_MIN_MS;
+    p->failing = false;
     tsn_timer_disarm(p->timer);
     tsn_log(TSN_LOG_INFO, "plugin.ready", "plugin", p->manifest.name, NULL);
     pump(p);
@@ -165,6 +175,7 @@ static void on_result(struct plugin *p, const json_t *m)
         return;
     }
     tsn_fault("plugin.result");
+    p->restart_ms = RESTART_MIN_MS; /* it does work; describing itself alone proves nothing */
     tsn_diag_init(&diag);
     tsn_diag_set(&diag, outcome == TSN_OUTCOME_UNKNOWN ? TSN_EOUTCOME : TSN_EREMOTE,
                  outcome == TSN_OUTCOME_UNKNOWN ? "R043" : "R053", "%s: %s",
@@ -211,7 +222,9 @@ static void plugin_free(struct plugin *p)
         struct flight *f = p->flights;
 
         p->flights = f->next;
-        free(f);
+        if (f->call)
+            f->call->impl = NULL;
+        flight_free(f);
     }
     tsn_timer_destroy(p->timer);
     tsn_arena_destroy(p->arena);
@@ -220,15 +233,66 @@ static void plugin_free(struct plugin *p)
         free(host);
 }
 
+/* Calls that were never sent to a plugin that does not come up: nothing happened. */
+static void give_back(struct flight *f)
+{
+    struct tsn_diag diag;
+
+    tsn_diag_init(&diag);
+    tsn_diag_set(&diag, TSN_EREMOTE, "R051", "plugin %s does not run",
+                 f->plugin->manifest.name);
+    tsn_diag_hint(&diag, "its own words are in the log of tocsin");
+    settle(f, TSN_OUTCOME_RETRY, NULL, &diag);
+}
+
+static void settle_dead(struct flight *f, const char *how)
+{
+    const char *name = f->plugin->manifest.name;
+    struct tsn_diag diag;
+
+    tsn_diag_init(&diag);
+    if (f->call && f->call->action->effect == TSN_EFFECT_NONE) {
+        tsn_diag_set(&diag, TSN_EREMOTE, "R051", "plugin %s died (%s) while it looked up", name,
+                     how);
+        settle(f, TSN_OUTCOME_RETRY, NULL, &diag);
+    } else {
+        tsn_diag_set(&diag, TSN_EOUTCOME, "R043", "plugin %s died (%s) while it worked", name,
+                     how);
+        settle(f, TSN_OUTCOME_UNKNOWN, NULL, &diag);
+    }
+}
+
+/* The next call to settle. Looked for from the start each time, because hearing of one end the
+ * engine may cancel or start any other; calls newer than `last_id` have their own timer. */
+static struct flight *next_flight(struct plugin *p, bool sent, int64_t last_id)
+{
+    struct flight *f = p->flights;
+
+    while (f && (f->sent != sent || f->id > last_id))
+        f = f->next;
+    return f;
+}
+
+static void restart_later(struct plugin *p)
+{
+    int64_t last_id = p->host->next_id;
+    struct flight *f;
+
+    tsn_timer_arm(p->timer, p->restart_ms);
+    p->restart_ms = p->restart_ms * 2 < RESTART_MAX_MS ? p->restart_ms * 2 : RESTART_MAX_MS;
+    while (p->failing && (f = next_flight(p, false, last_id)) != NULL)
+        give_back(f);
+}
+
 static void on_exit_of(struct tsn_child *c, int64_t status, int signal, void *user)
 {
     struct plugin *p = user;
+    struct flight *f;
     char how[48];
-    struct tsn_diag diag;
-    struct flight *f, *next;
 
     (void)c;
     p->child = NULL;
+    p->failing = !p->described;
     p->described = false;
     if (p->host->closing) {
         plugin_free(p);
@@ -237,23 +301,11 @@ static void on_exit_of(struct tsn_child *c, int64_t status, int signal, void *us
     snprintf(how, sizeof(how), signal ? "signal %d" : "exit code %d",
              signal ? signal : (int)status);
     tsn_log(TSN_LOG_WARN, "plugin.died", "plugin", p->manifest.name, "how", how, NULL);
-    tsn_timer_arm(p->timer, p->restart_ms);
-    p->restart_ms = p->restart_ms * 2 < RESTART_MAX_MS ? p->restart_ms * 2 : RESTART_MAX_MS;
-    tsn_diag_init(&diag);
-    for (f = p->flights; f; f = next) {
-        next = f->next;
-        if (!f->sent)
-            continue;
-        if (f->call && f->call->action->effect == TSN_EFFECT_NONE) {
-            tsn_diag_set(&diag, TSN_EREMOTE, "R051", "plugin %s died (%s) while it looked up",
-                         p->manifest.name, how);
-            settle(f, TSN_OUTCOME_RETRY, NULL, &diag);
-        } else {
-            tsn_diag_set(&diag, TSN_EOUTCOME, "R043", "plugin %s died (%s) while it worked",
-                         p->manifest.name, how);
-            settle(f, TSN_OUTCOME_UNKNOWN, NULL, &diag);
-        }
-    }
+    if (tsn_clock_mono_ms() - p->started_ms > RESTART_MAX_MS)
+        p->restart_ms = RESTART_MIN_MS; /* a rare death */
+    while ((f = next_flight(p, true, p->host->next_id)) != NULL)
+        settle_dead(f, how);
+    restart_later(p);
 }
 
 static void on_timer(void *user)
@@ -287,14 +339,26 @@ static void run(struct plugin *p)
         p->child = NULL;
         tsn_log(TSN_LOG_ERROR, "plugin.not_started", "plugin", p->manifest.name, "why",
                 diag.what, NULL);
-        tsn_timer_arm(p->timer, p->restart_ms);
+        p->failing = true;
+        restart_later(p);
         return;
     }
+    p->started_ms = tsn_clock_mono_ms();
     tsn_timer_arm(p->timer, DESCRIBE_MS);
     if (tsn_json_parse(p->settings, strlen(p->settings), &settings, NULL) != 0)
         settings = json_object();
     send_json(p, json_pack("{s:s, s:i, s:o}", "type", "describe", "protocol", 1, "settings",
                            settings));
+}
+
+static void on_flight_timer(void *user)
+{
+    struct flight *f = user;
+
+    if (!f->sent)
+        give_back(f);
+    else if (f->plugin->child)
+        broke_protocol(f->plugin, "it did not answer a cancel in time");
 }
 
 static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
@@ -306,10 +370,14 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
     f->plugin = p;
     f->call = call;
     f->id = ++p->host->next_id;
+    f->timer = tsn_timer_new(p->host->loop, on_flight_timer, f);
     call->impl = f;
     while (*at)
         at = &(*at)->next;
     *at = f;
+    /* While it waits for its next try there is nobody to send to: say so in the next turn. */
+    if (p->failing && !p->child)
+        tsn_timer_arm(f->timer, 0);
     pump(p);
     return 0;
 }
@@ -324,10 +392,14 @@ static void cancel(struct tsn_call *call)
     f->call = NULL;
     if (!f->sent) {
         unlink_flight(f);
-        free(f);
+        flight_free(f);
         return;
     }
+    /* Without a process its end is just being settled, this call with it. */
+    if (!f->plugin->child)
+        return;
     send_json(f->plugin, json_pack("{s:s, s:I}", "type", "cancel", "id", (json_int_t)f->id));
+    tsn_timer_arm(f->timer, CANCEL_MS);
 }
 
 tsn_err tsn_plugins_open(struct tsn_plugins **out, struct tsn_loop *loop,

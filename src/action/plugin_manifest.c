@@ -161,7 +161,7 @@ tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *
     static const char *const known[] = {"name",        "version", "summary", "program",
                                         "concurrency", "actions", "settings"};
     struct tsn_yaml_doc *doc;
-    const char *path = tsn_arena_printf(arena, "%s/manifest.yaml", dir);
+    const char *path = tsn_arena_printf(arena, "%s/manifest.yaml", dir), *says = name;
     tsn_err err;
 
     memset(out, 0, sizeof(*out));
@@ -171,6 +171,11 @@ tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *
     err = tsn_yaml_read_file(arena, path, &doc, diag);
     if (!err)
         err = tsn_yaml_known(doc->root, "a plugin's manifest", known, COUNT(known), diag);
+    if (!err)
+        err = tsn_yaml_str(doc->root, "name", false, &says, diag);
+    if (!err && strcmp(says, name) != 0)
+        err = tsn_yaml_fail(tsn_yaml_find(doc->root, "name"), diag, TSN_EINPUT, "R050",
+                            "this is the plugin `%s`, not `%s`", says, name);
     if (!err)
         err = tsn_yaml_str(doc->root, "version", false, &out->version, diag);
     if (!err)

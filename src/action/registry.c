@@ -91,7 +91,7 @@ tsn_err tsn_registry_unknown(const struct tsn_registry *r, const char *name,
     const char **names = tsn_alloc((r->n + 1) * sizeof(*names));
     char can[260] = "";
 
-    for (size_t i = 0; i < r->n; i++) {
+    for (size_t i = 0; dot && i < r->n; i++) {
         const char *have = r->list[i]->name;
 
         if (strncmp(have, name, domain) != 0)
