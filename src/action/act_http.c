@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/text.h"
 #include "loop/httpc.h"
 
 #define HEADERS_MAX 32
@@ -51,6 +52,19 @@ static enum tsn_outcome outcome_of(const struct tsn_xfer_result *r, struct tsn_d
     return TSN_OUTCOME_FAIL;
 }
 
+/* Text as text; other bytes as base64, so that nothing vanishes. */
+static void put_body(json_t *result, const struct tsn_xfer_result *r)
+{
+    char *text;
+
+    if (json_object_set_new(result, "body", json_stringn(r->body, r->len)) == 0)
+        return;
+    text = tsn_alloc(4 * ((r->len + 2) / 3) + 1);
+    tsn_base64(text, r->body, r->len);
+    json_object_set_new(result, "base64", json_string(text));
+    free(text);
+}
+
 static void finished(const struct tsn_xfer_result *r, void *user)
 {
     struct request *q = user;
@@ -68,7 +82,7 @@ static void finished(const struct tsn_xfer_result *r, void *user)
             tsn_json_parse(r->body, r->len, &body, NULL) == 0)
             json_object_set_new(result, "json", body);
         else
-            json_object_set_new(result, "body", json_stringn(r->body, r->len));
+            put_body(result, r);
     }
     free(q);
     call->impl = NULL;

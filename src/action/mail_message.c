@@ -96,12 +96,13 @@ static void put_encoded(struct tsn_buf *out, const char *s)
     char word[80];
     size_t n = strlen(s), i = 0;
 
-    if (is_ascii(s)) {
+    /* Long lines are folded as words too, and what only looks encoded must stay as it is. */
+    if (is_ascii(s) && n <= 60 && !strstr(s, "=?")) {
         tsn_buf_puts(out, s);
         return;
     }
     while (i < n) {
-        size_t take = n - i > 42 ? 42 : n - i;
+        size_t take = n - i > 39 ? 39 : n - i; /* with "Subject: " below 76 characters */
 
         while (take > 1 && i + take < n && ((unsigned char)s[i + take] & 0xc0) == 0x80)
             take--;
@@ -143,7 +144,8 @@ static void put_from(struct tsn_buf *out, const char *from, const char *address)
     tsn_buf_printf(out, " <%s>", address);
 }
 
-/* Quoted-printable with soft breaks at 76; CRLF at line ends. */
+/* Quoted-printable with soft breaks at 76; CRLF at line ends. The end is left as it is: behind a
+ * part the line end before the boundary is not content (RFC 2046, 5.1.1). */
 static void put_quoted(struct tsn_buf *out, const char *text)
 {
     size_t col = 0;
@@ -172,8 +174,6 @@ static void put_quoted(struct tsn_buf *out, const char *text)
             col += 3;
         }
     }
-    if (col)
-        tsn_buf_puts(out, "\r\n");
 }
 
 static void put_date(struct tsn_buf *out, int64_t ms)
@@ -206,6 +206,8 @@ static tsn_err attachments_ok(const json_t *attach, struct tsn_diag *diag)
     size_t i;
     json_t *part;
 
+    if (attach && !json_is_array(attach))
+        return tsn_diag_set(diag, TSN_EINPUT, "R040", "attach must be a list");
     json_array_foreach(attach, i, part)
     {
         const char *name = tsn_json_str(part, "name", NULL);
@@ -267,6 +269,8 @@ tsn_err tsn_mail_build(struct tsn_buf *out, const struct tsn_mail_message *m,
     tsn_buf_puts(out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n");
     if (json_array_size(m->attach) == 0) {
         put_text_part(out, "text/plain", NULL, m->text);
+        if (m->text[0] && m->text[strlen(m->text) - 1] != '\n')
+            tsn_buf_puts(out, "\r\n");
         return out->err;
     }
     tsn_buf_printf(out, "Content-Type: multipart/mixed; boundary=\"=_%s\"\r\n\r\n", m->id);
@@ -274,9 +278,9 @@ tsn_err tsn_mail_build(struct tsn_buf *out, const struct tsn_mail_message *m,
     put_text_part(out, "text/plain", NULL, m->text);
     json_array_foreach(m->attach, i, part)
     {
-        tsn_buf_printf(out, "--=_%s\r\n", m->id);
+        tsn_buf_printf(out, "\r\n--=_%s\r\n", m->id);
         put_text_part(out, tsn_json_str(part, "type", "text/plain"),
                       tsn_json_str(part, "name", ""), tsn_json_str(part, "text", ""));
     }
-    return tsn_buf_printf(out, "--=_%s--\r\n", m->id);
+    return tsn_buf_printf(out, "\r\n--=_%s--\r\n", m->id);
 }
