@@ -82,6 +82,12 @@ void tsn_box_poll(lua_State *L)
                       (long long)box->cpu_ms);
 }
 
+bool tsn_box_out_of_memory(lua_State *L)
+{
+    return lua_type(L, -1) == LUA_TSTRING &&
+           strcmp(lua_tostring(L, -1), "not enough memory") == 0;
+}
+
 int tsn_box_where(lua_State *L, char *file, size_t cap)
 {
     lua_Debug ar;
@@ -150,7 +156,7 @@ static int drive(struct tsn_box *box, int nargs, int *nres)
         status = LUA_ERRRUN;
         lua_pushlightuserdata(box->co, (void *)(uintptr_t)&fault_mark);
     }
-    if (status == LUA_ERRMEM)
+    if (status == LUA_ERRMEM || tsn_box_out_of_memory(box->co))
         fault_set(box, "R021", "needed more memory than a run may have", NULL,
                   tsn_box_where(box->co, NULL, 0));
     lua_Debug deep;

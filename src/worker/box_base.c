@@ -16,7 +16,7 @@ static const char original_key = 'o'; /* in our copy of a metatable: the author'
 static int pcall_done(lua_State *L, int status, lua_KContext unused)
 {
     (void)unused;
-    if (status == LUA_ERRMEM)
+    if (status == LUA_ERRMEM || (status != LUA_OK && tsn_box_out_of_memory(L)))
         return tsn_box_fault(L, "R021", NULL, "needed more memory than a run may have");
     tsn_box_poll(L);
     if (status != LUA_OK && status != LUA_YIELD) {

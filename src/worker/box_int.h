@@ -59,6 +59,9 @@ int tsn_box_fault(lua_State *L, const char *code, const char *hint, const char *
     __attribute__((format(printf, 4, 5)));
 /* Re-raises a fault that is pending, or the budget's. JUMPS when there is one. */
 void tsn_box_poll(lua_State *L);
+/* Is the error on top what a luaL_Buffer raises when the allocator refuses? That is an ordinary
+ * text, raised without a collection, and must not be caught either. */
+bool tsn_box_out_of_memory(lua_State *L);
 /* An ordinary structured error { code, message, hint, file, line }. JUMPS, always. */
 int tsn_box_raise(lua_State *L, const char *code, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

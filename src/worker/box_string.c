@@ -7,11 +7,11 @@
 #include "worker/box_int.h"
 #include "worker/box_pattern.h"
 
-#define MAX_TEXT (8u << 20) /* what one call may produce */
+#define MAX_TEXT (4u << 20) /* what one call may produce */
 
 static int text_too_long(lua_State *L, const char *who)
 {
-    return tsn_box_raise(L, "R016", NULL, "%s: the text would be longer than 8 MiB", who);
+    return tsn_box_raise(L, "R016", NULL, "%s: the text would be longer than 4 MiB", who);
 }
 
 static int str_rep(lua_State *L)

@@ -6,7 +6,7 @@
 
 #define MAX_ITEMS  1000000
 #define MAX_UNPACK 10000
-#define MAX_TEXT   (8u << 20)
+#define MAX_TEXT   (4u << 20)
 
 static lua_Integer length_of(lua_State *L, int idx)
 {
@@ -85,7 +85,7 @@ static int tab_concat(lua_State *L)
         total += len;
         if (total > MAX_TEXT)
             return tsn_box_raise(L, "R016", NULL,
-                                 "table.concat: the text would be longer than 8 MiB");
+                                 "table.concat: the text would be longer than 4 MiB");
         luaL_addvalue(&b);
         if (i == LUA_MAXINTEGER)
             break;
