@@ -47,7 +47,8 @@ struct plugin {
     struct tsn_child *child; /* NULL while it does not run */
     struct tsn_timer *timer; /* restart, or the limit on describe */
     bool described;
-    bool failing; /* its last start did not get as far as describing itself */
+    const char *broke; /* how this process broke the protocol, NULL = it did not */
+    bool failing;      /* its last start did not get as far as describing itself */
     int64_t restart_ms, started_ms;
     struct flight *flights; /* in order of arrival */
 };
@@ -130,6 +131,7 @@ static void broke_protocol(struct plugin *p, const char *what)
 {
     tsn_log(TSN_LOG_ERROR, "plugin.broke_protocol", "plugin", p->manifest.name, "what", what,
             NULL);
+    p->broke = what;
     tsn_child_kill(p->child);
 }
 
@@ -252,8 +254,8 @@ static void settle_dead(struct flight *f, const char *how)
 
     tsn_diag_init(&diag);
     if (f->call && f->call->action->effect == TSN_EFFECT_NONE) {
-        tsn_diag_set(&diag, TSN_EREMOTE, "R051", "plugin %s died (%s) while it looked up", name,
-                     how);
+        tsn_diag_set(&diag, TSN_EREMOTE, f->plugin->broke ? "R052" : "R051",
+                     "plugin %s died (%s) while it looked up", name, how);
         settle(f, TSN_OUTCOME_RETRY, NULL, &diag);
     } else {
         tsn_diag_set(&diag, TSN_EOUTCOME, "R043", "plugin %s died (%s) while it worked", name,
@@ -288,7 +290,7 @@ static void on_exit_of(struct tsn_child *c, int64_t status, int signal, void *us
 {
     struct plugin *p = user;
     struct flight *f;
-    char how[48];
+    char how[80];
 
     (void)c;
     p->child = NULL;
@@ -298,13 +300,17 @@ static void on_exit_of(struct tsn_child *c, int64_t status, int signal, void *us
         plugin_free(p);
         return;
     }
-    snprintf(how, sizeof(how), signal ? "signal %d" : "exit code %d",
-             signal ? signal : (int)status);
+    if (p->broke)
+        snprintf(how, sizeof(how), "%s", p->broke);
+    else
+        snprintf(how, sizeof(how), signal ? "signal %d" : "exit code %d",
+                 signal ? signal : (int)status);
     tsn_log(TSN_LOG_WARN, "plugin.died", "plugin", p->manifest.name, "how", how, NULL);
     if (tsn_clock_mono_ms() - p->started_ms > RESTART_MAX_MS)
         p->restart_ms = RESTART_MIN_MS; /* a rare death */
     while ((f = next_flight(p, true, p->host->next_id)) != NULL)
         settle_dead(f, how);
+    p->broke = NULL;
     restart_later(p);
 }
 

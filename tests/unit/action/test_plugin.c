@@ -195,7 +195,7 @@ static void test_garbage(void **state)
     (void)state;
     plugin("def react(m):\n    if m['args'].get('do'): print('Traceback: oh', flush=True)\n"
            "    else: ok(m)\n");
-    ends_unknown_then_recovers(NULL);
+    ends_unknown_then_recovers("a line that is not a JSON object");
 }
 
 static void test_wrong_words(void **state)
@@ -222,6 +222,14 @@ static void test_lookup_crash_is_retry(void **state)
     plugin("def react(m):\n    sys.exit(1)\n");
     lab_expect(&lab, &calls[0], "p.look", "{}", TSN_OUTCOME_RETRY);
     assert_string_equal(calls[0].diag.code, "R051");
+}
+
+static void test_lookup_garbage_says_so(void **state)
+{
+    (void)state;
+    plugin("def react(m):\n    print('oh', flush=True)\n");
+    lab_expect(&lab, &calls[0], "p.look", "{}", TSN_OUTCOME_RETRY);
+    assert_string_equal(calls[0].diag.code, "R052");
 }
 
 /* Calls past `concurrency` wait their turn. */
@@ -463,6 +471,7 @@ int main(void)
         T(test_wrong_words),
         T(test_line_too_long),
         T(test_lookup_crash_is_retry),
+        T(test_lookup_garbage_says_so),
         T(test_one_at_a_time),
         T(test_many_at_once),
         T(test_never_answers),
