@@ -2,6 +2,9 @@
  * package), what is refused, and templates. */
 #include "action_lab.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "action/mail_message.h"
 
 static const char *const one[] = {"bob@b.example", NULL};
@@ -16,53 +19,82 @@ static struct tsn_mail_message plain(void)
                                      .date_ms = INT64_C(1795511702123)};
 }
 
+/* Reads messages as hex lines, answers each with one JSON line. */
+static const char reader_script[] =
+    "import email, email.policy, json, sys\n"
+    "def read(raw):\n"
+    "    bare = raw.replace(b'\\r\\n', b'')\n"
+    "    assert b'\\n' not in bare and b'\\r' not in bare, 'a bare line end'\n"
+    "    raw.decode('ascii')\n"
+    "    m = email.message_from_bytes(raw, policy=email.policy.default)\n"
+    "    assert not m.defects, m.defects\n"
+    "    parts = [p for p in m.walk() if not p.is_multipart()]\n"
+    "    sender = m['from'].addresses[0]\n"
+    "    texts = [p.get_payload(decode=True).decode() for p in parts]\n"
+    "    return {\n"
+    "        'subject': m['subject'], 'from': sender.addr_spec, 'name': sender.display_name,\n"
+    "        'to': [a.addr_spec for a in m['to'].addresses], 'id': m['message-id'],\n"
+    "        'auto': m['auto-submitted'], 'date': m['date'].datetime.isoformat(),\n"
+    "        'texts': [t.replace('\\r\\n', '\\n') for t in texts],\n"
+    "        'names': [p.get_filename() for p in parts],\n"
+    "        'types': [p.get_content_type() for p in parts],\n"
+    "        'longest': max(len(l) for l in raw.split(b'\\r\\n'))}\n"
+    "for line in sys.stdin:\n"
+    "    print(json.dumps(read(bytes.fromhex(line))), flush=True)\n";
+
+static FILE *to_reader, *from_reader;
+static pid_t reader;
+
+/* One Python for all messages: it takes a while to start. */
+static int start_reader(void **state)
+{
+    int in[2], out[2];
+
+    (void)state;
+    if (pipe(in) || pipe(out))
+        return -1;
+    reader = fork();
+    if (reader == 0) {
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        close(in[1]);
+        close(out[0]);
+        execlp("python3", "python3", "-c", reader_script, (char *)NULL);
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    to_reader = fdopen(in[1], "w");
+    from_reader = fdopen(out[0], "r");
+    return reader > 0 && to_reader && from_reader ? 0 : -1;
+}
+
+static int stop_reader(void **state)
+{
+    int status;
+
+    (void)state;
+    fclose(to_reader);
+    fclose(from_reader);
+    return waitpid(reader, &status, 0) == reader && status == 0 ? 0 : -1;
+}
+
 /* The message as Python reads it: an object with its headers, parts and the longest line. */
 static json_t *as_read(const struct tsn_mail_message *m)
 {
-    static const char script[] =
-        "import email, email.policy, json, sys\n"
-        "raw = open(sys.argv[1], 'rb').read()\n"
-        "assert b'\\r\\n' in raw and raw.replace(b'\\r\\n', b'').find(b'\\n') < 0, 'bare LF'\n"
-        "assert raw.replace(b'\\r\\n', b'').find(b'\\r') < 0, 'bare CR'\n"
-        "raw.decode('ascii')\n"
-        "m = email.message_from_bytes(raw, policy=email.policy.default)\n"
-        "assert not m.defects, m.defects\n"
-        "parts = [p for p in m.walk() if not p.is_multipart()]\n"
-        "print(json.dumps({\n"
-        "  'subject': m['subject'], 'from': str(m['from'].addresses[0].addr_spec),\n"
-        "  'name': m['from'].addresses[0].display_name,\n"
-        "  'to': [a.addr_spec for a in m['to'].addresses], 'id': m['message-id'],\n"
-        "  'auto': m['auto-submitted'], 'date': m['date'].datetime.isoformat(),\n"
-        "  'texts': [p.get_payload(decode=True).decode().replace('\\r\\n', '\\n') for p in "
-        "parts],\n"
-        "  'names': [p.get_filename() for p in parts],\n"
-        "  'types': [p.get_content_type() for p in parts], 'headers': m.keys(),\n"
-        "  'longest': max(len(l) for l in raw.split(b'\\r\\n'))}))\n";
-    char dir[] = "/tmp/tocsin-mail-XXXXXX", path[100], command[300];
+    static char line[1 << 16];
     struct tsn_buf b;
     json_t *v;
-    FILE *f;
 
-    tsn_buf_init(&b, 1 << 20);
+    tsn_buf_init(&b, sizeof(line) / 2 - 1);
     assert_int_equal(tsn_mail_build(&b, m, NULL), 0);
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof(path), "%s/m", dir);
-    f = fopen(path, "w");
-    assert_int_equal(fwrite(b.data, 1, b.len, f), b.len);
-    fclose(f);
-    snprintf(path, sizeof(path), "%s/s.py", dir);
-    f = fopen(path, "w");
-    assert_true(fputs(script, f) >= 0);
-    fclose(f);
-    snprintf(command, sizeof(command), "python3 %s/s.py %s/m", dir, dir);
-    f = popen(command, "r");
-    assert_non_null(f);
-    v = json_loadf(f, 0, NULL);
-    assert_int_equal(pclose(f), 0);
-    assert_non_null(v);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    assert_int_equal(system(command), 0);
+    tsn_hex(line, b.data, b.len);
     tsn_buf_free(&b);
+    assert_true(fprintf(to_reader, "%s\n", line) > 0);
+    assert_int_equal(fflush(to_reader), 0);
+    assert_non_null(fgets(line, sizeof(line), from_reader)); /* else Python said why */
+    v = json_loads(line, 0, NULL);
+    assert_non_null(v);
     return v;
 }
 
@@ -338,5 +370,6 @@ int main(void)
     (void)lab_open, (void)lab_close, (void)lab_expect, (void)lab_for, (void)lab_write;
     (void)lab_call_free;
     tsn_json_init();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, start_reader, stop_reader);
 }
