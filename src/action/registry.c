@@ -62,7 +62,7 @@ tsn_err tsn_registry_add(struct tsn_registry *r, const struct tsn_action *action
         return TSN_EDUP;
     if (r->n == r->cap) {
         r->cap = r->cap ? r->cap * 2 : 32;
-        r->list = tsn_realloc(r->list, r->cap * sizeof(*r->list));
+        r->list = tsn_realloc(r->list, r->cap * sizeof(const struct tsn_action *));
     }
     copy = tsn_arena_memdup(r->arena, action, sizeof(*action));
     copy->name = tsn_arena_strdup(r->arena, action->name);
@@ -87,7 +87,7 @@ tsn_err tsn_registry_unknown(const struct tsn_registry *r, const char *name,
                              struct tsn_diag *diag)
 {
     const char *dot = strchr(name, '.'), *near;
-    size_t domain = dot ? (size_t)(dot - name) + 1 : strlen(name), n = 0, len = 0;
+    size_t domain = dot ? (size_t)(dot - name) + 1 : 0, n = 0, len = 0;
     const char **names = tsn_alloc((r->n + 1) * sizeof(*names));
     char can[260] = "";
 
