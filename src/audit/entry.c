@@ -15,7 +15,7 @@
 #define HEAD "tocsin-audit/v1\n"
 
 enum form {
-    FORM_INT,   /* decimal, no leading zero, 0 to INT64_MAX */
+    FORM_INT, /* decimal, no leading zero, 0 to INT64_MAX */
     FORM_ULID,
     FORM_TIME,
     FORM_CLOCK, /* s|u , error , 8 hex , ns */
@@ -34,7 +34,10 @@ struct key {
     size_t offset;
 };
 
-#define KEY(name, form, need, member) {name, form, need, offsetof(struct tsn_entry, member)}
+#define KEY(name, form, need, member)                                                          \
+    {                                                                                          \
+        name, form, need, offsetof(struct tsn_entry, member)                                   \
+    }
 /* In the order of the text; the commitments follow. */
 static const struct key keys[] = {
     KEY("seq", FORM_INT, true, seq),
@@ -431,7 +434,8 @@ static bool same_text(const struct tsn_entry *e, const char *text, size_t len)
     bool same = false;
 
     tsn_buf_init(&again, TSN_ENTRY_MAX + 1);
-    same = print(&again, e, &bad) == 0 && again.len == len && memcmp(again.data, text, len) == 0;
+    same =
+        print(&again, e, &bad) == 0 && again.len == len && memcmp(again.data, text, len) == 0;
     tsn_buf_free(&again);
     return same;
 }
@@ -508,8 +512,7 @@ tsn_err tsn_entry_parse(struct tsn_arena *arena, const char *text, size_t len,
     if (why != NULL)
         return tsn_diag_set(diag, TSN_EINPUT, "V001", "%s", why);
     if (!same_text(out, text, len))
-        return tsn_diag_set(diag, TSN_EINPUT, "V001",
-                            "the entry is not in its canonical form");
+        return tsn_diag_set(diag, TSN_EINPUT, "V001", "the entry is not in its canonical form");
     return 0;
 bad:
     return tsn_diag_set(diag, TSN_EINPUT, "V001", "line %d: %s", number + 1, why);

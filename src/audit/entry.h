@@ -20,22 +20,22 @@
 /* Key order: seq id time clock node kind actor auth case run chain rseq rprev ref playbook step
  * attempt idem outcome reason from to rlen rlast tlp ret c.<field>... */
 struct tsn_commit {
-    char name[16];                 /* args result subject src note diff, [a-z0-9]+ */
+    char name[16]; /* args result subject src note diff, [a-z0-9]+ */
     uint8_t value[TSN_HASH_LEN];
 };
 
 /* Borrowed strings; NULL or -1 = the key is absent. */
 struct tsn_entry {
     int64_t seq;
-    const char *id;    /* ULID */
-    int64_t time_ms;   /* printed with nine fraction digits, zero-padded */
-    const char *clock; /* "s|u,maxerr_us,boot8hex,boottime_ns" */
-    const char *node;  /* "node,epoch" */
-    const char *kind;  /* "step.intent" */
-    const char *actor; /* "u:resp1" "svc:engine" "tok:..." "node:..." */
-    const char *auth;  /* token local none ... */
+    const char *id;            /* ULID */
+    int64_t time_ms;           /* printed with nine fraction digits, zero-padded */
+    const char *clock;         /* "s|u,maxerr_us,boot8hex,boottime_ns" */
+    const char *node;          /* "node,epoch" */
+    const char *kind;          /* "step.intent" */
+    const char *actor;         /* "u:resp1" "svc:engine" "tok:..." "node:..." */
+    const char *auth;          /* token local none ... */
     const char *case_id, *run; /* ULIDs */
-    const char *chain; /* "run:<ULID>" "case:<ULID>" "sys" */
+    const char *chain;         /* "run:<ULID>" "case:<ULID>" "sys" */
     int64_t rseq;
     uint8_t rprev[TSN_HASH_LEN]; /* leaf of the chain's previous entry; zeros at rseq 0 */
     int64_t ref;
@@ -46,8 +46,8 @@ struct tsn_entry {
     const char *outcome; /* ok fail denied unknown timeout cancelled na */
     const char *reason;  /* short code */
     const char *from, *to;
-    int64_t rlen;                 /* run.ended: entries of the run chain */
-    const uint8_t *rlast;         /* run.ended: leaf of the run chain's last entry; NULL absent */
+    int64_t rlen;         /* run.ended: entries of the run chain */
+    const uint8_t *rlast; /* run.ended: leaf of the run chain's last entry; NULL absent */
     const char *tlp, *ret;
     struct tsn_commit commits[TSN_ENTRY_FIELDS_MAX]; /* in byte order of name */
     size_t ncommits;

@@ -25,7 +25,8 @@ static void wipe_free(struct tsn_buf *b)
 }
 
 /* The commitment over `salted` = salt || payload. */
-static tsn_err commit(uint8_t out[TSN_HASH_LEN], const char *field, const void *salted, size_t n)
+static tsn_err commit(uint8_t out[TSN_HASH_LEN], const char *field, const void *salted,
+                      size_t n)
 {
     struct tsn_buf in;
     tsn_err err = 0;

@@ -10,7 +10,8 @@
 
 struct tsn_tree {
     uint64_t size;
-    uint8_t node[TSN_TREE_LEVELS][TSN_HASH_LEN]; /* node[i] is meaningful when bit i of size is set */
+    uint8_t node[TSN_TREE_LEVELS]
+                [TSN_HASH_LEN]; /* node[i] is meaningful when bit i of size is set */
 };
 
 void tsn_tree_init(struct tsn_tree *t);

@@ -1,4 +1,9 @@
-/* verify.c - the log checked entry by entry. See verify.h. Pure. */
+/* verify.c - the log checked entry by entry. See verify.h. Pure; one thread at a time.
+ *
+ * Owns one record per chain. Codes: V001 text, V002 position, V003 chain, V004 leaf, V005 tree,
+ * V006 ends of runs, V007 payload differs, V008 boot clock, V009 payload gone, V011 no head,
+ * V012 stored end of a chain.
+ */
 #include "audit/verify.h"
 
 #include <stdio.h>
@@ -7,17 +12,20 @@
 
 #include "audit/payload.h"
 #include "core/mem.h"
+#include "core/text.h"
 
 #define BUCKETS 4096
 
-/* Where a chain stands; `closed` chains must not go on, `promised` ones must end as told. */
+/* Where a chain stands; a closed one must not go on and must end as its case was told. */
 struct chain {
     struct chain *next;
     char name[64];
     int64_t count;
+    int64_t last; /* seq of its last entry, -1 */
     uint8_t leaf[TSN_HASH_LEN];
     int64_t closed_at; /* seq of run.closed, -1 */
     int64_t ended_at;  /* seq of run.ended on the case's chain, -1 */
+    bool stored;       /* its stored end was shown and is right */
 };
 
 struct tsn_verify {
@@ -26,6 +34,12 @@ struct tsn_verify {
     struct tsn_arena *arena; /* of the last entry */
     struct tsn_entry last;
     bool last_ok;
+    bool stored;       /* stored ends of chains are shown, so each chain must have one */
+    int64_t last_prev; /* seq of the entry before it in its chain, -1 */
+    bool payloads;     /* payloads are shown at all, so a missing one is a finding */
+    bool payload_due;  /* the last entry commits to one that was not shown yet */
+    char node[TSN_ENTRY_VALUE_MAX + 1], boot[9]; /* of the last entry, for its boot clock */
+    int64_t boot_ns;
     struct tsn_verify_result result;
 };
 
@@ -81,7 +95,7 @@ static struct chain *chain_of(struct tsn_verify *v, const char *name)
     }
     c = tsn_alloc(sizeof(*c));
     snprintf(c->name, sizeof(c->name), "%s", name);
-    c->closed_at = c->ended_at = -1;
+    c->last = c->closed_at = c->ended_at = -1;
     c->next = *slot;
     *slot = c;
     v->result.chains++;
@@ -101,6 +115,8 @@ static void check_ended(struct tsn_verify *v, const struct tsn_entry *e)
     }
     snprintf(name, sizeof(name), "run:%s", e->run);
     run = chain_of(v, name);
+    if (run->closed_at < 0)
+        find(v, e->seq, "V006", "it ends a run whose chain is not closed");
     if (run->count != e->rlen || memcmp(run->leaf, e->rlast, TSN_HASH_LEN) != 0)
         find(v, e->seq, "V006", "the run's chain does not end as run.ended says");
     run->ended_at = e->seq;
@@ -117,10 +133,36 @@ static void check_chain(struct tsn_verify *v, const struct tsn_entry *e, const u
         find(v, e->seq, "V003", "it does not continue its chain");
     if (c->closed_at >= 0)
         find(v, e->seq, "V006", "its run was closed before");
+    v->last_prev = c->last;
+    c->last = e->seq;
     c->count = e->rseq + 1;
     memcpy(c->leaf, leaf, TSN_HASH_LEN);
     if (strcmp(e->kind, "run.closed") == 0)
         c->closed_at = e->seq;
+}
+
+/* Boot time cannot go back while one start of one node writes within one boot. */
+static void check_clock(struct tsn_verify *v, const struct tsn_entry *e)
+{
+    const char *boot =
+        strchr(strchr(e->clock, ',') + 1, ',') + 1; /* parsing checked the form */
+    int64_t ns = 0;
+
+    if (tsn_parse_int(boot + 9, 0, INT64_MAX, &ns) != 0)
+        return;
+    if (ns < v->boot_ns && strncmp(v->boot, boot, 8) == 0 && strcmp(v->node, e->node) == 0)
+        find(v, e->seq, "V008", "its boot clock is behind that of the entry before");
+    (void)tsn_copy(v->boot, sizeof(v->boot), boot); /* cuts behind the eight digits */
+    (void)tsn_copy(v->node, sizeof(v->node), e->node);
+    v->boot_ns = ns;
+}
+
+/* The next entry, or the end, has come and the payload of the last one has not. */
+static void check_payload_came(struct tsn_verify *v)
+{
+    if (v->payload_due && v->payloads)
+        find(v, v->last.seq, "V009", "it commits to a payload, which is gone");
+    v->payload_due = false;
 }
 
 void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
@@ -129,6 +171,7 @@ void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t 
     uint8_t computed[TSN_HASH_LEN];
     struct tsn_diag diag;
 
+    check_payload_came(v);
     tsn_arena_destroy(v->arena);
     v->arena = tsn_arena_new();
     v->last_ok = false;
@@ -147,44 +190,84 @@ void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t 
     v->last_ok = true;
     if (v->last.seq != seq)
         find(v, seq, "V002", "it says that it stands at another position");
+    if (v->last.ref >= seq)
+        find(v, seq, "V002", "it refers to an entry that comes after it");
     check_chain(v, &v->last, computed);
     check_ended(v, &v->last);
+    check_clock(v, &v->last);
+    v->payload_due = v->last.ncommits > 0;
+}
+
+void tsn_verify_prev(struct tsn_verify *v, int64_t prev)
+{
+    if (v->last_ok && prev != v->last_prev)
+        find(v, v->last.seq, "V003", "its stored link leads to another entry than its chain");
+}
+
+void tsn_verify_chain(struct tsn_verify *v, const char *chain, int64_t seq, int64_t rseq,
+                      const uint8_t *leaf)
+{
+    struct chain *c;
+    char why[160];
+
+    /* A damaged log explains damaged ends; and its chains were not all seen. */
+    if (v->result.verdict == TSN_TAMPERED)
+        return;
+    if (strlen(chain) < sizeof(c->name)) {
+        c = chain_of(v, chain);
+        if (c->last == seq && c->count == rseq + 1 && leaf &&
+            memcmp(c->leaf, leaf, TSN_HASH_LEN) == 0) {
+            c->stored = v->stored = true;
+            return;
+        }
+    }
+    (void)snprintf(why, sizeof(why), "the stored end of chain %.60s is not where it ends",
+                   chain);
+    find(v, seq < 0 ? 0 : seq, "V012", why);
 }
 
 void tsn_verify_payload(struct tsn_verify *v, const void *blob, size_t len, const uint8_t *key)
 {
+    const struct tsn_entry *e = &v->last;
     struct tsn_payload_box box;
-    size_t at = 0;
+    size_t at = 0, n = 0;
     tsn_err err;
 
-    if (!v->last_ok || len == 0)
+    v->payloads = true;
+    if (!v->last_ok)
         return;
+    if (len == 0) {
+        check_payload_came(v);
+        return;
+    }
+    v->payload_due = false;
+    /* Sealing writes the fields in the order of the commitments: anything else was touched. */
     while ((err = tsn_payload_next(blob, len, &at, &box)) == 0) {
-        const struct tsn_commit *c = NULL;
-
-        for (size_t i = 0; i < v->last.ncommits; i++) {
-            if (strcmp(v->last.commits[i].name, box.name) == 0)
-                c = &v->last.commits[i];
+        if (n == e->ncommits || strcmp(e->commits[n].name, box.name) != 0) {
+            find(v, e->seq, "V007", "a payload stands beside it that it does not commit to");
+            return;
         }
-        if (!c) {
-            find(v, v->last.seq, "V007",
-                 "a payload stands beside it that it does not commit to");
-        } else if (!key) {
+        if (!key)
             v->result.payloads_sealed++;
-        } else if (tsn_payload_open_box(&v->last, c, &box, key, NULL) != 0) {
-            find(v, v->last.seq, "V007", "its payload does not match its commitment");
-        } else {
+        else if (tsn_payload_open_box(e, &e->commits[n], &box, key, NULL) == 0)
             v->result.payloads_opened++;
-        }
+        else
+            find(v, e->seq, "V007", "its payload does not match its commitment");
+        n++;
     }
     if (err != TSN_ENOTFOUND)
-        find(v, v->last.seq, "V007", "its payload is damaged");
+        find(v, e->seq, "V007", "its payload is damaged");
+    else if (n < e->ncommits)
+        find(v, e->seq, "V009", "it commits to a payload, which is gone");
 }
 
 void tsn_verify_finish(struct tsn_verify *v, uint64_t size, const uint8_t *root)
 {
     uint8_t computed[TSN_HASH_LEN];
+    const struct chain *open = NULL; /* the first closed run whose case was not told */
+    const struct chain *lost = NULL; /* the first chain without a stored end */
 
+    check_payload_came(v);
     tsn_tree_root(&v->tree, computed);
     memcpy(v->result.root, computed, TSN_HASH_LEN);
     if (root && v->tree.size != size)
@@ -195,13 +278,23 @@ void tsn_verify_finish(struct tsn_verify *v, uint64_t size, const uint8_t *root)
              "the root of the tree is not the one of the head");
     for (size_t i = 0; i < BUCKETS; i++) {
         for (const struct chain *c = v->chains[i]; c; c = c->next) {
-            if (c->closed_at >= 0 && c->ended_at < 0)
-                find(v, c->closed_at, "V006",
-                     "its run was closed but its case does not say so");
+            if (c->closed_at >= 0 && c->ended_at < 0 &&
+                (!open || c->closed_at < open->closed_at))
+                open = c;
+            if (v->stored && !c->stored && (!lost || c->last < lost->last))
+                lost = c;
         }
     }
-    if (v->result.verdict != TSN_TAMPERED)
-        v->result.verdict = root ? TSN_VERIFIED : TSN_CANNOT_TELL;
+    if (open)
+        find(v, open->closed_at, "V006", "its run was closed but its case does not say so");
+    if (lost)
+        find(v, lost->last, "V012", "the stored end of its chain is gone");
+    if (v->result.verdict == TSN_TAMPERED)
+        return;
+    v->result.verdict = root ? TSN_VERIFIED : TSN_CANNOT_TELL;
+    if (!root)
+        tsn_diag_set(&v->result.diag, TSN_ENOTFOUND, "V011",
+                     "there is no head: entries cut from the end would not show");
 }
 
 void tsn_verify_result(const struct tsn_verify *v, struct tsn_verify_result *out)

@@ -18,8 +18,12 @@ void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t 
                     const uint8_t *leaf);
 /* The payload that stands beside the last added entry; key NULL = cannot be opened here. Once it
  * was called at all, an entry that commits to a payload and has none (len 0) is a finding. */
-void tsn_verify_payload(struct tsn_verify *v, const void *blob, size_t len,
-                        const uint8_t *key);
+void tsn_verify_payload(struct tsn_verify *v, const void *blob, size_t len, const uint8_t *key);
+/* The store's own link of the last added entry to the one before it in its chain, -1 = none. */
+void tsn_verify_prev(struct tsn_verify *v, int64_t prev);
+/* Where the store says that a chain ends; after all entries, before finish. */
+void tsn_verify_chain(struct tsn_verify *v, const char *chain, int64_t seq, int64_t rseq,
+                      const uint8_t *leaf);
 /* `root` NULL = no claimed root. Checks size and root, and that chain ends match closes. */
 void tsn_verify_finish(struct tsn_verify *v, uint64_t size, const uint8_t *root);
 

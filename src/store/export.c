@@ -6,6 +6,7 @@
 
 #include "core/json.h"
 #include "core/text.h"
+#include "store/store_int.h"
 
 struct exporter {
     tsn_err (*fn)(const char *line, size_t len, void *user);
@@ -22,7 +23,7 @@ static tsn_err put(struct exporter *x, json_t *v)
     return err;
 }
 
-static tsn_err one(int64_t seq, const char *text, size_t len, const uint8_t *leaf,
+static tsn_err one(int64_t seq, int64_t prev, const char *text, size_t len, const uint8_t *leaf,
                    const struct tsn_blob *blob, const uint8_t *key, void *user)
 {
     struct exporter *x = user;
@@ -41,8 +42,8 @@ static tsn_err one(int64_t seq, const char *text, size_t len, const uint8_t *lea
         entry = json_pack("{s:s}", "hex", raw);
         free(raw);
     }
-    return put(
-        x, json_pack("{s:I, s:o, s:s}", "seq", (json_int_t)seq, "entry", entry, "leaf", hex));
+    return put(x, json_pack("{s:I, s:I, s:o, s:s}", "seq", (json_int_t)seq, "prev",
+                            (json_int_t)prev, "entry", entry, "leaf", hex));
 }
 
 tsn_err tsn_store_export(struct tsn_store *st,
@@ -52,17 +53,19 @@ tsn_err tsn_store_export(struct tsn_store *st,
     char hex[2 * TSN_HASH_LEN + 1];
     uint8_t root[TSN_HASH_LEN];
     uint64_t size;
-    tsn_err err = tsn_store_begin(st);
+    bool own = sqlite3_get_autocommit(st->db) != 0; /* else the caller's transaction serves */
+    tsn_err err = own ? tsn_store_begin(st) : 0;
 
     if (err)
         return err;
     err = tsn_store_stored_head(st, &size, root);
     if (!err)
-        err = tsn_store_scan(st, 0, one, &x);
+        err = tsn_log_scan(st, 0, one, &x);
     if (!err) {
         tsn_hex(hex, root, TSN_HASH_LEN);
         err = put(&x, json_pack("{s:I, s:s}", "size", (json_int_t)size, "root", hex));
     }
-    tsn_store_rollback(st);
+    if (own)
+        tsn_store_rollback(st);
     return err;
 }

@@ -1,4 +1,4 @@
-/* export.h - the log as JSON lines that any script can read: {seq, entry, leaf} a line, the
+/* export.h - the log as JSON lines that any script can read: {seq, prev, entry, leaf} a line, the
  * last line {size, root}. Payloads stay sealed and are not in it. Offline commands. */
 #pragma once
 

@@ -80,6 +80,36 @@ static struct tsn_op **lane_take(struct lane *l, size_t max, struct tsn_op **tai
     return tail;
 }
 
+/* Ops of one lane back to its front, in their order. */
+static void lane_put_back(struct lane *l, struct tsn_op *first, struct tsn_op **tail, size_t n)
+{
+    if (n == 0)
+        return;
+    *tail = l->first;
+    if (!l->first)
+        l->tail = tail;
+    l->first = first;
+    l->n += n;
+}
+
+static void put_back(struct tsn_op_thread *t, struct tsn_op *rest)
+{
+    struct tsn_op *first[2] = {NULL, NULL}, **tail[2] = {&first[0], &first[1]}, *next;
+    size_t n[2] = {0, 0};
+
+    for (; rest; rest = next) {
+        next = rest->next;
+        rest->next = NULL;
+        *tail[rest->lane] = rest;
+        tail[rest->lane] = &rest->next;
+        n[rest->lane]++;
+    }
+    pthread_mutex_lock(&t->lock);
+    for (int i = 0; i < 2; i++)
+        lane_put_back(&t->lanes[i], first[i], tail[i], n[i]);
+    pthread_mutex_unlock(&t->lock);
+}
+
 static struct tsn_op *take_batch(struct tsn_op_thread *t)
 {
     struct tsn_op *batch = NULL, **tail;
@@ -107,11 +137,13 @@ static void answer(struct tsn_op_thread *t, struct tsn_op *ops, tsn_err dead)
 static void *work(void *arg)
 {
     struct tsn_op_thread *t = arg;
-    struct tsn_op *batch;
+    struct tsn_op *batch, *rest;
     tsn_err err;
 
     while ((batch = take_batch(t)) != NULL) {
-        err = t->config.work(batch, t->config.user);
+        rest = NULL;
+        err = t->config.work(batch, &rest, t->config.user);
+        put_back(t, rest);
         if (!err) {
             answer(t, batch, 0);
             continue;
@@ -181,8 +213,10 @@ tsn_err tsn_op_thread_submit(struct tsn_op_thread *t, struct tsn_op *op, int lan
         err = TSN_ECLOSED;
     else if (t->lanes[0].n + t->lanes[1].n >= t->config.queue)
         err = TSN_EFULL;
-    else
+    else {
+        op->lane = lane;
         lane_put(&t->lanes[lane], op);
+    }
     pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&t->lock);
     return err;

@@ -22,6 +22,7 @@ struct tsn_op {
     struct tsn_arena *arena;
     void *user;
     tsn_err err;
+    int lane; /* the queues' */
     struct tsn_diag diag;
 };
 

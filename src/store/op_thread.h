@@ -11,9 +11,10 @@ struct tsn_op_thread;
 struct tsn_op_thread_config {
     size_t batch, slice; /* most ops of lane 0 and of lane 1 in one batch */
     size_t queue;        /* most ops waiting */
-    /* The thread. Sets err and diag of each op; an error ends the thread, answers none of the
-     * batch and is reported once through on_dead. */
-    tsn_err (*work)(struct tsn_op *batch, void *user);
+    /* The thread. Sets err of each op. It may cut the list and leave the end in *rest, which goes
+     * back to the front of the queue. An error ends the thread, answers none of the batch and is
+     * reported once through on_dead. */
+    tsn_err (*work)(struct tsn_op *batch, struct tsn_op **rest, void *user);
     void (*on_dead)(tsn_err err, void *user); /* loop thread */
     void *user;
 };

@@ -14,9 +14,11 @@ struct tsn_reader {
     struct tsn_op_thread *thread;
 };
 
-static tsn_err work(struct tsn_op *batch, void *user)
+static tsn_err work(struct tsn_op *batch, struct tsn_op **rest, void *user)
 {
     struct tsn_reader *r = user;
+
+    (void)rest;
 
     for (struct tsn_op *op = batch; op; op = op->next) {
         op->err = tsn_store_begin(r->st);

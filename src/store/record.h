@@ -11,7 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum tsn_coltype { TSN_COL_TEXT, TSN_COL_INT, TSN_COL_BLOB, TSN_COL_SEALED /* text, encrypted */ };
+enum tsn_coltype {
+    TSN_COL_TEXT,
+    TSN_COL_INT,
+    TSN_COL_BLOB,
+    TSN_COL_SEALED /* text, encrypted */
+};
 
 struct tsn_blob {
     const void *data;
@@ -26,10 +31,10 @@ struct tsn_col {
 
 struct tsn_table {
     const char *name;
-    size_t size;             /* of the struct */
+    size_t size;                /* of the struct */
     const struct tsn_col *cols; /* cols[0] is the primary key, text */
     size_t ncols;
-    int case_col;            /* column that names the case whose key seals; -1 = system key */
+    int case_col; /* column that names the case whose key seals; -1 = system key */
 };
 
 struct tsn_rec_case {
@@ -51,8 +56,9 @@ struct tsn_rec_report {
 
 struct tsn_rec_event {
     const char *id;
-    const char *dedupe;  /* unique: source and key, hashed */
-    const char *source, *kind, *case_id, *digest /* of the body */, *answer /* JSON given back */;
+    const char *dedupe; /* unique: source and key, hashed */
+    const char *source, *kind, *case_id, *digest /* of the body */,
+        *answer /* JSON given back */;
     int64_t received_at, seq;
 };
 
@@ -70,12 +76,13 @@ struct tsn_rec_run {
 
 struct tsn_rec_task {
     const char *id, *name /* ap-7k3m as-2x9d */, *run, *path, *case_id;
-    const char *kind;  /* ask approve resolve */
-    const char *state; /* open answered approved rejected expired void */
-    const char *role;  /* who may decide */
-    const char *digest; /* of what was shown, "sha256:..." */
+    const char *kind;       /* ask approve resolve */
+    const char *state;      /* open answered approved rejected expired void */
+    const char *role;       /* who may decide */
+    const char *digest;     /* of what was shown, "sha256:..." */
     const char *decided_by; /* person, or "timeout" */
-    const char *spec, *votes, *answer; /* sealed JSON: what is asked; votes so far; the result */
+    const char *spec, *votes,
+        *answer; /* sealed JSON: what is asked; votes so far; the result */
     int64_t quorum, opened_at, due_at, closed_at;
 };
 
@@ -97,9 +104,11 @@ struct tsn_rec_feed {
 };
 
 struct tsn_rec_document {
-    const char *id, *key /* unique: feed LF path */, *feed, *path, *tracking_id, *version, *title;
-    const char *sha256, *state /* current quarantined */, *reason, *listed /* time in the list */;
-    const char *facts; /* JSON: what matching and difference need */
+    const char *id, *key /* unique: feed LF path */, *feed, *path, *tracking_id, *version,
+        *title;
+    const char *sha256, *state /* current quarantined */, *reason,
+        *listed /* time in the list */;
+    const char *facts;    /* JSON: what matching and difference need */
     struct tsn_blob body; /* the bytes as received */
     int64_t fetched_at;
 };

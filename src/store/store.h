@@ -19,13 +19,13 @@
 struct tsn_store;
 
 struct tsn_store_config {
-    const char *path;       /* database file */
-    const char *key_file;   /* 32 random bytes, mode 0600: wraps the case keys. NULL: sealed
+    const char *path;     /* database file */
+    const char *key_file; /* 32 random bytes, mode 0600: wraps the case keys. NULL: sealed
                                columns read as NULL and payloads do not open (auditor) */
-    const char *node;       /* node name in entries; NULL = "node1" */
+    const char *node;     /* node name in entries; NULL = "node1" */
     bool read_only;
-    bool create;            /* make file and schema when absent */
-    const char *vfs;        /* SQLite VFS name for tests; NULL = default */
+    bool create;     /* make file and schema when absent */
+    const char *vfs; /* SQLite VFS name for tests; NULL = default */
 };
 
 /* Opens, at first checkpointing with TRUNCATE (read-write), migrates forward (a copy is taken
@@ -36,6 +36,8 @@ tsn_err tsn_store_open(struct tsn_store **out, const struct tsn_store_config *co
 void tsn_store_close(struct tsn_store *st);
 /* 0, or the error after which nothing works any more: a failed commit, a full or broken disk. */
 tsn_err tsn_store_dead(const struct tsn_store *st);
+/* Bytes bound since begin: how the writer knows that a batch is large enough. */
+size_t tsn_store_batch_bytes(const struct tsn_store *st);
 /* Raises the durable epoch of this node by one, inside the current transaction; entries name it
  * from now on. The first is 1. */
 tsn_err tsn_store_epoch_begin(struct tsn_store *st, int64_t *epoch_out);
@@ -55,17 +57,20 @@ void tsn_store_undo(struct tsn_store *st); /* back to the savepoint, and release
  * and commitments. `chain` by rule: run set and case_chain false: "run:<run>"; else case_id set:
  * "case:<case_id>"; else "sys". */
 struct tsn_append {
-    const char *kind, *actor, *auth;      /* NULL auth = "none" */
+    const char *kind, *actor, *auth; /* NULL auth = "none" */
     const char *case_id, *run;
-    bool case_chain;                      /* an entry about a run in the chain of its case */
+    bool case_chain; /* an entry about a run in the chain of its case */
     const char *playbook, *step, *idem, *outcome, *reason, *from, *to, *tlp, *ret;
-    int64_t ref, attempt;                 /* 0 attempt = absent; ref -1 = absent */
-    int64_t rlen;                         /* run.ended only; else 0 */
+    int64_t ref, attempt; /* 0 attempt = absent; ref -1 = absent */
+    int64_t rlen;         /* run.ended only; else 0 */
     const uint8_t *rlast;
-    const struct tsn_field *fields;       /* sealed payloads under the case key */
+    const struct tsn_field *fields; /* sealed payloads under the case key */
     size_t nfields;
 };
-#define TSN_APPEND_INIT { .ref = -1 }
+#define TSN_APPEND_INIT                                                                        \
+    {                                                                                          \
+        .ref = -1                                                                              \
+    }
 
 tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int64_t *seq_out);
 
@@ -93,8 +98,9 @@ tsn_err tsn_store_open_field(struct tsn_store *st, struct tsn_arena *arena,
 void tsn_store_head(struct tsn_store *st, struct tsn_tree *out);
 /* Raw scan for verification and export, seq order from `from`; fn returns 0 to go on. `key` is
  * the case key or NULL. */
-typedef tsn_err tsn_store_scan_fn(int64_t seq, const char *text, size_t len, const uint8_t *leaf,
-                                  const struct tsn_blob *blob, const uint8_t *key, void *user);
+typedef tsn_err tsn_store_scan_fn(int64_t seq, const char *text, size_t len,
+                                  const uint8_t *leaf, const struct tsn_blob *blob,
+                                  const uint8_t *key, void *user);
 tsn_err tsn_store_scan(struct tsn_store *st, int64_t from, tsn_store_scan_fn *fn, void *user);
 /* The stored head as it is on disk, not the one in memory: size and root. */
 tsn_err tsn_store_stored_head(struct tsn_store *st, uint64_t *size, uint8_t root[TSN_HASH_LEN]);

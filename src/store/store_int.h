@@ -44,7 +44,9 @@ struct tsn_store {
     char node[80]; /* "node1,7" */
     char node_name[40];
     bool read_only, have_master, in_savepoint;
-    tsn_err dead; /* after a failed commit or a full disk: nothing works any more */
+    bool epoch_raised;  /* in this transaction: an undo must read it again */
+    size_t batch_bytes; /* bound since begin */
+    tsn_err dead;       /* after a failed commit or a full disk: nothing works any more */
     uint8_t master[TSN_KEY_LEN];
     struct tsn_stmt *stmts[TSN_STMTS];
     struct tsn_tree tree, tree_saved;
@@ -65,7 +67,13 @@ struct tsn_store {
 sqlite3_stmt *tsn_sql(struct tsn_store *st, const char *sql, tsn_err *err);
 /* Maps a result code; disk-level failures kill the store. */
 tsn_err tsn_sql_err(struct tsn_store *st, int rc);
+/* Brings the schema to the newest of `files` (ended by a NULL name); copies the file first. */
+struct tsn_embedded;
+tsn_err tsn_store_migrate(struct tsn_store *st, const struct tsn_embedded *files, bool create,
+                          struct tsn_diag *diag);
 tsn_err tsn_sql_exec(struct tsn_store *st, const char *sql);
+/* Kills the store: what is on disk is unknown from here on. Returns err. */
+tsn_err tsn_store_die(struct tsn_store *st, tsn_err err);
 /* sqlite3_step for statements without rows; resets. */
 tsn_err tsn_sql_done(struct tsn_store *st, sqlite3_stmt *s);
 uint32_t tsn_store_hash(const char *s);
@@ -77,6 +85,11 @@ void tsn_log_save(struct tsn_store *st);     /* at a savepoint */
 void tsn_log_restore(struct tsn_store *st);  /* back to it */
 void tsn_log_settled(struct tsn_store *st);  /* after release or commit */
 void tsn_log_free(struct tsn_store *st);
+/* As tsn_store_scan, with the link to the chain's previous entry. */
+typedef tsn_err tsn_log_scan_fn(int64_t seq, int64_t prev, const char *text, size_t len,
+                                const uint8_t *leaf, const struct tsn_blob *blob,
+                                const uint8_t *key, void *user);
+tsn_err tsn_log_scan(struct tsn_store *st, int64_t from, tsn_log_scan_fn *fn, void *user);
 
 /* --- store_key.c */
 tsn_err tsn_key_load(struct tsn_store *st, const char *key_file, bool create,

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,21 +24,67 @@ static tsn_err key_fail(struct tsn_diag *diag, const char *path, tsn_err err, co
     return tsn_diag_set(diag, err, "S015", "the key file %s", what);
 }
 
+/* The name must survive a power cut as the bytes do. */
+static bool sync_dir(const char *path)
+{
+    char dir[4096];
+    const char *slash = strrchr(path, '/');
+    int fd;
+    bool ok;
+
+    (void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+                   slash ? path : ".");
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ok = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* Written under another name first: a crash in between must not leave half a key. */
 static tsn_err make_key_file(const char *path, struct tsn_diag *diag)
 {
     uint8_t key[TSN_KEY_LEN];
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    char temp[4096];
+    tsn_err err = 0;
     bool ok;
+    int fd;
 
+    (void)snprintf(temp, sizeof(temp), "%s.new", path);
+    (void)unlink(temp);
+    fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return errno == EEXIST
-                   ? 0
-                   : key_fail(diag, path, tsn_err_from_errno(errno), "cannot be made");
+        return key_fail(diag, path, tsn_err_from_errno(errno), "cannot be made");
     tsn_rand_bytes(key, sizeof(key));
     ok = write(fd, key, sizeof(key)) == (ssize_t)sizeof(key) && fsync(fd) == 0;
-    close(fd);
+    ok = close(fd) == 0 && ok;
     tsn_wipe(key, sizeof(key));
-    return ok ? 0 : key_fail(diag, path, TSN_EIO, "cannot be written");
+    /* link() and not rename(): it never replaces a key that somebody put there meanwhile. */
+    if (!ok || (link(temp, path) != 0 && errno != EEXIST))
+        err = key_fail(diag, path, TSN_EIO, "cannot be written");
+    (void)unlink(temp);
+    if (!err && !sync_dir(path))
+        err = key_fail(diag, path, TSN_EIO, "cannot be written");
+    return err;
+}
+
+/* A wrapped key that is there must open: with another key file everything sealed is unreadable,
+ * and what is sealed from then on would be under a key nobody expects. */
+static tsn_err check_fits(struct tsn_store *st, const char *key_file, struct tsn_diag *diag)
+{
+    struct tsn_arena *a = tsn_arena_new();
+    struct tsn_list one = {.limit = 1};
+    void *rows;
+    size_t n;
+    tsn_err err = tsn_store_list(st, a, &tsn_table_casekey, &one, &rows, &n);
+
+    if (!err && n > 0) {
+        (void)tsn_key_of(st, ((struct tsn_rec_casekey *)rows)->case_id, &err);
+        if (err)
+            key_fail(diag, key_file, err, "belongs to another database");
+    }
+    tsn_arena_destroy(a);
+    return err;
 }
 
 tsn_err tsn_key_load(struct tsn_store *st, const char *key_file, bool create,
@@ -45,12 +92,18 @@ tsn_err tsn_key_load(struct tsn_store *st, const char *key_file, bool create,
 {
     struct tsn_buf b;
     struct stat info;
+    int64_t keys = 0;
     tsn_err err;
 
     if (!key_file)
         return 0;
-    if (create) {
-        err = make_key_file(key_file, diag);
+    if (create && access(key_file, F_OK) != 0) {
+        /* A new key would open nothing of what is already sealed. */
+        err = tsn_store_count(st, &tsn_table_casekey, NULL, 0, &keys);
+        if (!err && keys > 0)
+            return key_fail(diag, key_file, TSN_ENOTFOUND, "is gone; restore it");
+        if (!err)
+            err = make_key_file(key_file, diag);
         if (err)
             return err;
     }
@@ -68,10 +121,10 @@ tsn_err tsn_key_load(struct tsn_store *st, const char *key_file, bool create,
         memcpy(st->master, b.data, TSN_KEY_LEN);
         st->have_master = true;
     }
-    if (b.data)
+    if (b.len > 0)
         tsn_wipe(b.data, b.len);
     tsn_buf_free(&b);
-    return err;
+    return err ? err : check_fits(st, key_file, diag);
 }
 
 static const uint8_t *cache(struct tsn_store *st, const char *case_id, const uint8_t *key)
@@ -133,10 +186,12 @@ const uint8_t *tsn_key_of(struct tsn_store *st, const char *case_id, tsn_err *er
     } else if (!*err) {
         *err = tsn_unseal(&plain, st->master, case_id, strlen(case_id), rec.wrapped.data,
                           rec.wrapped.len);
-        if (!*err && plain.len == TSN_KEY_LEN)
+        if (!*err && plain.len != TSN_KEY_LEN)
+            *err = TSN_ETAMPERED;
+        if (!*err)
             out = cache(st, case_id, (const uint8_t *)plain.data);
     }
-    if (plain.data)
+    if (plain.len > 0)
         tsn_wipe(plain.data, plain.len);
     tsn_wipe(key, sizeof(key));
     tsn_buf_free(&plain);

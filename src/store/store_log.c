@@ -33,35 +33,69 @@ static struct tsn_chain_head *cached(struct tsn_store *st, const char *chain)
     return h;
 }
 
+/* The stored end must be what the log says: an entry put behind a wrong one breaks the chain. */
+static tsn_err check_end(struct tsn_store *st, const struct tsn_chain_head *h)
+{
+    tsn_err err;
+    sqlite3_stmt *s = tsn_sql(st, "SELECT leaf FROM entry WHERE seq = ?1", &err);
+    int rc;
+
+    if (!s)
+        return err;
+    sqlite3_bind_int64(s, 1, h->seq);
+    rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW)
+        err = sqlite3_column_bytes(s, 0) == TSN_HASH_LEN &&
+                      memcmp(sqlite3_column_blob(s, 0), h->leaf, TSN_HASH_LEN) == 0
+                  ? 0
+                  : TSN_ETAMPERED;
+    else
+        err = rc == SQLITE_DONE ? TSN_ETAMPERED : tsn_sql_err(st, rc);
+    sqlite3_reset(s);
+    return err;
+}
+
+static tsn_err load_chain(struct tsn_store *st, struct tsn_chain_head *h)
+{
+    tsn_err err;
+    sqlite3_stmt *s = tsn_sql(st, "SELECT seq, rseq, leaf FROM chain WHERE chain = ?1", &err);
+    int rc;
+
+    if (!s)
+        return err;
+    h->seq = h->rseq = -1;
+    sqlite3_bind_text(s, 1, h->chain, -1, SQLITE_STATIC);
+    rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW) {
+        h->seq = sqlite3_column_int64(s, 0);
+        h->rseq = sqlite3_column_int64(s, 1);
+        if (sqlite3_column_bytes(s, 2) == TSN_HASH_LEN)
+            memcpy(h->leaf, sqlite3_column_blob(s, 2), TSN_HASH_LEN);
+    } else {
+        err = tsn_sql_err(st, rc);
+    }
+    sqlite3_reset(s);
+    if (!err && rc == SQLITE_ROW)
+        err = check_end(st, h);
+    return err;
+}
+
 static tsn_err chain_head(struct tsn_store *st, const char *chain, struct tsn_chain_head **out)
 {
     struct tsn_chain_head *h = cached(st, chain), **slot;
-    sqlite3_stmt *s;
     tsn_err err;
-    int rc;
 
     *out = h;
     if (h)
         return 0;
-    s = tsn_sql(st, "SELECT seq, rseq, leaf FROM chain WHERE chain = ?1", &err);
-    if (!s)
-        return err;
-    sqlite3_bind_text(s, 1, chain, -1, SQLITE_STATIC);
-    rc = sqlite3_step(s);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        err = tsn_sql_err(st, rc);
-        sqlite3_reset(s);
-        return err;
-    }
     h = tsn_alloc(sizeof(*h));
     h->chain = tsn_strdup(chain);
-    h->seq = h->rseq = -1;
-    if (rc == SQLITE_ROW && sqlite3_column_bytes(s, 2) == TSN_HASH_LEN) {
-        h->seq = sqlite3_column_int64(s, 0);
-        h->rseq = sqlite3_column_int64(s, 1);
-        memcpy(h->leaf, sqlite3_column_blob(s, 2), TSN_HASH_LEN);
+    err = load_chain(st, h);
+    if (err) {
+        free(h->chain);
+        free(h);
+        return err;
     }
-    sqlite3_reset(s);
     slot = &st->chains[tsn_store_hash(chain) % TSN_CHAIN_BUCKETS];
     h->next = *slot;
     *slot = h;
@@ -270,6 +304,8 @@ tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int6
     const uint8_t *key;
     tsn_err err;
 
+    if (st->dead || st->read_only)
+        return st->dead ? TSN_ECLOSED : TSN_EDENIED;
     tsn_fault("store.append");
     tsn_buf_init(&text, TSN_ENTRY_MAX);
     tsn_buf_init(&blob, SEALED_MAX);
@@ -282,7 +318,7 @@ tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int6
         snprintf(chain, sizeof(chain), "sys");
     err = tsn_fault_err("store.write");
     if (err) {
-        st->dead = err;
+        (void)tsn_store_die(st, err);
         goto out;
     }
     err = chain_head(st, chain, &head);
@@ -325,6 +361,7 @@ tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int6
     memcpy(head->leaf, leaf, TSN_HASH_LEN);
     tsn_tree_append(&st->tree, leaf);
     st->head_dirty = true;
+    st->batch_bytes += text.len + blob.len;
     if (seq_out)
         *seq_out = e.seq;
 out:
@@ -418,12 +455,18 @@ tsn_err tsn_store_walk(struct tsn_store *st, struct tsn_arena *arena, const char
         n = limit;
     list = tsn_arena_alloc(arena, n * sizeof(*list));
     for (size_t i = n; i > 0; i--) {
-        err = tsn_store_entry(st, arena, seq, &list[i - 1]);
+        struct tsn_logged *e = &list[i - 1];
+
+        err = tsn_store_entry(st, arena, seq, e);
         if (err == TSN_ENOTFOUND)
             err = TSN_ETAMPERED;
         if (err)
             return err;
-        seq = list[i - 1].prev;
+        /* `prev` is beside the text, not in it: the text decides. */
+        if (e->entry.seq != seq || e->entry.rseq != rseq-- ||
+            strcmp(e->entry.chain, chain) != 0)
+            return TSN_ETAMPERED;
+        seq = e->prev;
     }
     *out = list;
     *n_out = n;
@@ -467,35 +510,60 @@ static const char *case_of(const char *text, size_t len, char out[TSN_ULID_LEN +
     return out;
 }
 
-tsn_err tsn_store_scan(struct tsn_store *st, int64_t from, tsn_store_scan_fn *fn, void *user)
+tsn_err tsn_log_scan(struct tsn_store *st, int64_t from, tsn_log_scan_fn *fn, void *user)
 {
     tsn_err err;
     sqlite3_stmt *s = tsn_sql(
-        st, "SELECT seq, text, leaf, sealed FROM entry WHERE seq >= ?1 ORDER BY seq", &err);
+        st, "SELECT seq, prev, text, leaf, sealed FROM entry WHERE seq >= ?1 ORDER BY seq",
+        &err);
     int rc = SQLITE_DONE;
 
     if (!s)
         return err;
     sqlite3_bind_int64(s, 1, from);
     while (!err && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-        const char *text = (const char *)sqlite3_column_text(s, 1);
-        size_t len = (size_t)sqlite3_column_bytes(s, 1);
-        const void *leaf = sqlite3_column_blob(s, 2);
-        struct tsn_blob blob = {sqlite3_column_blob(s, 3), (size_t)sqlite3_column_bytes(s, 3)};
+        const char *text = (const char *)sqlite3_column_text(s, 2);
+        size_t len = (size_t)sqlite3_column_bytes(s, 2);
+        const void *leaf = sqlite3_column_blob(s, 3);
+        struct tsn_blob blob = {sqlite3_column_blob(s, 4), (size_t)sqlite3_column_bytes(s, 4)};
+        static const uint8_t no_leaf[TSN_HASH_LEN];
         char id[TSN_ULID_LEN + 1];
         const uint8_t *key = NULL;
         tsn_err ignored;
 
-        if (sqlite3_column_bytes(s, 2) != TSN_HASH_LEN)
-            leaf = NULL;
+        if (sqlite3_column_bytes(s, 3) != TSN_HASH_LEN)
+            leaf = no_leaf; /* matches no text: found as such */
         if (blob.len > 0)
             key = tsn_key_of(st, case_of(text ? text : "", len, id), &ignored);
-        err = fn(sqlite3_column_int64(s, 0), text ? text : "", len, leaf, &blob, key, user);
+        err = fn(sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), text ? text : "", len,
+                 leaf, &blob, key, user);
     }
     if (!err)
         err = tsn_sql_err(st, rc);
     sqlite3_reset(s);
     return err;
+}
+
+struct plain_scan {
+    tsn_store_scan_fn *fn;
+    void *user;
+};
+
+static tsn_err without_prev(int64_t seq, int64_t prev, const char *text, size_t len,
+                            const uint8_t *leaf, const struct tsn_blob *blob,
+                            const uint8_t *key, void *user)
+{
+    const struct plain_scan *p = user;
+
+    (void)prev;
+    return p->fn(seq, text, len, leaf, blob, key, p->user);
+}
+
+tsn_err tsn_store_scan(struct tsn_store *st, int64_t from, tsn_store_scan_fn *fn, void *user)
+{
+    struct plain_scan p = {fn, user};
+
+    return tsn_log_scan(st, from, without_prev, &p);
 }
 
 static tsn_err read_head(struct tsn_store *st, struct tsn_tree *tree,
@@ -556,9 +624,31 @@ static tsn_err tampered(struct tsn_store *st, struct tsn_diag *diag, int64_t seq
 }
 
 struct recent {
-    int64_t next;
-    int64_t bad;
+    int64_t next, bad;
+    struct tsn_tree part; /* over the block being read */
+    const struct tsn_tree *tree;
+    int64_t block_end; /* where it ends; its root is node[level] of the frontier */
+    int level;
 };
+
+/* The frontier's nodes from the top cover the log from its start: find the block at `next`. */
+static void enter_block(struct recent *r)
+{
+    uint64_t at = 0;
+
+    r->level = -1;
+    tsn_tree_init(&r->part);
+    for (int level = TSN_TREE_LEVELS - 1; level >= 0; level--) {
+        if (!((r->tree->size >> level) & 1))
+            continue;
+        if (at == (uint64_t)r->next) {
+            r->level = level;
+            r->block_end = (int64_t)(at + ((uint64_t)1 << level));
+            return;
+        }
+        at += (uint64_t)1 << level;
+    }
+}
 
 static tsn_err check_recent(int64_t seq, const char *text, size_t len, const uint8_t *leaf,
                             const struct tsn_blob *blob, const uint8_t *key, void *user)
@@ -568,10 +658,21 @@ static tsn_err check_recent(int64_t seq, const char *text, size_t len, const uin
 
     (void)blob;
     (void)key;
+    if (r->level < 0)
+        enter_block(r);
     tsn_entry_leaf(now, text, len);
     r->bad = seq;
-    if (seq != r->next++ || !leaf || memcmp(leaf, now, TSN_HASH_LEN) != 0)
+    if (seq != r->next++ || memcmp(leaf, now, TSN_HASH_LEN) != 0)
         return TSN_ETAMPERED;
+    if (r->level >= 0) {
+        tsn_tree_append(&r->part, now);
+        if (r->next == r->block_end) {
+            tsn_tree_root(&r->part, now);
+            if (memcmp(now, r->tree->node[r->level], TSN_HASH_LEN) != 0)
+                return TSN_ETAMPERED;
+            r->level = -1;
+        }
+    }
     r->bad = -1;
     return 0;
 }
@@ -579,7 +680,7 @@ static tsn_err check_recent(int64_t seq, const char *text, size_t len, const uin
 tsn_err tsn_log_load(struct tsn_store *st, struct tsn_diag *diag)
 {
     uint8_t root[TSN_HASH_LEN], computed[TSN_HASH_LEN];
-    struct recent r = {.bad = -1};
+    struct recent r = {.bad = -1, .tree = &st->tree, .level = -1};
     uint64_t size;
     tsn_err err;
 

@@ -47,6 +47,20 @@ static size_t aad(char *out, size_t cap, const struct tsn_table *t, const char *
     return n > 0 && (size_t)n < cap ? (size_t)n : 0;
 }
 
+static void bind_text(struct tsn_store *st, sqlite3_stmt *s, int n, const char *text)
+{
+    size_t len = strlen(text);
+
+    st->batch_bytes += len;
+    sqlite3_bind_text64(s, n, text, len, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+static void bind_blob(struct tsn_store *st, sqlite3_stmt *s, int n, const void *p, size_t len)
+{
+    st->batch_bytes += len;
+    sqlite3_bind_blob64(s, n, p, len, SQLITE_TRANSIENT);
+}
+
 static tsn_err bind_sealed(struct tsn_store *st, sqlite3_stmt *s, int n,
                            const struct tsn_table *t, const void *rec, const struct tsn_col *c)
 {
@@ -66,7 +80,7 @@ static tsn_err bind_sealed(struct tsn_store *st, sqlite3_stmt *s, int n,
                    aad(bound, sizeof(bound), t, text_of(rec, &t->cols[0]), c->name), text,
                    strlen(text));
     if (!err)
-        sqlite3_bind_blob64(s, n, box.data, box.len, SQLITE_TRANSIENT);
+        bind_blob(st, s, n, box.data, box.len);
     tsn_buf_free(&box);
     return err;
 }
@@ -83,7 +97,7 @@ static tsn_err bind_all(struct tsn_store *st, sqlite3_stmt *s, const struct tsn_
         switch (c->type) {
         case TSN_COL_TEXT:
             if (text_of(rec, c))
-                sqlite3_bind_text(s, n, text_of(rec, c), -1, SQLITE_TRANSIENT);
+                bind_text(st, s, n, text_of(rec, c));
             break;
         case TSN_COL_INT:
             sqlite3_bind_int64(s, n, *(const int64_t *)at(rec, c));
@@ -92,7 +106,7 @@ static tsn_err bind_all(struct tsn_store *st, sqlite3_stmt *s, const struct tsn_
             const struct tsn_blob *b = at(rec, c);
 
             if (b->data)
-                sqlite3_bind_blob64(s, n, b->data, b->len, SQLITE_TRANSIENT);
+                bind_blob(st, s, n, b->data, b->len);
             break;
         }
         case TSN_COL_SEALED:
@@ -301,7 +315,7 @@ static tsn_err take_row(struct tsn_store *st, struct tsn_arena *arena, sqlite3_s
 tsn_err tsn_store_find(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
                        const char *column, const char *value, void *rec_out)
 {
-    struct tsn_filter f = {.column = column, .cmp = TSN_CMP_EQ, .text = value};
+    struct tsn_filter f = {.column = column, .cmp = TSN_CMP_EQ, .text = value ? value : ""};
     struct tsn_list how = {.filters = &f, .nfilters = 1, .limit = 1};
     void *list;
     size_t n;
@@ -345,7 +359,10 @@ static tsn_err where_sql(struct tsn_buf *b, const struct tsn_table *t,
             tsn_buf_printf(b, "\"%s\" > ?%zu", name, i + 1);
             break;
         case TSN_CMP_PREFIX:
-            tsn_buf_printf(b, "substr(\"%s\", 1, length(?%zu)) = ?%zu", name, i + 1, i + 1);
+            /* A range, so that an index helps: behind every text with this prefix stands the
+             * prefix followed by the last character there is. */
+            tsn_buf_printf(b, "\"%s\" >= ?%zu AND \"%s\" < ?%zu || char(1114111)", name, i + 1,
+                           name, i + 1);
             break;
         }
     }
@@ -388,8 +405,11 @@ static tsn_err list_sql(struct tsn_buf *b, const struct tsn_table *t,
     if (how->after)
         tsn_buf_printf(b, "%s\"%s\" %s ?%zu", how->nfilters ? " AND " : " WHERE ",
                        t->cols[0].name, how->descending ? "<" : ">", how->nfilters + 1);
-    return tsn_buf_printf(b, " ORDER BY \"%s\"%s LIMIT %zu", order,
-                          how->descending ? " DESC" : "", limit > LIST_MAX ? LIST_MAX : limit);
+    tsn_buf_printf(b, " ORDER BY \"%s\"%s", order, how->descending ? " DESC" : "");
+    /* Equals in the order of their keys: the same question has the same answer. */
+    if (how->order)
+        tsn_buf_printf(b, ", \"%s\"%s", t->cols[0].name, how->descending ? " DESC" : "");
+    return tsn_buf_printf(b, " LIMIT %zu", limit > LIST_MAX ? LIST_MAX : limit);
 }
 
 tsn_err tsn_store_list(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
@@ -424,7 +444,7 @@ tsn_err tsn_store_list(struct tsn_store *st, struct tsn_arena *arena, const stru
     if (!err)
         err = tsn_sql_err(st, rc);
     sqlite3_reset(s);
-    if (!err) {
+    if (!err && n > 0) {
         *out = tsn_arena_memdup(arena, rows, n * t->size);
         *n_out = n;
     }

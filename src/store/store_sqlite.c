@@ -26,49 +26,55 @@ uint32_t tsn_store_hash(const char *s)
     return h;
 }
 
+tsn_err tsn_store_die(struct tsn_store *st, tsn_err err)
+{
+    /* A reader writes nothing: its next read may well succeed. */
+    if (!st->read_only && !st->dead) {
+        st->dead = err;
+        tsn_log(TSN_LOG_ERROR, "store.died", "error", tsn_err_text(err), "why",
+                st->db ? sqlite3_errmsg(st->db) : "", NULL);
+    }
+    return err;
+}
+
 tsn_err tsn_sql_err(struct tsn_store *st, int rc)
 {
-    tsn_err err;
-
     switch (rc & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
     case SQLITE_DONE:
         return 0;
     case SQLITE_CONSTRAINT:
-        return TSN_ECONFLICT;
+        if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ||
+            rc == SQLITE_CONSTRAINT_ROWID)
+            return TSN_ECONFLICT;
+        break; /* a missing value or an append-only guard: the caller's bug */
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
         return TSN_EBUSY;
     case SQLITE_TOOBIG:
         return TSN_ETOOBIG;
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-        return TSN_EDENIED;
+        /* Asked of a reader: a bug. For the writer the disk has become read-only. */
+        return st->read_only ? TSN_EDENIED : tsn_store_die(st, TSN_EIO);
     case SQLITE_FULL:
-        err = TSN_ENOSPC;
-        break;
+        return tsn_store_die(st, TSN_ENOSPC);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        err = TSN_ETAMPERED;
-        break;
+        return tsn_store_die(st, TSN_ETAMPERED);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_NOMEM:
-        err = TSN_EIO;
-        break;
+        return tsn_store_die(st, TSN_EIO);
     default:
-        tsn_log(TSN_LOG_ERROR, "store.sql_failed", "why", st->db ? sqlite3_errmsg(st->db) : "",
-                NULL);
-        return TSN_EBUG;
+        break;
     }
-    /* What was written is unknown from here on: only a new start may go on. */
-    if (!st->read_only && !st->dead) {
-        st->dead = err;
-        tsn_log(TSN_LOG_ERROR, "store.died", "why", st->db ? sqlite3_errmsg(st->db) : "", NULL);
-    }
-    return err;
+    tsn_log(TSN_LOG_ERROR, "store.sql_failed", "why", st->db ? sqlite3_errmsg(st->db) : "",
+            NULL);
+    return TSN_EBUG;
 }
 
 sqlite3_stmt *tsn_sql(struct tsn_store *st, const char *sql, tsn_err *err)
@@ -122,10 +128,41 @@ tsn_err tsn_store_dead(const struct tsn_store *st)
     return st->dead;
 }
 
+size_t tsn_store_batch_bytes(const struct tsn_store *st)
+{
+    return st->batch_bytes;
+}
+
+static void load_epoch(struct tsn_store *st)
+{
+    struct tsn_rec_meta meta;
+    struct tsn_arena *a = tsn_arena_new();
+    int64_t epoch = 0;
+
+    if (tsn_store_get(st, a, &tsn_table_meta, "node_epoch", &meta) == 0 && meta.value)
+        (void)tsn_parse_int(meta.value, 0, INT64_MAX, &epoch);
+    (void)snprintf(st->node, sizeof(st->node), "%s,%lld", st->node_name, (long long)epoch);
+    st->epoch_raised = false;
+    tsn_arena_destroy(a);
+}
+
+tsn_err tsn_store_epoch_begin(struct tsn_store *st, int64_t *epoch_out)
+{
+    tsn_err err = tsn_store_next(st, "node_epoch", epoch_out);
+
+    if (!err) {
+        (void)snprintf(st->node, sizeof(st->node), "%s,%lld", st->node_name,
+                       (long long)*epoch_out);
+        st->epoch_raised = true;
+    }
+    return err;
+}
+
 /* --- transactions ------------------------------------------------------------------------- */
 
 tsn_err tsn_store_begin(struct tsn_store *st)
 {
+    st->batch_bytes = 0;
     return tsn_sql_exec(st, st->read_only ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 
@@ -142,33 +179,39 @@ tsn_err tsn_store_commit(struct tsn_store *st)
         err = tsn_fault_err("store.commit");
     if (!err)
         err = tsn_sql_exec(st, "COMMIT");
-    if (err) {
-        /* Unknown, not failed: the row may be on disk although the sync was not confirmed. */
-        if (!st->dead)
-            st->dead = err;
-        return err;
-    }
+    /* Unknown, not failed: the row may be on disk although the sync was not confirmed. */
+    if (err)
+        return tsn_store_die(st, err);
     tsn_log_settled(st);
+    st->epoch_raised = false;
     return 0;
 }
 
 void tsn_store_rollback(struct tsn_store *st)
 {
-    struct tsn_diag diag;
-
     if (!sqlite3_get_autocommit(st->db))
-        sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
+        (void)sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
     if (st->read_only || st->dead)
         return;
     tsn_key_forget(st);
     tsn_log_free(st);
-    if (tsn_log_load(st, &diag) != 0)
-        st->dead = TSN_EIO;
+    if (tsn_log_load(st, NULL) != 0)
+        (void)tsn_store_die(st, TSN_EIO);
+    if (st->epoch_raised)
+        load_epoch(st);
+}
+
+static tsn_err exec_cached(struct tsn_store *st, const char *sql)
+{
+    tsn_err err;
+    sqlite3_stmt *s = tsn_sql(st, sql, &err);
+
+    return s ? tsn_sql_done(st, s) : err;
 }
 
 tsn_err tsn_store_savepoint(struct tsn_store *st)
 {
-    tsn_err err = tsn_sql_exec(st, "SAVEPOINT op");
+    tsn_err err = exec_cached(st, "SAVEPOINT op");
 
     if (!err)
         tsn_log_save(st);
@@ -178,15 +221,23 @@ tsn_err tsn_store_savepoint(struct tsn_store *st)
 tsn_err tsn_store_release(struct tsn_store *st)
 {
     st->in_savepoint = false;
-    return tsn_sql_exec(st, "RELEASE op");
+    return exec_cached(st, "RELEASE op");
 }
 
 void tsn_store_undo(struct tsn_store *st)
 {
+    tsn_err err;
+
     tsn_log_restore(st);
-    tsn_key_forget(st);
-    tsn_sql_exec(st, "ROLLBACK TO op");
-    tsn_sql_exec(st, "RELEASE op");
+    tsn_key_forget(st); /* one of them may have been made by what is undone */
+    err = exec_cached(st, "ROLLBACK TO op");
+    if (!err)
+        err = exec_cached(st, "RELEASE op");
+    /* SQLite may have given up the whole transaction by itself; going on would commit a part. */
+    if (err)
+        (void)tsn_store_die(st, err);
+    else if (st->epoch_raised)
+        load_epoch(st);
 }
 
 /* --- opening ------------------------------------------------------------------------------- */
@@ -211,41 +262,53 @@ static int pragma_int(struct tsn_store *st, const char *sql)
     return v;
 }
 
+/* Rewrites and syncs what a crashed commit may have left unsynced, before the head is read. */
+static tsn_err settle_wal(struct tsn_store *st)
+{
+    int left = 0, done = 0;
+    int rc = sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &left, &done);
+
+    return tsn_sql_err(st, rc);
+}
+
 static tsn_err harden(struct tsn_store *st)
 {
     static const char *const writer[] = {
-        "PRAGMA journal_mode=WAL",
-        /* Rewrites and syncs what a crashed commit may have left unsynced, before the head is
-         * read. */
-        "PRAGMA wal_checkpoint(TRUNCATE)",
+        /* First, so that the checkpoint below syncs. */
         "PRAGMA synchronous=FULL",
+        "PRAGMA journal_mode=WAL",
         "PRAGMA journal_size_limit=67108864",
         "PRAGMA recursive_triggers=ON",
+        "PRAGMA secure_delete=ON", /* an erased payload leaves no copy in free pages */
     };
-    tsn_err err = 0;
+    tsn_err err = tsn_sql_exec(st, "PRAGMA temp_store=MEMORY");
 
-    sqlite3_db_config(st->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(st->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-    sqlite3_busy_timeout(st->db, 5000);
-    sqlite3_extended_result_codes(st->db, 1);
-    err = tsn_sql_exec(st, "PRAGMA temp_store=MEMORY");
     for (size_t i = 0; !err && !st->read_only && i < sizeof(writer) / sizeof(writer[0]); i++)
         err = tsn_sql_exec(st, writer[i]);
+    if (!err && !st->read_only)
+        err = settle_wal(st);
     return err;
 }
 
-static int newest_schema(void)
+static int newest_of(const struct tsn_embedded *files)
 {
     int newest = 0;
 
-    for (const struct tsn_embedded *f = tsn_sql_sqlite; f->name; f++) {
-        int n = (int)strtol(f->name, NULL, 10);
+    for (; files->name; files++) {
+        int n = (int)strtol(files->name, NULL, 10);
 
         if (n > newest)
             newest = n;
     }
     return newest;
+}
+
+static void make_private(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        close(fd);
 }
 
 /* A consistent copy beside the file, by the backup API. */
@@ -256,12 +319,13 @@ static tsn_err copy_before(struct tsn_store *st, int version, struct tsn_diag *d
     sqlite3_backup *b;
     int rc;
 
-    snprintf(path, sizeof(path), "%s.before-%d", st->path, version + 1);
+    (void)snprintf(path, sizeof(path), "%s.before-%d", st->path, version + 1);
+    make_private(path);
     rc = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     b = rc == SQLITE_OK ? sqlite3_backup_init(to, "main", st->db, "main") : NULL;
     rc = b ? sqlite3_backup_step(b, -1) : SQLITE_CANTOPEN;
-    if (b)
-        sqlite3_backup_finish(b);
+    if (b && sqlite3_backup_finish(b) != SQLITE_OK)
+        rc = SQLITE_IOERR;
     sqlite3_close(to);
     if (rc == SQLITE_DONE)
         return 0;
@@ -269,64 +333,118 @@ static tsn_err copy_before(struct tsn_store *st, int version, struct tsn_diag *d
                 "cannot copy the database before changing its layout");
 }
 
-static tsn_err migrate(struct tsn_store *st, bool create, struct tsn_diag *diag)
+static tsn_err step(struct tsn_store *st, const struct tsn_embedded *files, int v)
 {
-    int have = pragma_int(st, "PRAGMA user_version"), newest = newest_schema();
     char sql[64];
+    tsn_err err;
+
+    while (files->name && strtol(files->name, NULL, 10) != v)
+        files++;
+    if (!files->name)
+        return TSN_EBUG;
+    (void)snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", v);
+    err = tsn_sql_exec(st, "BEGIN IMMEDIATE");
+    if (!err)
+        err = tsn_sql_exec(st, (const char *)files->data);
+    if (!err)
+        err = tsn_sql_exec(st, sql);
+    tsn_fault("store.migrate");
+    if (!err)
+        err = tsn_sql_exec(st, "COMMIT");
+    return err;
+}
+
+tsn_err tsn_store_migrate(struct tsn_store *st, const struct tsn_embedded *files, bool create,
+                          struct tsn_diag *diag)
+{
+    int have = pragma_int(st, "PRAGMA user_version"), newest = newest_of(files);
     tsn_err err = 0;
 
     if (have > newest) {
-        tsn_diag_hint(diag, "install the newer tsn, or restore a copy made before the change");
+        tsn_diag_hint(diag,
+                      "install the newer tocsin, or restore a copy made before the change");
         return fail(st, diag, TSN_ESCHEMA, "S012",
                     "this database was written by a newer version");
     }
     if (have == newest)
         return 0;
-    if (st->read_only || (have == 0 && !create))
-        return fail(st, diag, have ? TSN_ESCHEMA : TSN_ENOTFOUND, "S011",
-                    "there is no tocsin database here");
+    /* An older file is changed by the writer alone; somebody else's database is never touched. */
+    if (have > 0 && st->read_only) {
+        tsn_diag_hint(diag,
+                      "start tocsin serve once: it copies the file and changes its layout");
+        return fail(st, diag, TSN_ESCHEMA, "S013", "the database is of an older version");
+    }
+    if (have <= 0 &&
+        (st->read_only || !create || pragma_int(st, "SELECT count(*) FROM sqlite_master") != 0))
+        return fail(st, diag, TSN_ENOTFOUND, "S011", "there is no tocsin database here");
     if (have > 0)
         err = copy_before(st, have, diag);
     for (int v = have + 1; !err && v <= newest; v++) {
-        const struct tsn_embedded *f = tsn_sql_sqlite;
-
-        while (f->name && strtol(f->name, NULL, 10) != v)
-            f++;
-        snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", v);
-        err = tsn_sql_exec(st, "BEGIN IMMEDIATE");
-        if (!err)
-            err = f->name ? tsn_sql_exec(st, (const char *)f->data) : TSN_EBUG;
-        if (!err)
-            err = tsn_sql_exec(st, sql);
-        if (!err)
-            err = tsn_sql_exec(st, "COMMIT");
+        err = step(st, files, v);
         if (err)
             fail(st, diag, err, "S013", "cannot bring the database to this version's layout");
     }
     return err;
 }
 
+/* "file:" URI of a path: what has a meaning in URIs is escaped. */
+static void put_uri(struct tsn_buf *uri, const char *path)
+{
+    tsn_buf_puts(uri, "file:");
+    for (; *path; path++) {
+        if (strchr("%?#", *path))
+            tsn_buf_printf(uri, "%%%02X", (unsigned)(unsigned char)*path);
+        else
+            tsn_buf_putc(uri, *path);
+    }
+    tsn_buf_puts(uri, "?immutable=1");
+}
+
+/* Nothing waits in the write-ahead log, so the main file alone is the whole database. */
+static bool wal_empty(const char *path)
+{
+    char wal[4096];
+    struct stat info;
+
+    (void)snprintf(wal, sizeof(wal), "%s-wal", path);
+    return stat(wal, &info) != 0 ? errno == ENOENT : info.st_size == 0;
+}
+
+static void configure(struct tsn_store *st)
+{
+    sqlite3_extended_result_codes(st->db, 1);
+    sqlite3_busy_timeout(st->db, 5000);
+    sqlite3_db_config(st->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(st->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(st->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+}
+
 static tsn_err open_file(struct tsn_store *st, const struct tsn_store_config *config,
                          struct tsn_diag *diag)
 {
     int flags = config->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    char uri[4096];
-    int rc, fd;
+    struct tsn_buf uri;
+    int rc;
 
-    if (config->create && !config->read_only) {
-        flags |= SQLITE_OPEN_CREATE;
-        /* Made here so that nobody else can read it from its first byte on. */
-        fd = open(config->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd >= 0)
-            close(fd);
-    }
-    rc = sqlite3_open_v2(config->path, &st->db, flags | SQLITE_OPEN_NOMUTEX, config->vfs);
-    if (rc == SQLITE_OK && config->read_only && pragma_int(st, "PRAGMA user_version") < 0) {
+    /* Made here so that nobody else can read it from its first byte on. */
+    if (config->create && !config->read_only)
+        make_private(config->path);
+    flags |= SQLITE_OPEN_NOMUTEX;
+    rc = sqlite3_open_v2(config->path, &st->db, flags, config->vfs);
+    if (rc == SQLITE_OK) {
+        configure(st);
         /* A copy on read-only media has no -shm file and cannot get one. */
-        sqlite3_close(st->db);
-        snprintf(uri, sizeof(uri), "file:%s?immutable=1", config->path);
-        rc = sqlite3_open_v2(uri, &st->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
-                             config->vfs);
+        if (config->read_only && pragma_int(st, "PRAGMA user_version") < 0 &&
+            (sqlite3_errcode(st->db) & 0xff) == SQLITE_CANTOPEN && wal_empty(config->path)) {
+            sqlite3_close(st->db);
+            st->db = NULL;
+            tsn_buf_init(&uri, 16384);
+            put_uri(&uri, config->path);
+            rc = sqlite3_open_v2(uri.data, &st->db, flags | SQLITE_OPEN_URI, config->vfs);
+            tsn_buf_free(&uri);
+            if (rc == SQLITE_OK)
+                configure(st);
+        }
     }
     if (rc == SQLITE_OK)
         return 0;
@@ -348,27 +466,6 @@ static void read_boot_id(struct tsn_store *st)
     tsn_buf_free(&b);
 }
 
-static void load_epoch(struct tsn_store *st)
-{
-    struct tsn_rec_meta meta;
-    struct tsn_arena *a = tsn_arena_new();
-    int64_t epoch = 0;
-
-    if (tsn_store_get(st, a, &tsn_table_meta, "node_epoch", &meta) == 0 && meta.value)
-        tsn_parse_int(meta.value, 0, INT64_MAX, &epoch);
-    snprintf(st->node, sizeof(st->node), "%s,%lld", st->node_name, (long long)epoch);
-    tsn_arena_destroy(a);
-}
-
-tsn_err tsn_store_epoch_begin(struct tsn_store *st, int64_t *epoch_out)
-{
-    tsn_err err = tsn_store_next(st, "node_epoch", epoch_out);
-
-    if (!err)
-        snprintf(st->node, sizeof(st->node), "%s,%lld", st->node_name, (long long)*epoch_out);
-    return err;
-}
-
 tsn_err tsn_store_open(struct tsn_store **out, const struct tsn_store_config *config,
                        struct tsn_diag *diag)
 {
@@ -382,17 +479,27 @@ tsn_err tsn_store_open(struct tsn_store **out, const struct tsn_store_config *co
     }
     st->path = tsn_strdup(config->path);
     st->read_only = config->read_only;
-    tsn_copy(st->node_name, sizeof(st->node_name), config->node ? config->node : "node1");
+    if (!tsn_copy(st->node_name, sizeof(st->node_name),
+                  config->node ? config->node : "node1") ||
+        !tsn_word_ok(st->node_name, sizeof(st->node_name)) || strchr(st->node_name, ',')) {
+        tsn_store_close(st);
+        return tsn_diag_set(
+            diag, TSN_EINPUT, "S011",
+            "the node's name must be one word without a comma, at most %zu bytes",
+            sizeof(st->node_name) - 1);
+    }
     tsn_tree_init(&st->tree);
     read_boot_id(st);
     err = open_file(st, config, diag);
     if (!err) {
         err = harden(st);
-        if (err)
+        if (err == TSN_EBUSY)
+            fail(st, diag, err, "S016", "another process holds the database");
+        else if (err)
             fail(st, diag, err, "S011", "cannot open the database");
     }
     if (!err)
-        err = migrate(st, config->create, diag);
+        err = tsn_store_migrate(st, tsn_sql_sqlite, config->create, diag);
     if (!err)
         err = tsn_key_load(st, config->key_file, config->create && !config->read_only, diag);
     if (!err)

@@ -4,7 +4,8 @@
 #include "audit/verify.h"
 #include "store/store.h"
 
-/* Scans everything against the stored head. `progress` (may be NULL) is called now and then. */
+/* Scans everything against the stored head; alone or inside an op of the reader. Returns 0 with a
+ * verdict also for damaged files; an error when not even a transaction can begin. `progress` (may be NULL) is called now and then. */
 tsn_err tsn_store_verify(struct tsn_store *st,
-                         void (*progress)(uint64_t done, uint64_t total, void *user), void *user,
-                         struct tsn_verify_result *out);
+                         void (*progress)(uint64_t done, uint64_t total, void *user),
+                         void *user, struct tsn_verify_result *out);

@@ -10,10 +10,13 @@
 #include <time.h>
 
 #include "core/fault.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "store/op_thread.h"
 
-#define BULK_SLICE 64
+#define BULK_SLICE  64
+#define BATCH_BYTES ((size_t)1 << 20)
+#define BEGIN_TRIES 12
 
 struct tsn_writer {
     struct tsn_store *st;
@@ -40,6 +43,9 @@ static tsn_err apply_one(struct tsn_writer *w, struct tsn_op *op)
     if (err)
         return err;
     op->err = op->apply(op, w->st);
+    /* Whatever apply made of it: after a full or broken disk nothing is answered. */
+    if (tsn_store_dead(w->st))
+        return tsn_store_dead(w->st);
     if (op->err) {
         tsn_store_undo(w->st);
         w->failed++;
@@ -48,15 +54,33 @@ static tsn_err apply_one(struct tsn_writer *w, struct tsn_op *op)
     return tsn_store_release(w->st);
 }
 
-static tsn_err work(struct tsn_op *batch, void *user)
+/* Somebody else may hold the file for a moment (a backup, a shell); nothing is lost by waiting. */
+static tsn_err begin(struct tsn_writer *w)
+{
+    tsn_err err = tsn_store_begin(w->st);
+
+    for (int i = 1; err == TSN_EBUSY && i < BEGIN_TRIES; i++) {
+        tsn_log(TSN_LOG_WARN, "store.waits", "why", "another process holds the database", NULL);
+        err = tsn_store_begin(w->st); /* waits five seconds by itself */
+    }
+    return err;
+}
+
+static tsn_err work(struct tsn_op *batch, struct tsn_op **rest, void *user)
 {
     struct tsn_writer *w = user;
     uint64_t n = 0;
     int64_t began;
-    tsn_err err = tsn_store_begin(w->st);
+    tsn_err err = begin(w);
 
-    for (struct tsn_op *op = batch; op && !err; op = op->next, n++)
+    for (struct tsn_op *op = batch; op && !err; op = op->next) {
         err = apply_one(w, op);
+        n++;
+        if (tsn_store_batch_bytes(w->st) >= BATCH_BYTES) {
+            *rest = op->next;
+            op->next = NULL;
+        }
+    }
     if (err) {
         tsn_store_rollback(w->st);
         return err;

@@ -20,7 +20,11 @@ BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 CREATE TRIGGER entry_no_delete BEFORE DELETE ON entry
 BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 CREATE TRIGGER entry_no_replace BEFORE INSERT ON entry
-WHEN NEW.seq <= (SELECT coalesce(max(seq), -1) FROM entry)
+WHEN NEW.seq <> (SELECT coalesce(max(seq), -1) + 1 FROM entry)
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+-- A payload can be erased and never exchanged.
+CREATE TRIGGER entry_erase_only BEFORE UPDATE OF sealed ON entry
+WHEN NEW.sealed IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 
 CREATE TABLE "case" (
