@@ -41,11 +41,12 @@ enum tsn_jstate {
 struct tsn_jitem {
     const char *path;
     enum tsn_jkind kind;
-    const char *name;   /* "edge.apply", task id, event name */
-    uint8_t fp[32];     /* SHA-256 of the canonical JSON arguments */
+    const char *name; /* "edge.apply", task id, event name */
+    uint8_t fp[32];   /* SHA-256 of the canonical JSON arguments */
     enum tsn_jstate state;
     int64_t deliver_no; /* from 1, gap-free over settled items; 0 while intended */
-    int64_t at_ms;      /* wall time of the outcome (what now() becomes); of the intent while intended */
+    int64_t
+        at_ms; /* wall time of the outcome (what now() becomes); of the intent while intended */
     const char *outcome; /* "ok" "fail" ... ; NULL while intended */
     const char *result;  /* canonical JSON; NULL while intended */
 };

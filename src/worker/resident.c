@@ -153,6 +153,26 @@ static enum tsn_box_state hand_over(struct tsn_resident *r, const struct tsn_jit
     return state;
 }
 
+/* An error of the playbook. When the record goes on behind it, the first life came past this place: it
+ * is the replay that went another way (a connector that is gone, say), not the playbook that failed. */
+static void failed(struct tsn_resident *r)
+{
+    const struct tsn_box_error *e = tsn_box_error(r->box);
+    const struct tsn_jitem *left = tsn_journal_unasked(r->journal);
+    if (!left || e->killed) {
+        emit_failed(r, e);
+        return;
+    }
+    json_t *v = about(r->run);
+    json_object_set_new(v, "path", json_string(left->path));
+    json_object_set_new(v, "recorded", side(left->kind, left->name, left->fp));
+    json_object_set_new(v, "asked", json_null());
+    json_object_set_new(v, "line", json_integer(e->line));
+    json_object_set_new(v, "code", json_string(e->code));
+    json_object_set_new(v, "error", tsn_worker_text(e->text));
+    r->emit(r->user, TSN_FRAME_DIVERGED, v);
+}
+
 static void ended(struct tsn_resident *r)
 {
     const struct tsn_jitem *left = tsn_journal_unasked(r->journal);
@@ -170,7 +190,7 @@ static bool go_on(struct tsn_resident *r, enum tsn_box_state state)
 {
     for (;;) {
         if (state == TSN_BOX_FAILED) {
-            emit_failed(r, tsn_box_error(r->box));
+            failed(r);
             return false;
         }
         if (state == TSN_BOX_ENDED) {
@@ -320,7 +340,7 @@ tsn_err tsn_resident_open(struct tsn_resident **out, const json_t *load, tsn_wor
     } else if (read_items(r, json_object_get(load, "items"))) {
         emit_confused(r, "the record of this run contradicts itself");
     } else if (tsn_box_open(&r->box, &config)) {
-        emit_failed(r, tsn_box_error(r->box));
+        failed(r);
     } else {
         tsn_box_set_replaying(r->box, !tsn_journal_caught_up(r->journal));
         stays = go_on(r, tsn_box_start(r->box, json_object_get(load, "case"),

@@ -1,6 +1,6 @@
 /* What a wrong or hostile playbook can write, and that each ends in time with its code. Every row
- * runs under the normal budget (250 ms of CPU, 16 MiB); the test fails when one takes longer than
- * two seconds of CPU, whatever the machine. */
+ * runs under the normal cap of 16 MiB, those that loop under the normal 250 ms of CPU; the test fails when
+ * one takes seconds, whatever the machine. */
 #include "sandbox/sandbox_util.h"
 #include "core/text.h"
 
@@ -19,7 +19,7 @@ static void each_ends_in_time(void **unused)
         {"repeat until false", "R020"},
         {"goto a ::a:: goto a", "R020"},
         {"while true do pcall(function() while true do end end) end", "R020"},
-        {"local function f() return pcall(f) end while true do f() end", NULL},
+        {"local function f() return pcall(f) end while true do f() end", "R020"},
         {"while true do pcall(error) end", "R020"},
         {"while true do pcall(pcall, error) end", "R020"},
         {"local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) "
@@ -28,7 +28,7 @@ static void each_ends_in_time(void **unused)
         {"local function f() return f() end f()", "R020"},
         {"for i = 1, math.huge do end", "R020"},
         {"while true do ('x'):rep(1000000) end", "R020"},
-        {"local s = '' while true do s = s .. 'x' end", NULL},
+        {"local s = '' while true do s = s .. 'x' end", "R020"},
         {"while true do json.encode { 1, 2, 3 } end", "R020"},
         {"while true do uuid() end", "R020"},
         {"while true do log 'x' end", "R020"},
@@ -118,10 +118,12 @@ static void each_ends_in_time(void **unused)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct sandbox s;
         int64_t start = cpu_now_ms();
-        sandbox_open(&s, rows[i].body, 0, 0);
+        /* On a slow machine the time would run out before the memory: only R020 has the normal budget. */
+        bool by_time = rows[i].code && strcmp(rows[i].code, "R020") == 0;
+        sandbox_open(&s, rows[i].body, 0, by_time ? 0 : 10000);
         const struct tsn_box_error *e = tsn_box_error(s.box);
         int64_t took = cpu_now_ms() - start;
-        if (took > 2000 * SLOW)
+        if (took > (by_time ? 2000 : 4000) * SLOW)
             fail_msg("`%s` took %lld ms", rows[i].body, (long long)took);
         if (s.state == TSN_BOX_WANTS || (rows[i].code && s.state != TSN_BOX_FAILED) ||
             (rows[i].code && strcmp(e->code, rows[i].code) != 0))

@@ -89,7 +89,8 @@ local elsewhere = {
   coroutine = "every step waits by itself", debug = "use log()",
   xpcall = "use pcall", collectgarbage = "the engine looks after memory",
   rawset = "write t.name = value", unpack = "use table.unpack",
-  parallel = "this version has no parallel{}; write a loop", each = "this version has no each(); write a loop",
+  parallel = "this version has no parallel{}; write a loop",
+  each = "this version has no each(); write a loop",
   step = "every effect is an action of a connector", patched = "this version has no patched()",
   _G = "playbooks have no table of globals",
 }
@@ -171,7 +172,8 @@ function native.close_env()
       if elsewhere[name] then
         raise("L102", name .. " is not available", elsewhere[name])
       end
-      raise("L101", ("`%s` is not known here"):format(tostring(name)), native.did_you_mean(tostring(name), api))
+      name = tostring(name)
+      raise("L101", ("`%s` is not known here"):format(name), native.did_you_mean(name, api))
     end,
     __newindex = function(_, name)
       raise("L103", ("`%s` is not declared"):format(tostring(name)),
