@@ -55,6 +55,18 @@ void tsn_intake_close(struct tsn_intake *in)
         intake_free(in);
 }
 
+void tsn_intake_hold(struct tsn_intake *in)
+{
+    in->in_flight++;
+}
+
+void tsn_intake_release(struct tsn_intake *in)
+{
+    in->in_flight--;
+    if (in->closed && in->in_flight == 0)
+        intake_free(in);
+}
+
 void tsn_intake_refresh(struct tsn_intake *in)
 {
     bool known =
@@ -213,8 +225,7 @@ static void report_done(struct tsn_op *op)
         if (!in->closed && in->config.engine)
             tsn_engine_wake(in->config.engine, r->out.runs[i]);
     tsn_op_destroy(op);
-    if (--in->in_flight == 0 && in->closed)
-        intake_free(in);
+    tsn_intake_release(in);
 }
 
 /* The runs' event: the report with what tocsin knows about its arrival. */

@@ -35,6 +35,10 @@ struct tsn_intake_config {
 tsn_err tsn_intake_open(struct tsn_intake **out, const struct tsn_intake_config *config);
 /* What is still with the writer finishes (and answers) by itself, without waking runs. */
 void tsn_intake_close(struct tsn_intake *in);
+/* Keeps `in` usable by an op that calls tsn_event_accept until release, also past close. Loop
+ * thread. */
+void tsn_intake_hold(struct tsn_intake *in);
+void tsn_intake_release(struct tsn_intake *in);
 /* Looks up again which playbooks the rules name. Call when the engine is ready (until then reports
  * and events are TSN_EBUSY: accepted, they would start nothing) and before submitting ops that
  * call tsn_event_accept; each report does it too. Cheap. */
