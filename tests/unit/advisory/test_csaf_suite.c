@@ -92,7 +92,7 @@ static void one_cisa(const char *path, size_t *docs, size_t *schema, size_t *oth
     *docs += 1;
     size_t bad = found(findings, "schema");
     *schema += bad > 0;
-    /* 33 of them call "vers:all/*" a product_version: rightly found, and the only thing found. */
+    /* 33 of them call "all versions" a product_version: rightly found, and all that is. */
     *other += json_array_size(findings) > bad + found(findings, "6.1.31");
     if (json_array_size(findings) > 0) {
         char *text = tsn_json_text(json_array_get(findings, 0));
