@@ -21,7 +21,7 @@
 const char tsn_box_key_error = 'e', tsn_box_key_list = 'l', tsn_box_key_env = 'v',
            tsn_box_key_prelude = 'P', tsn_box_key_entry = 'r';
 
-static const char fault_mark = 'f';
+static char fault_mark = 'f';
 
 /* --- memory -------------------------------------------------------------------------------- */
 
@@ -67,7 +67,7 @@ int tsn_box_fault(lua_State *L, const char *code, const char *hint, const char *
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     fault_set(tsn_box_of(L), code, text, hint, tsn_box_where(L, NULL, 0));
-    lua_pushlightuserdata(L, (void *)(uintptr_t)&fault_mark);
+    lua_pushlightuserdata(L, &fault_mark);
     return lua_error(L);
 }
 
@@ -154,7 +154,7 @@ static int drive(struct tsn_box *box, int nargs, int *nres)
         if (!box->fault[0])
             return status;
         status = LUA_ERRRUN;
-        lua_pushlightuserdata(box->co, (void *)(uintptr_t)&fault_mark);
+        lua_pushlightuserdata(box->co, &fault_mark);
     }
     if (status == LUA_ERRMEM || tsn_box_out_of_memory(box->co))
         fault_set(box, "R021", "needed more memory than a run may have", NULL,
@@ -205,7 +205,7 @@ static void rng_seed(struct tsn_box *box, const char *seed)
 
 static json_t *keep(const json_t *v)
 {
-    return json_incref((json_t *)(uintptr_t)v);
+    return json_incref(tsn_value_unconst(v));
 }
 
 tsn_err tsn_box_open(struct tsn_box **out, const struct tsn_box_config *config)
@@ -325,8 +325,8 @@ enum tsn_box_state tsn_box_start(struct tsn_box *box, const json_t *rcase, const
     if (box->phase != BOX_LOADED)
         return TSN_BOX_FAILED;
     lua_pushcfunction(box->co, enter);
-    lua_pushlightuserdata(box->co, (void *)(uintptr_t)rcase);
-    lua_pushlightuserdata(box->co, (void *)(uintptr_t)input);
+    lua_pushlightuserdata(box->co, tsn_value_unconst(rcase));
+    lua_pushlightuserdata(box->co, tsn_value_unconst(input));
     if (drive(box, 2, &nres) != LUA_OK)
         return TSN_BOX_FAILED;
     /* On the stack now: case object and event. The run function goes below them, and is itself

@@ -313,7 +313,8 @@ static int base_random(lua_State *L)
     do {
         r = rng_next(s);
     } while (r > limit);
-    lua_pushinteger(L, (lua_Integer)((uint64_t)low + r % (span + 1)));
+    r = (uint64_t)low + r % (span + 1);
+    lua_pushinteger(L, (lua_Integer)r);
     return 1;
 }
 

@@ -235,7 +235,7 @@ static void push_object(lua_State *L, const json_t *v)
     size_t n = json_object_size(v);
     lua_createtable(L, 0, n < 4096 ? (int)n : 4096);
     /* jansson keeps the order of the text, which is canonical: sorted. */
-    json_object_foreach((json_t *)(uintptr_t)v, key, member)
+    json_object_foreach(tsn_value_unconst(v), key, member)
     {
         lua_pushstring(L, key);
         tsn_value_push(L, member);

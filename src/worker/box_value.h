@@ -10,6 +10,16 @@
 #include <lua.h>
 #include <stddef.h>
 
+/* jansson's iterators and reference counts take no const; nothing is changed through it. */
+static inline json_t *tsn_value_unconst(const json_t *v)
+{
+    union {
+        const json_t *in;
+        json_t *out;
+    } u = {v};
+    return u.out;
+}
+
 #define TSN_VALUE_DEPTH 32
 #define TSN_VALUE_NODES 100000
 #define TSN_VALUE_BYTES (1u << 20)

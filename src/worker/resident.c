@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "journal/journal.h"
 #include "worker/box.h"
+#include "worker/box_value.h"
 
 struct tsn_resident {
     char *run;
@@ -181,7 +182,7 @@ static void ended(struct tsn_resident *r)
         return;
     }
     json_t *v = about(r->run);
-    json_object_set(v, "result", (json_t *)(uintptr_t)tsn_box_result(r->box));
+    json_object_set(v, "result", tsn_value_unconst(tsn_box_result(r->box)));
     r->emit(r->user, TSN_FRAME_ENDED, v);
 }
 
@@ -291,7 +292,7 @@ static bool bundle_ok(const json_t *bundle)
     const char *name;
     if (!tsn_json_str(bundle, "main", NULL) || !json_is_object(files))
         return false;
-    json_object_foreach((json_t *)(uintptr_t)files, name, source)
+    json_object_foreach(tsn_value_unconst(files), name, source)
     {
         if (!json_is_string(source))
             return false;
