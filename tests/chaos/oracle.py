@@ -125,16 +125,21 @@ class Oracle:
     def effects(self, entries, sink, mails):
         """I2 and I3: intents before effects, and no repeat that must not be."""
         intents, results, retried = {}, collections.defaultdict(list), set()
+        tries = collections.Counter()
         by_step = {}
         for e in entries:
             if e["kind"] == "step.intent" and "idem" in e:
-                if e["idem"] in intents:
-                    self.say("I3", "key %s has two intents", e["idem"])
-                intents[e["idem"]] = e
-                step = (e["run"], e["step"])
-                if step in by_step:
-                    self.say("I3", "step %s of %s has two intents", e["step"], e["run"])
-                by_step[step] = e["idem"]
+                # Every try has its intent; all of one step carry one key, counted up.
+                step, key, attempt = (e["run"], e["step"]), e["idem"], int(e["attempt"])
+                if by_step.setdefault(step, key) != key:
+                    self.say("I3", "step %s of %s has two keys", e["step"], e["run"])
+                before = intents.get(key)
+                if before and (before["run"], before["step"]) != step:
+                    self.say("I3", "key %s serves two steps", key)
+                if attempt != (int(before["attempt"]) + 1 if before else 1):
+                    self.say("I3", "try %d of step %s follows nothing", attempt, e["step"])
+                tries[step] += 1
+                intents[key] = e
             elif e["kind"] == "step.result":
                 results[(e["run"], e["step"])].append(e)
             elif e["kind"] == "step.retry" and e.get("reason") == "resolved":
@@ -162,6 +167,7 @@ class Oracle:
             if len(rows) > 1 and step not in retried:
                 self.say("I3", "%s was done %d times though nobody asked for it",
                          rows[0]["action"], len(rows))
+        self.checked["tries"] += sum(tries.values())
         # An external step that the log calls done did happen.
         for key, intent in intents.items():
             done = [r for r in results[(intent["run"], intent["step"])] if r["outcome"] == "ok"]
