@@ -53,10 +53,10 @@ def test_bodies():
         problem(post('{"kind":"incident","kind":"weakness","title":"x"}'), 400, "H010")
         problem(post("[" * 5000 + "]" * 5000), 400, "H010")
         unknown = post(dict(REPORT, titel="x"))
-        problem(unknown, 400, "H012")
+        problem(unknown, 422, "H012")
         assert "title" in unknown.body, unknown
-        problem(post({"kind": "incident"}), 400, "H013")
-        problem(post(dict(REPORT, title="x" * 500)), 400)
+        problem(post({"kind": "incident"}), 422, "H013")
+        problem(post(dict(REPORT, title="x" * 500)), 422)
         problem(post(dict(REPORT, text="x" * (20 << 20))), 413)
         assert cases(node) == []
         assert node.http("GET", "/nowhere").status == 404
