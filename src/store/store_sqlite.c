@@ -410,6 +410,12 @@ static bool wal_empty(const char *path)
     return stat(wal, &info) != 0 ? errno == ENOENT : info.st_size == 0;
 }
 
+/* What SQLite says when it cannot make that file; not busy or damaged, which are other matters. */
+static bool no_shm(int rc)
+{
+    return (rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY;
+}
+
 static void configure(struct tsn_store *st)
 {
     sqlite3_extended_result_codes(st->db, 1);
@@ -435,7 +441,7 @@ static tsn_err open_file(struct tsn_store *st, const struct tsn_store_config *co
         configure(st);
         /* A copy on read-only media has no -shm file and cannot get one. */
         if (config->read_only && pragma_int(st, "PRAGMA user_version") < 0 &&
-            (sqlite3_errcode(st->db) & 0xff) == SQLITE_CANTOPEN && wal_empty(config->path)) {
+            no_shm(sqlite3_errcode(st->db)) && wal_empty(config->path)) {
             sqlite3_close(st->db);
             st->db = NULL;
             tsn_buf_init(&uri, 16384);

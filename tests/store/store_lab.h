@@ -24,7 +24,7 @@
 #define RUN2  "01JDG3V0A0RXN000000000000B"
 
 struct lab {
-    char dir[64], db[96], key[96];
+    char dir[32], db[96], key[96];
 };
 
 static inline void lab_open(struct lab *l)

@@ -256,7 +256,7 @@ static void test_random_round_trip(void **state)
         e.ret = maybe(a);
         e.ncommits = (size_t)next_random(TSN_ENTRY_FIELDS_MAX + 1);
         for (size_t i = 0; i < e.ncommits; i++) {
-            (void)snprintf(e.commits[i].name, sizeof(e.commits[i].name), "f%zu", i);
+            (void)snprintf(e.commits[i].name, sizeof(e.commits[i].name), "f%c", (int)('0' + i));
             e.commits[i].value[0] = (uint8_t)next_random(256);
         }
         tsn_buf_init(&b, TSN_ENTRY_MAX);
