@@ -26,7 +26,7 @@ return playbook {
     end
     clock("assess"):start { due = time_to_assess(advisory), owner = "psirt-lead" }
 
-    local affected = {}
+    local affected, ids = {}, {}
     for _, product in ipairs(ev.products) do
       local verdict = ask {
         id = "assess/" .. product.id, role = "assess",
@@ -44,6 +44,7 @@ return playbook {
           product = product.id, name = product.name, status = verdict.status,
           why = verdict.why, fix_in = verdict.fix_in,
         }
+        ids[#ids + 1] = product.id
       end
     end
     clock("assess"):met {}
@@ -61,7 +62,7 @@ return playbook {
       return case:close { resolution = "held", reason = d.reason }
     end
 
-    for _, customer in ipairs(case:affected_customers()) do
+    for _, customer in ipairs(case:affected_customers { products = ids }) do
       mail.send {
         to = customer.mail, template = "customer-notice",
         vars = { customer = customer.name, advisory = draft.name, title = draft.title,
