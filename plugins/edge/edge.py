@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-settings = {"dir": ".", "targets": ["edge-fw-01"], "protect": {}}
+settings = {"dir": "", "targets": ["edge-fw-01"], "protect": {}}
 
 
 def send(message):
@@ -98,6 +98,8 @@ def main():
         kind = message.get("type")
         if kind == "describe":
             settings.update(message.get("settings") or {})
+            if not os.path.isabs(settings["dir"]):
+                sys.exit("edge: settings need `dir`, an absolute path for the rules files")
             os.makedirs(settings["dir"], exist_ok=True)
             send({"type": "described", "name": "edge", "version": "1.0.0",
                   "actions": sorted("edge." + a for a in ACTIONS)})
