@@ -15,11 +15,11 @@ struct tsn_feeds;
 
 struct tsn_feed_config {
     const char *name;
-    const char *kind;        /* "csaf" */
-    const char *url;         /* of the directory that holds changes.csv, ending in '/' */
+    const char *kind; /* "csaf" */
+    const char *url;  /* of the directory that holds changes.csv, ending in '/' */
     int64_t every_ms;
     const char *const *reach; /* exact addresses allowed though private or loopback */
-    int64_t parallel;        /* documents in flight; 0 = 4 */
+    int64_t parallel;         /* documents in flight; 0 = 4 */
 };
 
 struct tsn_feeds_config {
@@ -29,7 +29,8 @@ struct tsn_feeds_config {
     struct tsn_reader *reader;
     struct tsn_engine *engine;
     struct tsn_intake *intake;
-    const json_t *products;  /* [{ id, name, vendor, components: [{ vendor, product }], owner }] */
+    const json_t
+        *products; /* [{ id, name, vendor, components: [{ vendor, product }], owner }] */
     const struct tsn_feed_config *feeds;
     size_t nfeeds;
 };

@@ -1,0 +1,366 @@
+/* feed.c - the feeds of a node: timers, states, who waits for a poll. See feed.h. Loop thread. */
+#include <stdlib.h>
+#include <string.h>
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/rand.h"
+#include "feed/feed_int.h"
+
+#define FIRST_MS     300
+#define NOT_READY_MS 500
+#define BACKOFF_MIN  30000
+#define BACKOFF_MAX  (6 * 3600 * (int64_t)1000)
+
+void tsn_feeds_hold(struct tsn_feeds *f)
+{
+    f->busy++;
+}
+
+void tsn_feeds_release(struct tsn_feeds *feeds)
+{
+    if (--feeds->busy > 0 || !feeds->closing) {
+        return;
+    }
+    for (struct tsn_feed *f = feeds->list, *next; f; f = next) {
+        next = f->next;
+        tsn_arena_destroy(f->arena);
+        tsn_arena_destroy(f->state_arena);
+        free(f);
+    }
+    json_decref(feeds->products);
+    free(feeds);
+}
+
+/* A tenth sooner or later, so that many feeds do not fall into one second. */
+static int64_t jitter(int64_t ms)
+{
+    uint32_t r;
+    tsn_rand_bytes(&r, sizeof r);
+    return ms - ms / 10 + (int64_t)((uint64_t)r * (uint64_t)(ms / 5 + 1) >> 32);
+}
+
+static void arm(struct tsn_feed *f, int64_t ms)
+{
+    ms = jitter(ms);
+    f->next_at = tsn_clock_wall_ms() + ms;
+    tsn_timer_arm(f->timer, ms);
+}
+
+/* --- the end of a poll -------------------------------------------------------------------- */
+
+static json_t *counts_json(const struct tsn_feed *f)
+{
+    const struct tsn_feed_counts *c = &f->counts;
+    return json_pack(
+        "{s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "feed", f->config.name,
+        "not_modified", f->not_modified, "listed", (json_int_t)c->listed, "fetched",
+        (json_int_t)c->fetched, "new", (json_int_t)c->fresh, "changed", (json_int_t)c->changed,
+        "cosmetic", (json_int_t)c->cosmetic, "unchanged", (json_int_t)c->unchanged,
+        "quarantined", (json_int_t)c->quarantined, "refused", (json_int_t)c->refused, "failed",
+        (json_int_t)c->failed, "matches", (json_int_t)c->matches, "runs", (json_int_t)c->runs);
+}
+
+static void answer(struct tsn_feed *f, tsn_err err)
+{
+    json_t *info = counts_json(f);
+    struct tsn_feed_waiter *w = f->waiters, *next;
+    f->waiters = NULL;
+    for (; w; w = next) {
+        next = w->next;
+        w->done(err, -1, err ? NULL : info, err ? &f->diag : NULL, w->user);
+        free(w);
+    }
+    json_decref(info);
+}
+
+static void over(struct tsn_feed *f, tsn_err err)
+{
+    int64_t wait = f->config.every_ms;
+    f->polling = false;
+    if (err || f->counts.failed > 0) {
+        f->backoff_ms = f->backoff_ms ? f->backoff_ms * 2 : BACKOFF_MIN;
+        f->backoff_ms = f->backoff_ms > BACKOFF_MAX ? BACKOFF_MAX : f->backoff_ms;
+        /* A feed that is polled often is not slowed down by its first failures. */
+        wait = err || f->backoff_ms < wait ? f->backoff_ms : wait;
+    } else {
+        f->backoff_ms = 0;
+    }
+    if (err) {
+        tsn_log(TSN_LOG_WARN, "feed.poll_failed", "feed", f->config.name, "code", f->diag.code,
+                "why", f->diag.what, NULL);
+    } else {
+        tsn_log(TSN_LOG_INFO, "feed.polled", "feed", f->config.name, NULL);
+    }
+    tsn_arena_destroy(f->arena);
+    f->arena = NULL;
+    arm(f, wait);
+    answer(f, err);
+}
+
+/* The feed's row; the list's conditions only when everything in it was dealt with, so that a
+ * poll that was cut short is begun again. */
+struct state_op {
+    struct tsn_op op;
+    struct tsn_feed *feed;
+    struct tsn_rec_feed row;
+    tsn_err poll_err;
+    bool found;
+};
+
+static tsn_err state_write(struct tsn_op *op, struct tsn_store *st)
+{
+    struct state_op *x = (struct state_op *)op;
+    const struct tsn_filter filter = {.column = "feed", .cmp = TSN_CMP_EQ, .text = x->row.name};
+    tsn_err err = tsn_store_count(st, &tsn_table_document, &filter, 1, &x->row.documents);
+    return err ? err : tsn_store_put(st, &tsn_table_feed, &x->row);
+}
+
+static void keep_state(struct tsn_feed *f, const struct tsn_rec_feed *row)
+{
+    struct tsn_arena *a = tsn_arena_new();
+    f->state = *row;
+    f->state.name = f->config.name;
+    f->state.etag = tsn_arena_strdup(a, row->etag);
+    f->state.modified = tsn_arena_strdup(a, row->modified);
+    f->state.cursor = tsn_arena_strdup(a, row->cursor);
+    f->state.error = tsn_arena_strdup(a, row->error);
+    tsn_arena_destroy(f->state_arena);
+    f->state_arena = a;
+}
+
+static void state_written(struct tsn_op *op)
+{
+    struct state_op *x = (struct state_op *)op;
+    struct tsn_feed *f = x->feed;
+    struct tsn_feeds *feeds = f->feeds;
+    if (!feeds->closing) {
+        if (!op->err) {
+            keep_state(f, &x->row);
+        }
+        over(f, x->poll_err);
+    }
+    tsn_op_destroy(op);
+    tsn_feeds_release(feeds);
+}
+
+void tsn_feed_finish(struct tsn_feed *f, tsn_err err)
+{
+    struct state_op *x = tsn_op_new(sizeof *x, state_write, state_written, f);
+    struct tsn_arena *a = x->op.arena;
+    bool whole = !err && f->counts.failed == 0 && !f->not_modified;
+    x->feed = f;
+    x->poll_err = err;
+    x->row.name = tsn_arena_strdup(a, f->config.name);
+    x->row.etag = tsn_arena_strdup(a, whole ? f->etag : f->state.etag);
+    x->row.modified = tsn_arena_strdup(a, whole ? f->modified : f->state.modified);
+    x->row.cursor = tsn_arena_printf(a, "%d", (int)f->base);
+    x->row.error = err ? tsn_arena_printf(a, "%s %s", f->diag.code, f->diag.what) : NULL;
+    x->row.polled_at = tsn_clock_wall_ms();
+    x->row.ok_at = err ? f->state.ok_at : x->row.polled_at;
+    tsn_feeds_hold(f->feeds);
+    if (tsn_writer_submit(f->feeds->config.writer, &x->op, TSN_LANE_BULK)) {
+        tsn_op_destroy(&x->op);
+        over(f, err);
+        tsn_feeds_release(f->feeds);
+    }
+}
+
+/* --- the start of one --------------------------------------------------------------------- */
+
+static tsn_err state_read(struct tsn_op *op, struct tsn_store *st)
+{
+    struct state_op *x = (struct state_op *)op;
+    tsn_err err = tsn_store_get(st, op->arena, &tsn_table_feed, x->feed->config.name, &x->row);
+    x->found = err == 0;
+    return err == TSN_ENOTFOUND ? 0 : err;
+}
+
+static void state_was_read(struct tsn_op *op)
+{
+    struct state_op *x = (struct state_op *)op;
+    struct tsn_feed *f = x->feed;
+    struct tsn_feeds *feeds = f->feeds;
+    f->reading = false;
+    if (!feeds->closing) {
+        if (!op->err && x->found) {
+            keep_state(f, &x->row);
+            const char *cursor = x->row.cursor ? x->row.cursor : "";
+            if (cursor[0] >= '0' && cursor[0] < '0' + TSN_FEED_BASES && !cursor[1]) {
+                f->base = (enum tsn_feed_base)(cursor[0] - '0');
+            }
+        }
+        f->state.name = f->config.name;
+        if (f->polling) {
+            tsn_feed_start(f);
+        }
+    }
+    tsn_op_destroy(op);
+    tsn_feeds_release(feeds);
+}
+
+static bool read_state(struct tsn_feed *f)
+{
+    struct state_op *x = tsn_op_new(sizeof *x, state_read, state_was_read, f);
+    x->feed = f;
+    tsn_feeds_hold(f->feeds);
+    if (tsn_reader_submit(f->feeds->config.reader, &x->op) == 0) {
+        f->reading = true;
+        return true;
+    }
+    tsn_op_destroy(&x->op);
+    tsn_feeds_release(f->feeds);
+    return false;
+}
+
+static void begin(struct tsn_feed *f)
+{
+    struct tsn_engine *engine = f->feeds->config.engine;
+    if (f->polling) {
+        return;
+    }
+    /* Before the engine is ready an event would be refused: wait for it. */
+    if (engine && !tsn_engine_ready(engine)) {
+        arm(f, NOT_READY_MS);
+        return;
+    }
+    tsn_timer_disarm(f->timer);
+    f->polling = true;
+    if (f->state.name) {
+        tsn_feed_start(f);
+    } else if (!f->reading && !read_state(f)) {
+        f->polling = false;
+        arm(f, NOT_READY_MS);
+    }
+}
+
+static void on_timer(void *user)
+{
+    begin(user);
+}
+
+/* --- the interface ------------------------------------------------------------------------ */
+
+static tsn_err feed_ok(const struct tsn_feed_config *c, struct tsn_diag *diag)
+{
+    size_t n = c->url ? strlen(c->url) : 0;
+    if (!c->kind || strcmp(c->kind, "csaf") != 0) {
+        return tsn_diag_set(diag, TSN_EUNSUPPORTED, "F010", "feed %s: there is no kind `%s`",
+                            c->name, c->kind ? c->kind : "");
+    }
+    if (n < 10 || (strncmp(c->url, "http://", 7) != 0 && strncmp(c->url, "https://", 8) != 0) ||
+        c->url[n - 1] != '/' || strpbrk(c->url, "?#")) {
+        return tsn_diag_set(diag, TSN_EINPUT, "F010",
+                            "feed %s: url must be an http or https folder ending in /",
+                            c->name);
+    }
+    return 0;
+}
+
+tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *config,
+                       struct tsn_diag *diag)
+{
+    for (size_t i = 0; i < config->nfeeds; i++) {
+        tsn_err err = feed_ok(&config->feeds[i], diag);
+        if (err) {
+            return err;
+        }
+    }
+    struct tsn_feeds *feeds = tsn_alloc(sizeof *feeds);
+    struct tsn_feed **tail = &feeds->list;
+    feeds->config = *config;
+    feeds->products = config->products ? json_deep_copy(config->products) : json_array();
+    for (size_t i = 0; i < config->nfeeds; i++) {
+        struct tsn_feed *f = tsn_alloc(sizeof *f);
+        f->config = config->feeds[i];
+        f->feeds = feeds;
+        f->timer = tsn_timer_new(config->loop, on_timer, f);
+        *tail = f;
+        tail = &f->next;
+        (void)read_state(
+            f); /* so that lists show the last life; else the first poll reads it */
+        arm(f, FIRST_MS + 100 * (int64_t)i);
+    }
+    *out = feeds;
+    return 0;
+}
+
+void tsn_feeds_close(struct tsn_feeds *feeds)
+{
+    if (!feeds) {
+        return;
+    }
+    feeds->closing = true;
+    tsn_feeds_hold(feeds); /* until the end of this function */
+    for (struct tsn_feed *f = feeds->list; f; f = f->next) {
+        tsn_timer_destroy(f->timer);
+        f->timer = NULL;
+        if (f->list_xfer) {
+            tsn_xfer_cancel(f->list_xfer);
+            f->list_xfer = NULL;
+        }
+        for (struct tsn_feed_doc *d = f->docs, *next; d; d = next) {
+            next = d->next;
+            tsn_feed_doc_cancel(d);
+        }
+        if (f->waiters) {
+            tsn_diag_set(&f->diag, TSN_ECANCELLED, "F012", "tocsin is stopping");
+            answer(f, TSN_ECANCELLED);
+        }
+    }
+    tsn_feeds_release(feeds);
+}
+
+void tsn_feed_poll(struct tsn_feeds *feeds, const char *name, tsn_engine_done *done, void *user)
+{
+    struct tsn_feed *f = feeds->list;
+    while (f && strcmp(f->config.name, name) != 0) {
+        f = f->next;
+    }
+    if (!f || feeds->closing) {
+        struct tsn_diag diag;
+        tsn_diag_init(&diag);
+        tsn_diag_set(&diag, TSN_ENOTFOUND, "F011", "there is no feed `%.100s`", name);
+        tsn_diag_hint(&diag, "`tocsin feed list` names them");
+        done(TSN_ENOTFOUND, -1, NULL, &diag, user);
+        return;
+    }
+    struct tsn_feed_waiter *w = tsn_alloc(sizeof *w);
+    w->done = done;
+    w->user = user;
+    w->next = f->waiters;
+    f->waiters = w;
+    begin(f);
+}
+
+static json_t *time_json(int64_t ms)
+{
+    char text[25];
+    if (ms <= 0) {
+        return json_null();
+    }
+    tsn_time_format(text, ms);
+    return json_string(text);
+}
+
+json_t *tsn_feeds_json(const struct tsn_feeds *feeds)
+{
+    json_t *out = json_array();
+    for (const struct tsn_feed *f = feeds->list; f; f = f->next) {
+        const char *state = f->polling           ? "polling"
+                            : f->state.error     ? "failing"
+                            : f->state.ok_at > 0 ? "good"
+                                                 : "new";
+        json_t *o = json_pack(
+            "{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:I,s:I}", "name", f->config.name, "kind",
+            f->config.kind, "url", f->config.url, "state", state, "polled_at",
+            time_json(f->state.polled_at), "ok_at", time_json(f->state.ok_at), "next_at",
+            time_json(f->polling ? 0 : f->next_at), "documents", (json_int_t)f->state.documents,
+            "every_ms", (json_int_t)f->config.every_ms);
+        if (f->state.error) {
+            json_object_set_new(o, "error", json_string(f->state.error));
+        }
+        json_array_append_new(out, o);
+    }
+    return out;
+}

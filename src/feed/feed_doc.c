@@ -1,0 +1,216 @@
+/* feed_doc.c - one document: fetched with its hash, checked and reduced to facts on the thread pool,
+ * then handed to its transaction. Loop thread, but for job(), which touches only its document. */
+#include <string.h>
+#include "core/fault.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "feed/feed_int.h"
+
+static void fetch(struct tsn_feed_doc *d);
+static void fetch_hash(struct tsn_feed_doc *d);
+
+void tsn_feed_doc_destroy(struct tsn_feed_doc *d)
+{
+    struct tsn_feed_doc **at = &d->feed->docs;
+    while (*at && *at != d) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = d->next;
+    }
+    json_decref(d->facts);
+    json_decref(d->matches);
+    tsn_arena_destroy(d->arena);
+}
+
+/* Could not be had now: its row of the list stays unrecorded, so the next poll tries again. */
+static void give_up(struct tsn_feed_doc *d, const char *why)
+{
+    struct tsn_feed *f = d->feed;
+    tsn_log(TSN_LOG_WARN, "feed.document_failed", "feed", f->config.name, "path", d->path,
+            "why", why, NULL);
+    f->counts.failed++;
+    tsn_feed_doc_destroy(d);
+    tsn_feed_settled(f);
+}
+
+/* Will not be had until the list changes: remembered with its reason. */
+static void set_aside(struct tsn_feed_doc *d, const char *code, tsn_err err, const char *why)
+{
+    tsn_diag_set(&d->why, err, code, "%s", why);
+    tsn_feed_doc_store(d);
+}
+
+/* --- on the pool -------------------------------------------------------------------------- */
+
+static void job(uv_work_t *work)
+{
+    struct tsn_feed_doc *d = work->data;
+    uint8_t digest[TSN_HASH_LEN];
+    json_t *doc = NULL;
+    tsn_sha256_once(digest, d->body, d->len);
+    tsn_hex(d->sha256, digest, sizeof digest);
+    if (d->hash && tsn_feed_hash_fits(d->hash, d->hash_len, d->body, d->len, &d->why)) {
+        return;
+    }
+    if (tsn_json_parse(d->body, d->len, &doc, &d->why)) {
+        tsn_copy(d->why.code, sizeof d->why.code, "F006");
+    } else if (tsn_csaf_facts(doc, &d->facts, &d->why) == 0) {
+        (void)tsn_match_facts(d->facts, d->feed->feeds->products, &d->matches);
+    }
+    json_decref(doc);
+}
+
+static void job_done(uv_work_t *work, int status)
+{
+    struct tsn_feed_doc *d = work->data;
+    struct tsn_feeds *feeds = d->feed->feeds;
+    if (feeds->closing || status != 0) {
+        tsn_feed_doc_destroy(d);
+    } else {
+        tsn_fault("feed.document_read");
+        tsn_feed_doc_store(d);
+    }
+    tsn_feeds_release(feeds);
+}
+
+static void queue_job(struct tsn_feed_doc *d)
+{
+    d->work.data = d;
+    tsn_feeds_hold(d->feed->feeds);
+    if (uv_queue_work(tsn_loop_uv(d->feed->feeds->config.loop), &d->work, job, job_done) != 0) {
+        struct tsn_feeds *feeds = d->feed->feeds;
+        give_up(d, "no thread takes the work");
+        tsn_feeds_release(feeds);
+    }
+}
+
+/* --- fetching ------------------------------------------------------------------------------ */
+
+static void start(struct tsn_feed_doc *d, const char *url, size_t max,
+                  void (*done)(const struct tsn_xfer_result *r, void *user))
+{
+    struct tsn_xfer_request req = {.url = url,
+                                   .reach = d->feed->config.reach,
+                                   .max_bytes = max,
+                                   .redirects = 3,
+                                   .timeout_ms = 60000};
+    struct tsn_diag diag;
+    tsn_diag_init(&diag);
+    if (tsn_xfer_start(d->feed->feeds->config.httpc, &req, done, d, &d->xfer, &diag)) {
+        d->xfer = NULL;
+        give_up(d, diag.what);
+    }
+}
+
+static bool not_there(int status)
+{
+    return status == 404 || status == 410 || status == 403;
+}
+
+static void got_hash(const struct tsn_xfer_result *r, void *user)
+{
+    struct tsn_feed_doc *d = user;
+    d->xfer = NULL;
+    if (!r->err && r->status == 200) {
+        d->hash = tsn_arena_memdup(d->arena, r->body, r->len);
+        d->hash_len = r->len;
+        queue_job(d);
+    } else if (!r->err && not_there(r->status)) {
+        if (d->hash_try++ == 0) {
+            fetch_hash(d);
+        } else {
+            queue_job(d); /* none is published: accepted, and the row says so */
+        }
+    } else if (r->err == TSN_ETOOBIG) {
+        set_aside(d, "F005", r->err, "the file with its hash is too large to be one");
+    } else {
+        give_up(d, r->err ? r->diag.what : "its hash cannot be had");
+    }
+}
+
+static void fetch_hash(struct tsn_feed_doc *d)
+{
+    start(d, tsn_arena_printf(d->arena, "%s%s", d->url, d->hash_try ? ".sha256" : ".sha512"),
+          TSN_FEED_HASH_MAX, got_hash);
+}
+
+static void got_document(const struct tsn_xfer_result *r, void *user)
+{
+    struct tsn_feed_doc *d = user;
+    struct tsn_feed *f = d->feed;
+    d->xfer = NULL;
+    if (!r->err && r->status == 200) {
+        f->base = d->base;
+        f->counts.fetched++;
+        d->body = tsn_arena_memdup(d->arena, r->body, r->len + 1);
+        d->len = r->len;
+        fetch_hash(d);
+    } else if (!r->err && not_there(r->status)) {
+        fetch(d); /* the path may be meant another way */
+    } else if (r->err == TSN_ETOOBIG) {
+        set_aside(d, "F008", r->err, "it is larger than 8 MiB");
+    } else {
+        give_up(d, r->err ? r->diag.what : "the server does not give it now");
+    }
+}
+
+/* The way that worked last comes first, then the others in order. */
+static bool next_base(struct tsn_feed_doc *d, struct tsn_buf *url)
+{
+    while (d->tried <= TSN_FEED_BASES) {
+        int turn = d->tried++;
+        d->base = turn == 0 ? d->feed->base : (enum tsn_feed_base)(turn - 1);
+        if (turn > 0 && d->base == d->first) {
+            continue;
+        }
+        if (turn == 0) {
+            d->first = d->base;
+        }
+        if (tsn_feed_resolve(d->feed->config.url, d->path, d->base, url) &&
+            (!d->url || strcmp(d->url, url->data) != 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void fetch(struct tsn_feed_doc *d)
+{
+    struct tsn_buf url;
+    tsn_buf_init(&url, 8192);
+    bool more = next_base(d, &url);
+    if (more) {
+        d->url = tsn_arena_strdup(d->arena, url.data);
+    }
+    tsn_buf_free(&url);
+    if (more) {
+        start(d, d->url, TSN_FEED_DOC_MAX, got_document);
+    } else {
+        set_aside(d, "F004", TSN_EREMOTE, "the provider lists it but does not have it");
+    }
+}
+
+void tsn_feed_doc_begin(struct tsn_feed *f, const struct tsn_feed_row *row)
+{
+    struct tsn_arena *arena = tsn_arena_new();
+    struct tsn_feed_doc *d = tsn_arena_alloc(arena, sizeof *d);
+    d->arena = arena;
+    d->feed = f;
+    d->path = tsn_arena_strdup(arena, row->path);
+    d->listed = tsn_arena_strdup(arena, row->time);
+    tsn_diag_init(&d->why);
+    d->next = f->docs;
+    f->docs = d;
+    fetch(d);
+}
+
+/* At close: a transfer ends without a word; a job or an operation ends by itself. */
+void tsn_feed_doc_cancel(struct tsn_feed_doc *d)
+{
+    if (d->xfer) {
+        tsn_xfer_cancel(d->xfer);
+        tsn_feed_doc_destroy(d);
+    }
+}

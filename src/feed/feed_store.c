@@ -1,0 +1,424 @@
+/* feed_store.c - one document, one transaction: bytes, facts, difference, matches, event, runs.
+ *
+ * A kill anywhere loses and doubles nothing: either all of it is on disk, or the row of the list is
+ * not recorded and the next poll fetches it again. Apply runs on the writer thread, the rest on the
+ * loop thread. */
+#include <stdlib.h>
+#include <string.h>
+#include "core/clock.h"
+#include "core/fault.h"
+#include "core/id.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "feed/feed_int.h"
+
+#define RETRY_MS     50
+#define PRODUCTS_MAX 100 /* product rows kept with the stored facts */
+
+static const char *const nobody[] = {NULL};
+static const struct tsn_actor feed_actor = {.roles = nobody, .auth = "svc"};
+
+static const char *kept(struct tsn_arena *arena, const json_t *v)
+{
+    char *text = tsn_json_text(v);
+    const char *out = tsn_arena_strdup(arena, text);
+    free(text);
+    return out;
+}
+
+static tsn_err log_document(struct tsn_store *st, const struct tsn_feed_op *x,
+                            const char *outcome, const char *reason)
+{
+    const struct tsn_feed_doc *d = x->doc;
+    json_t *args = json_pack("{s:s,s:s,s:s,s:s}", "feed", x->feed, "path", d->path, "sha256",
+                             d->sha256, "listed", d->listed);
+    if (d->facts) {
+        json_object_set(args, "id", json_object_get(d->facts, "id"));
+        json_object_set(args, "version", json_object_get(d->facts, "version"));
+        json_object_set(args, "substance", json_object_get(d->facts, "substance"));
+    }
+    if (d->why.what[0]) {
+        json_object_set_new(args, "why", json_string(d->why.what));
+    }
+    char *text = tsn_json_text(args);
+    json_decref(args);
+    const struct tsn_field field = {.name = "args", .data = text, .len = strlen(text)};
+    struct tsn_append e = TSN_APPEND_INIT;
+    int64_t seq;
+    e.kind = "feed.document";
+    e.actor = "svc:feed";
+    e.auth = "svc";
+    e.outcome = outcome;
+    e.reason = reason;
+    e.fields = &field;
+    e.nfields = 1;
+    tsn_err err = tsn_store_append(st, &e, &seq);
+    free(text);
+    return err;
+}
+
+/* What is on record stays when the new bytes are no good; the reason says what came since. */
+static tsn_err quarantine(struct tsn_store *st, struct tsn_feed_op *x,
+                          struct tsn_rec_document *row, bool known)
+{
+    const struct tsn_feed_doc *d = x->doc;
+    x->kind = TSN_FEED_QUARANTINED;
+    row->reason = tsn_arena_printf(x->op.arena, "%s %s", d->why.code, d->why.what);
+    row->listed = d->listed;
+    if (!known || strcmp(row->state, "quarantined") == 0) {
+        row->state = "quarantined";
+        row->sha256 = d->sha256[0] ? d->sha256 : NULL;
+        row->body = (struct tsn_blob){.data = d->body, .len = d->body ? d->len : 0};
+        row->fetched_at = x->now_ms;
+    }
+    tsn_err err = tsn_store_put(st, &tsn_table_document, row);
+    return err ? err : log_document(st, x, "fail", d->why.code);
+}
+
+static bool certain_enough(const json_t *match)
+{
+    return strcmp(tsn_json_str(match, "certainty", "guess"), "guess") != 0;
+}
+
+static const char *match_key(struct tsn_feed_op *x, const char *product)
+{
+    return tsn_arena_printf(x->op.arena, "%s\n%s", tsn_json_str(x->doc->facts, "id", ""),
+                            product);
+}
+
+/* The open case that an earlier revision of this advisory has, whatever product it was for. */
+static tsn_err open_case(struct tsn_store *st, struct tsn_feed_op *x, const char **case_id)
+{
+    const char *prefix = match_key(x, "");
+    const struct tsn_filter filter = {.column = "key", .cmp = TSN_CMP_PREFIX, .text = prefix};
+    const struct tsn_list how = {.filters = &filter, .nfilters = 1};
+    void *list = NULL;
+    size_t n = 0;
+    tsn_err err = tsn_store_list(st, x->op.arena, &tsn_table_match, &how, &list, &n);
+    const struct tsn_rec_match *rows = list;
+    *case_id = NULL;
+    for (size_t i = 0; !err && !*case_id && i < n; i++) {
+        struct tsn_rec_case c;
+        if (!rows[i].case_id || !*rows[i].case_id) {
+            continue;
+        }
+        err = tsn_store_get(st, x->op.arena, &tsn_table_case, rows[i].case_id, &c);
+        if (!err && strcmp(c.state, "open") == 0) {
+            *case_id = c.id;
+        }
+        err = err == TSN_ENOTFOUND ? 0 : err;
+    }
+    return err;
+}
+
+/* What a playbook gets as input.event.advisory, and the case as its fact `advisory`. */
+static json_t *advisory_of(const json_t *facts)
+{
+    static const char *const keys[] = {"id",        "title", "severity",       "version",
+                                       "cves",      "url",   "summary",        "withdrawn",
+                                       "publisher", "score", "vulnerabilities"};
+    json_t *a = json_object();
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+        json_t *v = json_object_get(facts, keys[k]);
+        if (v) {
+            json_object_set(a, keys[k], v);
+        }
+    }
+    json_object_set(a, "canonical_id", json_object_get(facts, "id"));
+    json_object_set_new(a, "kev", json_false());
+    json_object_set_new(a, "epss", json_integer(0));
+    return a;
+}
+
+static json_t *products_of(const json_t *matches)
+{
+    json_t *out = json_array(), *m;
+    size_t i;
+    json_array_foreach(matches, i, m)
+    {
+        if (certain_enough(m)) {
+            json_array_append_new(out, json_pack("{s:O,s:O,s:O,s:O,s:O}", "id",
+                                                 json_object_get(m, "product"), "name",
+                                                 json_object_get(m, "name"), "owner",
+                                                 json_object_get(m, "owner"), "certainty",
+                                                 json_object_get(m, "certainty"), "evidence",
+                                                 json_object_get(m, "evidence")));
+        }
+    }
+    return out;
+}
+
+/* One upstream event, one case, whatever the number of products. */
+static tsn_err start_event(struct tsn_store *st, struct tsn_feed_op *x)
+{
+    const json_t *facts = x->doc->facts;
+    json_t *products = products_of(x->doc->matches);
+    size_t n = json_array_size(products);
+    tsn_err err = 0;
+    if (n > 0) {
+        json_t *advisory = advisory_of(facts);
+        json_t *body = json_pack("{s:O,s:O}", "advisory", advisory, "products", products);
+        json_t *known = json_pack("{s:O}", "advisory", advisory);
+        const char *id = tsn_json_str(facts, "id", "");
+        const struct tsn_case_new fresh = {
+            .kind = "upstream",
+            .title = tsn_json_str(facts, "title", id),
+            .severity = tsn_json_str(facts, "severity", NULL),
+            .product = n == 1 ? tsn_json_str(json_array_get(products, 0), "id", NULL) : NULL,
+            .facts = known,
+            .by = &feed_actor,
+        };
+        struct tsn_event_new ev = {
+            .source = "feed", /* whichever feed brings it: the same event */
+            .dedupe = tsn_arena_printf(x->op.arena, "%s\n%s", id,
+                                       tsn_json_str(facts, "substance", "")),
+            .kind = "advisory.matched",
+            .body = body,
+            .open = &fresh,
+            .by = &feed_actor,
+        };
+        err = open_case(st, x, &ev.case_id);
+        if (!err) {
+            err = tsn_event_accept(st, x->op.arena, x->intake, &ev, x->now_ms, &x->event,
+                                   &x->op.diag);
+        }
+        json_decref(body);
+        json_decref(known);
+        json_decref(advisory);
+    }
+    json_decref(products);
+    return err;
+}
+
+static tsn_err put_matches(struct tsn_store *st, struct tsn_feed_op *x, const char *document)
+{
+    json_t *m;
+    size_t i;
+    json_array_foreach(x->doc->matches, i, m)
+    {
+        struct tsn_rec_match row;
+        const char *key = match_key(x, tsn_json_str(m, "product", ""));
+        tsn_err err = tsn_store_find(st, x->op.arena, &tsn_table_match, "key", key, &row);
+        if (err == TSN_ENOTFOUND) {
+            char id[TSN_ULID_LEN + 1];
+            tsn_id_new(id);
+            row = (struct tsn_rec_match){
+                .id = tsn_arena_strdup(x->op.arena, id), .key = key, .created_at = x->now_ms};
+            x->matches++;
+        } else if (err) {
+            return err;
+        }
+        row.document = document;
+        row.product = tsn_json_str(m, "product", "");
+        row.owner = tsn_json_str(m, "owner", "");
+        row.certainty = tsn_json_str(m, "certainty", "");
+        row.evidence = kept(x->op.arena, json_object_get(m, "evidence"));
+        if (certain_enough(m) && x->event.rcase.id) {
+            row.case_id = x->event.rcase.id;
+            row.run = x->event.nruns ? x->event.runs[0] : row.run;
+        }
+        err = tsn_store_put(st, &tsn_table_match, &row);
+        if (err) {
+            return err;
+        }
+    }
+    return 0;
+}
+
+/* The facts without the long tail of products: matching is done, the bytes are there. */
+static const char *facts_text(struct tsn_feed_op *x)
+{
+    json_t *facts = json_copy((json_t *)(uintptr_t)x->doc->facts);
+    const json_t *all = json_object_get(facts, "products");
+    json_t *some = json_array();
+    for (size_t i = 0; i < json_array_size(all) && i < PRODUCTS_MAX; i++) {
+        json_array_append(some, json_array_get(all, i));
+    }
+    json_object_set_new(facts, "products_n", json_integer((json_int_t)json_array_size(all)));
+    json_object_set_new(facts, "products", some);
+    const char *out = kept(x->op.arena, facts);
+    json_decref(facts);
+    return out;
+}
+
+static bool same_substance(const char *before, const json_t *facts)
+{
+    json_t *old = NULL;
+    bool same =
+        before && tsn_json_parse(before, strlen(before), &old, NULL) == 0 &&
+        strcmp(tsn_json_str(old, "substance", "-"), tsn_json_str(facts, "substance", "")) == 0;
+    json_decref(old);
+    return same;
+}
+
+static tsn_err store_good(struct tsn_store *st, struct tsn_feed_op *x,
+                          struct tsn_rec_document *row, bool known)
+{
+    const struct tsn_feed_doc *d = x->doc;
+    bool good_before = known && strcmp(row->state, "current") == 0;
+    x->kind = !good_before                           ? TSN_FEED_NEW
+              : same_substance(row->facts, d->facts) ? TSN_FEED_COSMETIC
+                                                     : TSN_FEED_CHANGED;
+    row->tracking_id = tsn_json_str(d->facts, "id", "");
+    row->version = tsn_json_str(d->facts, "version", "");
+    row->title = tsn_json_str(d->facts, "title", "");
+    row->sha256 = d->sha256;
+    row->state = "current";
+    row->reason = d->hash ? NULL : "F009 no hash file stands beside it";
+    row->listed = d->listed;
+    row->fetched_at = x->now_ms;
+    row->body = (struct tsn_blob){.data = d->body, .len = d->len};
+    row->facts = facts_text(x);
+    tsn_err err = tsn_store_put(st, &tsn_table_document, row);
+    if (!err) {
+        err = log_document(st, x, "ok", x->kind == TSN_FEED_COSMETIC ? "cosmetic" : NULL);
+    }
+    if (!err && x->kind != TSN_FEED_COSMETIC) {
+        err = start_event(st, x);
+    }
+    return err ? err : put_matches(st, x, row->id);
+}
+
+tsn_err tsn_feed_doc_apply(struct tsn_op *op, struct tsn_store *st)
+{
+    struct tsn_feed_op *x = (struct tsn_feed_op *)op;
+    const struct tsn_feed_doc *d = x->doc;
+    const char *key = tsn_arena_printf(op->arena, "%s\n%s", x->feed, d->path);
+    struct tsn_rec_document row;
+    x->matches = 0;
+    memset(&x->event, 0, sizeof x->event);
+    tsn_err err = tsn_store_find(st, op->arena, &tsn_table_document, "key", key, &row);
+    bool known = err == 0;
+    if (err == TSN_ENOTFOUND) {
+        char id[TSN_ULID_LEN + 1];
+        tsn_id_new(id);
+        row = (struct tsn_rec_document){.id = tsn_arena_strdup(op->arena, id),
+                                        .key = key,
+                                        .feed = x->feed,
+                                        .path = d->path};
+    } else if (err) {
+        return err;
+    }
+    tsn_fault("feed.document_apply");
+    if (d->why.code[0]) {
+        return quarantine(st, x, &row, known);
+    }
+    if (known && row.sha256 && strcmp(row.sha256, d->sha256) == 0 &&
+        strcmp(row.state, "current") == 0) {
+        x->kind = TSN_FEED_UNCHANGED;
+        row.listed = d->listed;
+        row.reason = d->hash ? NULL : row.reason;
+        return tsn_store_put(st, &tsn_table_document, &row);
+    }
+    return store_good(st, x, &row, known);
+}
+
+/* --- loop thread -------------------------------------------------------------------------- */
+
+static void count(struct tsn_feed *f, const struct tsn_feed_op *x)
+{
+    switch (x->kind) {
+    case TSN_FEED_NEW:
+        f->counts.fresh++;
+        break;
+    case TSN_FEED_CHANGED:
+        f->counts.changed++;
+        break;
+    case TSN_FEED_COSMETIC:
+        f->counts.cosmetic++;
+        break;
+    case TSN_FEED_UNCHANGED:
+        f->counts.unchanged++;
+        break;
+    case TSN_FEED_QUARANTINED:
+        f->counts.quarantined++;
+        tsn_log(TSN_LOG_WARN, "feed.quarantined", "feed", f->config.name, "path", x->doc->path,
+                "code", x->doc->why.code, "why", x->doc->why.what, NULL);
+        break;
+    }
+    f->counts.matches += x->matches;
+    f->counts.runs += (int64_t)x->event.nruns;
+}
+
+static void stored(struct tsn_op *op)
+{
+    struct tsn_feed_op *x = (struct tsn_feed_op *)op;
+    struct tsn_feed_doc *d = op->user;
+    struct tsn_feed *f = d->feed;
+    struct tsn_feeds *feeds = f->feeds;
+    tsn_fault("feed.document_stored");
+    if (op->err) {
+        f->counts.failed++;
+        tsn_log(TSN_LOG_ERROR, "feed.document_not_stored", "feed", x->feed, "path", d->path,
+                "err", tsn_err_name(op->err), "why", op->diag.what, NULL);
+    } else {
+        count(f, x);
+        for (size_t i = 0; i < x->event.nruns && feeds->config.engine && !feeds->closing; i++) {
+            tsn_engine_wake(feeds->config.engine, x->event.runs[i]);
+        }
+    }
+    tsn_intake_release(x->intake);
+    tsn_op_destroy(op);
+    tsn_feed_doc_destroy(d);
+    if (!feeds->closing) {
+        tsn_feed_settled(f);
+    }
+    tsn_feeds_release(feeds);
+}
+
+/* A full queue waits, it never drops: the place of this document stays taken meanwhile. */
+struct later {
+    struct tsn_feed_doc *doc;
+    struct tsn_timer *timer;
+};
+
+static void again(void *user)
+{
+    struct later *l = user;
+    struct tsn_feed_doc *d = l->doc;
+    struct tsn_feeds *feeds = d->feed->feeds;
+    tsn_timer_destroy(l->timer);
+    free(l);
+    if (feeds->closing) {
+        tsn_feed_doc_destroy(d);
+    } else {
+        tsn_feed_doc_store(d);
+    }
+    tsn_feeds_release(feeds);
+}
+
+static void wait_for_room(struct tsn_feed_doc *d)
+{
+    struct later *l = tsn_alloc(sizeof *l);
+    l->doc = d;
+    l->timer = tsn_timer_new(d->feed->feeds->config.loop, again, l);
+    tsn_feeds_hold(d->feed->feeds);
+    tsn_timer_arm(l->timer, RETRY_MS);
+}
+
+void tsn_feed_doc_store(struct tsn_feed_doc *d)
+{
+    struct tsn_feed *f = d->feed;
+    struct tsn_feeds *feeds = f->feeds;
+    struct tsn_feed_op *x = tsn_op_new(sizeof *x, tsn_feed_doc_apply, stored, d);
+    x->doc = d;
+    x->feed = f->config.name;
+    x->intake = feeds->config.intake;
+    x->now_ms = tsn_clock_wall_ms();
+    tsn_intake_refresh(x->intake);
+    tsn_intake_hold(x->intake);
+    tsn_err err = tsn_writer_submit(feeds->config.writer, &x->op, TSN_LANE_BULK);
+    if (!err) {
+        tsn_feeds_hold(feeds);
+        return;
+    }
+    tsn_intake_release(x->intake);
+    tsn_op_destroy(&x->op);
+    if (err == TSN_EFULL) {
+        wait_for_room(d);
+    } else {
+        f->counts.failed++;
+        tsn_feed_doc_destroy(d);
+        tsn_feed_settled(f);
+    }
+}
