@@ -208,7 +208,7 @@ REPORT = {"kind": "incident", "title": "Token reuse \u202ederever", "text": "see
 OVERRIDES = {
     "products": [{"id": "edge-gw", "name": "Edge Gateway", "vendor": "Acme"}],
     "customers": [{"name": "A", "mail": "soc@customer.example", "products": ["edge-gw"]}],
-    "plugins": [{"name": "edge"}],
+    "plugins": [{"name": "edge", "settings": {"dir": "/tmp/tsn-cli-edge"}}],
 }
 
 _node = None
