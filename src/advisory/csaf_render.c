@@ -5,6 +5,7 @@
  * Whether the result is acceptable is tsn_csaf_check's word. Pure; any thread. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "advisory/advisory.h"
 #include "advisory/csaf_check.h"
 #include "advisory/csaf_product.h"
@@ -310,20 +311,25 @@ static tsn_err vulnerability(const json_t *vuln, json_t *every, const char *fall
 
 /* --- document ----------------------------------------------------------------------------- */
 
-/* TLP 2.0 words in the label set of CSAF 2.0, which knows no CLEAR and no AMBER+STRICT. */
+/* TLP 2.0 words, in any case, in the label set of CSAF 2.0, which knows no CLEAR and no
+ * AMBER+STRICT. */
 static void distribution(json_t *doc, const json_t *model)
 {
+    static const struct {
+        const char *said, *label;
+    } labels[] = {
+        {"clear", "WHITE"}, {"white", "WHITE"},        {"green", "GREEN"},
+        {"amber", "AMBER"}, {"amber+strict", "AMBER"}, {"red", "RED"},
+    };
     const char *tlp = tsn_json_str(model, "tlp", "WHITE");
     const char *text = tsn_json_str(model, "distribution", NULL);
-    const char *label = tlp;
-    if (strncmp(tlp, "TLP:", 4) == 0) {
-        label = tlp + 4;
+    tlp += strncasecmp(tlp, "TLP:", 4) == 0 ? 4 : 0;
+    const char *label = tlp; /* what is not known is the checks' to refuse */
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
+        label = strcasecmp(tlp, labels[i].said) == 0 ? labels[i].label : label;
     }
-    if (strcmp(label, "CLEAR") == 0) {
-        label = "WHITE";
-    } else if (strcmp(label, "AMBER+STRICT") == 0) {
-        label = "AMBER";
-        text = text ? text : "TLP:AMBER+STRICT: only within the recipient's organisation.";
+    if (strcasecmp(tlp, "amber+strict") == 0 && !text) {
+        text = "TLP:AMBER+STRICT: only within the recipient's organisation.";
     }
     json_t *d = json_object();
     json_object_set_new(
