@@ -6,6 +6,7 @@
  */
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,22 +68,34 @@ static const char *wait_task(struct tsn_demo *d, const char *kind, const char *s
     return NULL;
 }
 
-static bool wait_closed(struct tsn_demo *d, const char *what)
+/* Whether a case is among the open ones; NULL name = the newest of the kind, which is stored. */
+static bool is_open(struct tsn_demo *d, const char *kind, const char **name)
+{
+    json_t *out = NULL, *c;
+    bool found = false;
+    size_t i;
+
+    tsn_demo_tocsin(d, false, NULL, WORDS("case", "list", "--state", "open"), &out);
+    json_array_foreach(json_object_get(out, "items"), i, c)
+    {
+        if (!*name && strcmp(tsn_json_str(c, "kind", ""), kind) == 0)
+            *name = text_of(d, c, "name");
+        found = found || (*name && strcmp(tsn_json_str(c, "name", ""), *name) == 0);
+    }
+    json_decref(out);
+    return found;
+}
+
+static bool wait_closed(struct tsn_demo *d, const char *kind, const char **name)
 {
     int64_t end = tsn_clock_mono_ms() + PATIENCE_MS;
 
     while (tsn_clock_mono_ms() < end) {
-        json_t *out = NULL;
-        size_t open;
-
-        tsn_demo_tocsin(d, false, NULL, WORDS("case", "list", "--state", "open"), &out);
-        open = json_array_size(json_object_get(out, "items"));
-        json_decref(out);
-        if (out && open == 0)
+        if (!is_open(d, kind, name))
             return true;
         poll(NULL, 0, 50);
     }
-    tsn_demo_say(d, "  %s did not close its case: see serve.log in %s", what, d->dir);
+    tsn_demo_say(d, "  case %s did not close: see serve.log in %s", *name, d->dir);
     return false;
 }
 
@@ -130,7 +143,7 @@ static int incident(struct tsn_demo *d, const char **case_name)
     tsn_demo_chapter(d, "A customer reports an incident");
     if (tsn_demo_tocsin(d, true, NULL,
                         WORDS("report", "submit", "--kind", "incident", "--title",
-                              "Session tokens replayed", "--product", "edge-gw", "--from",
+                              "Session tokens replayed", "--product", "edge-gw", "--mail",
                               "soc@customer-a.example", "--name", "Customer A", "--indicator",
                               "203.0.113.7", "--indicator", "203.0.113.9", "--text",
                               "Our SOC sees sessions from two addresses that are not ours."),
@@ -156,7 +169,7 @@ static int incident(struct tsn_demo *d, const char **case_name)
     if (!task)
         return TSN_EXIT_FAILED;
     tsn_demo_print(d, WORDS("show", task));
-    tsn_demo_say(d, "  the responder who did the triage tries it alone, and may not:");
+    tsn_demo_say(d, "  Rita is a duty manager too, but she did the triage and may not:");
     decide(d, "resp1", "approve", task, "I know it is right");
     yes = person_approves(d, task);
     decide(d, "duty1", yes ? "approve" : "reject", task,
@@ -170,7 +183,7 @@ static int incident(struct tsn_demo *d, const char **case_name)
         return TSN_EXIT_FAILED;
     decide(d, "lead1", "approve", task, "text and recipients are right");
     decide(d, "lead2", "approve", task, "checked as second person");
-    return wait_closed(d, "customer-incident") ? 0 : TSN_EXIT_FAILED;
+    return wait_closed(d, "incident", case_name) ? 0 : TSN_EXIT_FAILED;
 }
 
 static int upstream(struct tsn_demo *d, const char **case_name)
@@ -179,6 +192,8 @@ static int upstream(struct tsn_demo *d, const char **case_name)
     const char *task;
 
     tsn_demo_chapter(d, "An upstream vendor's advisories are polled");
+    /* The vendor's server was held until now, so that the poll is seen here. */
+    kill(d->provider, SIGCONT);
     if (tsn_demo_tocsin(d, true, NULL, WORDS("feed", "poll", "example-vendors"), &out) != 0)
         return TSN_EXIT_FAILED;
     tsn_demo_say(d, "  %lld documents fetched, %lld quarantined, %lld runs started",
@@ -206,12 +221,10 @@ static int upstream(struct tsn_demo *d, const char **case_name)
     task = wait_task(d, "approve", "publish");
     if (!task)
         return TSN_EXIT_FAILED;
+    is_open(d, "upstream", case_name);
     decide(d, "lead1", "approve", task, "verdict and text are right");
-    if (!wait_closed(d, "upstream-advisory"))
+    if (!wait_closed(d, "upstream", case_name))
         return TSN_EXIT_FAILED;
-    tsn_demo_tocsin(d, false, NULL, WORDS("case", "list"), &out);
-    *case_name = text_of(d, json_array_get(json_object_get(out, "items"), 0), "name");
-    json_decref(out);
 
     tsn_demo_say(d, "  the same documents again start nothing:");
     tsn_demo_tocsin(d, true, NULL, WORDS("feed", "poll", "example-vendors"), &out);
@@ -221,27 +234,30 @@ static int upstream(struct tsn_demo *d, const char **case_name)
     return 0;
 }
 
-static int check(struct tsn_demo *d, const char *case_name)
+static int check(struct tsn_demo *d, const char *incident, const char *upstream)
 {
     int code;
 
     tsn_demo_chapter(d, "What happened, and the proof");
-    tsn_demo_print(d, WORDS("case", "timeline", case_name));
+    tsn_demo_print(d, WORDS("case", "timeline", incident));
+    tsn_demo_print(d, WORDS("case", "timeline", upstream));
     code = tsn_demo_print(d, WORDS("audit", "verify"));
     if (code != 0)
         return code;
-    tsn_demo_say(d,
-                 "\nThe daemon is stopped now. Everything is in %s:\n"
-                 "  mail/new/            what the reporter and the customers got\n"
-                 "  edge/*.json          the rules on the two firewalls\n"
-                 "  tocsin.yaml          the configuration\n"
-                 "Go on:  tocsin serve --config %s     then, elsewhere:\n"
-                 "        tocsin status --config %s\n"
-                 "Cheat:  sqlite3 %s/data/tocsin.db \\\n"
-                 "          \"DROP TRIGGER entry_no_update; UPDATE entry SET text = "
-                 "replace(text, 'duty1', 'lead1') WHERE text LIKE '%%approval.granted%%'\"\n"
-                 "        tocsin audit verify %s/data       says TAMPERED, with the entry\n",
-                 d->dir, d->config, d->config, d->dir, d->dir);
+    tsn_demo_say(
+        d,
+        "\nThe daemon is being stopped. Everything is in %s:\n"
+        "  mail/new/            what the reporter and the customers got\n"
+        "  edge/*.json          the rules on the two firewalls\n"
+        "  tocsin.yaml          the configuration\n"
+        "Go on:  tocsin serve --config %s     then, elsewhere:\n"
+        "        tocsin status --config %s\n"
+        "Cheat:  python3 -c 'import sqlite3; d = sqlite3.connect(\"%s/data/tocsin.db\"); \\\n"
+        "          d.execute(\"DROP TRIGGER entry_no_update\"); \\\n"
+        "          d.execute(\"UPDATE entry SET text = replace(text, \\\"duty1\\\", "
+        "\\\"lead1\\\")\"); d.commit()'\n"
+        "        tocsin audit verify %s/data       says TAMPERED, with the entry\n",
+        d->dir, d->config, d->config, d->dir, d->dir);
     return 0;
 }
 
@@ -268,6 +284,7 @@ int tsn_cmd_demo(struct tsn_cli *cli)
         return tsn_out_failf(cli, TSN_EXIT_FAILED, TSN_ENOTFOUND, "S090",
                              "install python3, and run from a build of the source tree",
                              "the demo's upstream provider cannot be started");
+    kill(d.provider, SIGSTOP);
     tsn_demo_chapter(&d, "A daemon in a folder of its own");
     tsn_demo_say(&d, "  %s", d.dir);
     rc = tsn_demo_files(&d);
@@ -277,9 +294,9 @@ int tsn_cmd_demo(struct tsn_cli *cli)
         rc = incident(&d, &incident_case);
     if (rc == 0)
         rc = upstream(&d, &upstream_case);
-    tsn_demo_end(&d);
     if (rc == 0)
-        rc = check(&d, incident_case);
+        rc = check(&d, incident_case, upstream_case);
+    tsn_demo_end(&d);
     if (rc == 0 && cli->json)
         tsn_out_json(cli, json_pack("{s:s, s:s?, s:s?, s:I}", "dir", d.dir, "incident",
                                     incident_case, "upstream", upstream_case, "took_ms",

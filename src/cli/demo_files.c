@@ -17,7 +17,7 @@ static const char text[] =
     "server: { listen: \"127.0.0.1:0\", organisation: Acme PSIRT, domain: acme.example }\n"
     "data: { dir: data }\n"
     "people:\n"
-    "  - { id: resp1, name: Rita Responder, roles: [ responder, product-owner ] }\n"
+    "  - { id: resp1, name: Rita Responder, roles: [ responder, duty-manager, product-owner ] }\n"
     "  - { id: duty1, name: Dan Duty, roles: [ duty-manager ] }\n"
     "  - { id: lead1, name: Lena Lead, roles: [ psirt-lead ] }\n"
     "  - { id: lead2, name: Luis Lead, roles: [ psirt-lead ] }\n"

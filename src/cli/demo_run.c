@@ -105,7 +105,7 @@ static int run(struct tsn_demo *d, const char *person, const char *const *args, 
 {
     const char *argv[48] = {d->self};
     size_t n = 1;
-    int pipes[2], code;
+    int pipes[2], code, null;
     pid_t pid;
 
     for (size_t i = 0; args[i] && n < 40; i++)
@@ -120,8 +120,11 @@ static int run(struct tsn_demo *d, const char *person, const char *const *args, 
         argv[n++] = "--json";
     if (pipe2(pipes, O_CLOEXEC) != 0)
         return -1;
-    pid = spawn(argv, pipes[1], json ? pipes[1] : -1);
+    null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    pid = spawn(argv, pipes[1], json ? pipes[1] : null);
     close(pipes[1]);
+    if (null >= 0)
+        close(null);
     if (pid > 0)
         read_to_end(pipes[0], out);
     close(pipes[0]);
@@ -143,7 +146,8 @@ int tsn_demo_tocsin(struct tsn_demo *d, bool show, const char *person, const cha
     if (text.len > 0 && tsn_json_parse(text.data, text.len, &value, NULL) != 0)
         value = NULL;
     if (code != 0 && show)
-        tsn_demo_say(d, "    exit code %d: %.300s", code, text.data ? text.data : "");
+        tsn_demo_say(d, "    exit code %d, %s: %s", code, tsn_json_str(value, "code", "?"),
+                     tsn_json_str(value, "detail", text.data));
     tsn_buf_free(&text);
     if (out)
         *out = value;

@@ -64,6 +64,7 @@ def test_all_of_it():
     server = story.provider(TREE)
     with story.make_node(server.server_address[1]) as node:
         node.config["products"] = PRODUCTS
+        node.config.pop("customers")
         node.config["feeds"][0]["url"] = (
             "http://127.0.0.1:%d/csaf_files/OT/white/" % server.server_address[1])
         node.write_config()
