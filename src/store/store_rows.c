@@ -302,6 +302,9 @@ static tsn_err take_row(struct tsn_store *st, struct tsn_arena *arena, sqlite3_s
             break;
         }
     }
+    /* The layout forbids it, so only a damaged file can have a row without a key. */
+    if (!text_of(rec, &t->cols[0]))
+        return TSN_ETAMPERED;
     for (size_t i = 0; i < t->ncols && !err && !skip; i++) {
         const struct tsn_col *c = &t->cols[i];
 

@@ -36,11 +36,13 @@ static tsn_err add_chains(struct tsn_store *st, struct tsn_verify *v)
 
     if (!s)
         return err;
-    while ((rc = sqlite3_step(s)) == SQLITE_ROW)
-        tsn_verify_chain(v, (const char *)sqlite3_column_text(s, 0), sqlite3_column_int64(s, 1),
-                         sqlite3_column_int64(s, 2),
-                         sqlite3_column_bytes(s, 3) == TSN_HASH_LEN ? sqlite3_column_blob(s, 3)
-                                                                    : NULL);
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+        const char *chain = (const char *)sqlite3_column_text(s, 0);
+        bool whole = sqlite3_column_bytes(s, 3) == TSN_HASH_LEN;
+
+        tsn_verify_chain(v, chain ? chain : "", sqlite3_column_int64(s, 1),
+                         sqlite3_column_int64(s, 2), whole ? sqlite3_column_blob(s, 3) : NULL);
+    }
     err = tsn_sql_err(st, rc);
     sqlite3_reset(s);
     return err;
