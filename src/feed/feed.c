@@ -149,6 +149,7 @@ void tsn_feed_finish(struct tsn_feed *f, tsn_err err)
     struct state_op *x = tsn_op_new(sizeof *x, state_write, state_written, f);
     struct tsn_arena *a = x->op.arena;
     bool whole = !err && f->counts.failed == 0 && !f->not_modified;
+    f->working = false;
     x->feed = f;
     x->poll_err = err;
     x->row.name = tsn_arena_strdup(a, f->config.name);

@@ -76,6 +76,7 @@ struct tsn_feed {
     struct tsn_arena *state_arena;
     int64_t next_at, backoff_ms;
     bool polling, reading, not_modified; /* reading: its state, from the store */
+    bool working;                        /* the list is there and the poll is not finished */
     struct tsn_arena *arena;             /* of the running poll */
     struct tsn_xfer *list_xfer;
     const char *etag, *modified; /* of the list being worked through */

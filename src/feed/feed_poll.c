@@ -22,7 +22,8 @@ static void go_on(void *user)
 {
     struct tsn_feed *f = user;
     struct tsn_feeds *feeds = f->feeds;
-    if (!feeds->closing && f->polling) {
+    /* Several documents may settle in one turn, and the first of these turns ends the poll. */
+    if (!feeds->closing && f->working) {
         if (f->next_row >= f->todo.n && f->in_flight == 0) {
             tsn_feed_finish(f, 0);
         } else {
@@ -145,6 +146,7 @@ static void list_done(struct tsn_op *op)
                 rows[i].time = tsn_arena_strdup(f->arena, x->rows.rows[i].time);
             }
             f->todo = (struct tsn_feed_rows){.rows = rows, .n = x->rows.n};
+            f->working = true;
             if (f->todo.n == 0) {
                 tsn_feed_finish(f, 0);
             } else {
