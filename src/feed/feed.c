@@ -9,8 +9,8 @@
 
 #define FIRST_MS     300
 #define NOT_READY_MS 500
-#define BACKOFF_MIN  30000
-#define BACKOFF_MAX  (6 * 3600 * (int64_t)1000)
+#define BACKOFF_MIN  INT64_C(30000)
+#define BACKOFF_MAX  INT64_C(21600000) /* 6 h */
 
 void tsn_feeds_hold(struct tsn_feeds *f)
 {

@@ -228,7 +228,7 @@ static tsn_err put_matches(struct tsn_store *st, struct tsn_feed_op *x, const ch
 /* The facts without the long tail of products: matching is done, the bytes are there. */
 static const char *facts_text(struct tsn_feed_op *x)
 {
-    json_t *facts = json_copy((json_t *)(uintptr_t)x->doc->facts);
+    json_t *facts = json_copy(x->doc->facts);
     const json_t *all = json_object_get(facts, "products");
     json_t *some = json_array();
     for (size_t i = 0; i < json_array_size(all) && i < PRODUCTS_MAX; i++) {
@@ -264,7 +264,9 @@ static tsn_err store_good(struct tsn_store *st, struct tsn_feed_op *x,
     row->title = tsn_json_str(d->facts, "title", "");
     row->sha256 = d->sha256;
     row->state = "current";
-    row->reason = d->hash ? NULL : "F009 no hash file stands beside it";
+    row->reason = d->hash ? NULL
+                          : tsn_arena_printf(x->op.arena, "%s %s", "F009",
+                                             "no hash file stands beside it");
     row->listed = d->listed;
     row->fetched_at = x->now_ms;
     row->body = (struct tsn_blob){.data = d->body, .len = d->len};
