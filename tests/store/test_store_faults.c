@@ -347,6 +347,7 @@ struct rig {
 struct job {
     struct tsn_op op;
     struct rig *rig;
+    const char *value;
     bool swallow; /* an apply that hides what the disk said */
     char name[24];
 };
@@ -354,7 +355,7 @@ struct job {
 static tsn_err job_apply(struct tsn_op *op, struct tsn_store *st)
 {
     struct job *j = (struct job *)op;
-    struct tsn_rec_meta rec = {j->name, "x"};
+    struct tsn_rec_meta rec = {j->name, j->value};
     struct tsn_append in = TSN_APPEND_INIT;
     tsn_err err;
 
@@ -399,7 +400,10 @@ static void writer_over(int ops, int rc, tsn_err want, bool swallow)
     struct tsn_store *st;
     struct job *j;
     tsn_err err;
+    /* Larger than the page cache: the disk is written, and says no, before the commit. */
+    char *large = tsn_alloc(4000001);
 
+    memset(large, 'x', 4000000);
     lab_open(&l);
     tsn_store_close(lab_store(&l, false));
     memset(&vfs_plan, 0, sizeof(vfs_plan));
@@ -416,6 +420,7 @@ static void writer_over(int ops, int rc, tsn_err want, bool swallow)
         j = tsn_op_new(sizeof(*j), job_apply, job_done, NULL);
         j->rig = &rig;
         j->swallow = swallow;
+        j->value = swallow ? large : "x";
         (void)snprintf(j->name, sizeof(j->name), "w-%d", i);
         assert_int_equal(tsn_writer_submit(w, &j->op, TSN_LANE_RUNS), 0);
     }
@@ -432,6 +437,7 @@ static void writer_over(int ops, int rc, tsn_err want, bool swallow)
     assert_int_equal(rig.answered, 0);
     assert_int_equal(rig.deaths, 1);
     memset(&vfs_plan, 0, sizeof(vfs_plan));
+    free(large);
     lab_close(&l);
 }
 
