@@ -56,7 +56,7 @@ def test_bodies():
         problem(unknown, 422, "H012")
         assert "title" in unknown.body, unknown
         problem(post({"kind": "incident"}), 422, "H013")
-        problem(post(dict(REPORT, title="x" * 500)), 422)
+        problem(post(dict(REPORT, title="x" * 500)), 413, "H016")
         problem(post(dict(REPORT, text="x" * (20 << 20))), 413)
         assert cases(node) == []
         assert node.http("GET", "/nowhere").status == 404

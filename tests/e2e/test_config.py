@@ -208,6 +208,7 @@ def test_good_files_pass():
         with open(password, "w", encoding="utf-8") as out:
             out.write("secret\n")
         os.chmod(password, 0o600)
+        os.mkdir(os.path.join(folder, "playbooks"))
         smtp = "mail: { smtp: { url: \"smtps://m.example:465\", user: u, password_file: smtp.password } }\n"
         for text in (GOOD, PEOPLE, PEOPLE + smtp, PEOPLE + "server: { listen: none }\n",
                      PEOPLE + "server: { listen: \"[::1]:0\" }\n"):
