@@ -224,7 +224,7 @@ static tsn_err publish(struct tsn_store *st, struct tsn_arena *arena,
                        const struct tsn_call *call, int64_t now_ms, json_t **result,
                        struct tsn_diag *diag)
 {
-    struct tsn_rec_advisory a;
+    struct tsn_rec_advisory a = {0};
     json_t *csaf = NULL;
     static const char *const known[] = {"name", "digest", "summary"};
     tsn_err err = json_is_object(call->args)
@@ -238,11 +238,11 @@ static tsn_err publish(struct tsn_store *st, struct tsn_arena *arena,
     }
     /* Exactly what was approved, and once: a second publish of the same text changes nothing. */
     const char *digest = tsn_json_str(call->args, "digest", NULL);
-    if (!err && digest && strcmp(digest, a.digest) != 0) {
+    if (!err && digest && strcmp(digest, a.digest ? a.digest : "") != 0) {
         err = tsn_diag_set(diag, TSN_ECONFLICT, "D007", "%s has changed since %.80s was shown",
                            a.name, digest);
     }
-    if (!err && strcmp(a.state, "final") == 0) {
+    if (!err && strcmp(a.state ? a.state : "", "final") == 0) {
         err = tsn_diag_set(diag, TSN_ECONFLICT, "D007", "%s is already published", a.name);
     }
     if (!err) {

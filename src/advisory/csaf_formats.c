@@ -121,7 +121,7 @@ bool tsn_csaf_time(const char *s, int64_t *sec, int64_t *nsec)
             unit /= 10;
         }
     }
-    int64_t offset = 0;
+    int64_t offset = 0; /* seconds east of UTC */
     if (*p == 'Z' || *p == 'z') {
         p++;
     } else if (*p == '+' || *p == '-') {
@@ -129,12 +129,14 @@ bool tsn_csaf_time(const char *s, int64_t *sec, int64_t *nsec)
             two(p + 4) < 0 || two(p + 4) > 59) {
             return false;
         }
-        offset = (two(p + 1) * 60 + two(p + 4)) * 60 * (*p == '-' ? -1 : 1);
+        offset = INT64_C(60) * (INT64_C(60) * two(p + 1) + two(p + 4));
+        offset = *p == '-' ? -offset : offset;
         p += 6;
     } else {
         return false;
     }
-    *sec = days_of(y, mon, day) * 86400 + hour * 3600 + min * 60 + second - offset;
+    *sec = days_of(y, mon, day) * 86400 + INT64_C(3600) * hour + INT64_C(60) * min + second -
+           offset;
     *nsec = frac;
     return *p == '\0';
 }

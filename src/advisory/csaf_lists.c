@@ -128,9 +128,10 @@ bool tsn_csaf_lang_exists(const char *tag)
     if (n > 3) {
         return false; /* none of 4 to 8 letters is registered */
     }
-    int a = tolower((unsigned char)tag[0]) - 'a', b = tolower((unsigned char)tag[1]) - 'a';
-    int c = n == 3 ? tolower((unsigned char)tag[2]) - 'a' + 1 : 0;
-    size_t bit = (size_t)((a * 26 + b) * 27 + c);
+    size_t a = (size_t)(tolower((unsigned char)tag[0]) - 'a');
+    size_t b = (size_t)(tolower((unsigned char)tag[1]) - 'a');
+    size_t c = n == 3 ? (size_t)(tolower((unsigned char)tag[2]) - 'a' + 1) : 0;
+    size_t bit = (a * 26 + b) * 27 + c;
     if (!(tsn_lang_bits[bit >> 3] & (1u << (bit & 7)))) {
         return false;
     }

@@ -73,7 +73,10 @@ static void head(struct tsn_buf *out, const json_t *doc)
         tsn_buf_puts(out, " |\n");
     }
     const json_t *tlp = json_object_get(json_object_get(doc, "distribution"), "tlp");
-    tsn_buf_printf(out, "| Distribution | TLP:%s |\n\n", tsn_json_str(tlp, "label", "-"));
+    const char *label = tsn_json_str(tlp, "label", "-");
+    /* TLP 2.0 calls CLEAR what CSAF 2.0 still labels WHITE. */
+    tsn_buf_printf(out, "| Distribution | TLP:%s |\n\n",
+                   strcmp(label, "WHITE") == 0 ? "CLEAR" : label);
 }
 
 static void notes(struct tsn_buf *out, const json_t *list, const char *level)

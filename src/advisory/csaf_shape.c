@@ -4,7 +4,7 @@
 
 #define STRING(fn, text)                                                                       \
     {                                                                                          \
-        .kind = TSN_SHAPE_STRING, .format = fn, .what = text                                   \
+        .kind = TSN_SHAPE_STRING, .format = (fn), .what = (text)                               \
     }
 #define ENUM(...)                                                                              \
     {                                                                                          \
@@ -15,19 +15,19 @@
     }
 #define LIST(of, least)                                                                        \
     {                                                                                          \
-        .kind = TSN_SHAPE_ARRAY, .items = of, .min = least                                     \
+        .kind = TSN_SHAPE_ARRAY, .items = (of), .min = (least)                                 \
     }
 #define SET(of, least)                                                                         \
     {                                                                                          \
-        .kind = TSN_SHAPE_ARRAY, .items = of, .min = least, .unique = true                     \
+        .kind = TSN_SHAPE_ARRAY, .items = (of), .min = (least), .unique = true                 \
     }
 #define OBJECT(table)                                                                          \
     {                                                                                          \
-        .kind = TSN_SHAPE_OBJECT, .members = table                                             \
+        .kind = TSN_SHAPE_OBJECT, .members = (table)                                           \
     }
 #define OBJECT_MIN(table, least)                                                               \
     {                                                                                          \
-        .kind = TSN_SHAPE_OBJECT, .members = table, .min = least                               \
+        .kind = TSN_SHAPE_OBJECT, .members = (table), .min = (least)                           \
     }
 #define END                                                                                    \
     {                                                                                          \

@@ -64,7 +64,7 @@ static bool vector31(const char *s)
 
 #define VECTOR(fn, text)                                                                       \
     {                                                                                          \
-        .kind = TSN_SHAPE_STRING, .format = fn, .what = text                                   \
+        .kind = TSN_SHAPE_STRING, .format = (fn), .what = (text)                               \
     }
 static const struct tsn_shape vec20 = VECTOR(vector20, "a CVSS 2.0 vector");
 static const struct tsn_shape vec30 = VECTOR(vector30, "a CVSS 3.0 vector");
