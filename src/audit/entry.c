@@ -12,7 +12,8 @@
 #include "core/mem.h"
 #include "core/text.h"
 
-#define HEAD "tocsin-audit/v1\n"
+#define HEAD    "tocsin-audit/v1\n"
+#define HEX_LEN ((size_t)2 * TSN_HASH_LEN)
 
 enum form {
     FORM_INT, /* decimal, no leading zero, 0 to INT64_MAX */
@@ -238,7 +239,7 @@ static void put_hash(struct tsn_buf *out, const uint8_t *hash)
     char hex[2 * TSN_HASH_LEN + 1];
 
     tsn_hex(hex, hash, TSN_HASH_LEN);
-    tsn_buf_put(out, hex, 2 * TSN_HASH_LEN);
+    tsn_buf_put(out, hex, HEX_LEN);
 }
 
 static void put_time(struct tsn_buf *out, int64_t ms)
@@ -388,8 +389,8 @@ static bool parse_key(struct tsn_arena *arena, const struct key *k, struct tsn_e
         return parse_time(value, (int64_t *)(void *)member);
     case FORM_HASH:
     case FORM_HASHP:
-        if (strlen(value) != 2 * TSN_HASH_LEN || !is_hex(value, 2 * TSN_HASH_LEN) ||
-            tsn_unhex(hash, sizeof hash, value, 2 * TSN_HASH_LEN) != 0)
+        if (strlen(value) != HEX_LEN || !is_hex(value, HEX_LEN) ||
+            tsn_unhex(hash, sizeof hash, value, HEX_LEN) != 0)
             return false;
         if (k->form == FORM_HASH)
             memcpy(member, hash, sizeof hash);
@@ -419,8 +420,8 @@ static bool parse_commit(struct tsn_entry *e, const char *name, const char *valu
     if (e->ncommits > 0 && strcmp(e->commits[e->ncommits - 1].name, name) >= 0)
         return false;
     c = &e->commits[e->ncommits];
-    if (strlen(value) != 2 * TSN_HASH_LEN || !is_hex(value, 2 * TSN_HASH_LEN) ||
-        tsn_unhex(c->value, TSN_HASH_LEN, value, 2 * TSN_HASH_LEN) != 0)
+    if (strlen(value) != HEX_LEN || !is_hex(value, HEX_LEN) ||
+        tsn_unhex(c->value, TSN_HASH_LEN, value, HEX_LEN) != 0)
         return false;
     tsn_copy(c->name, sizeof c->name, name);
     e->ncommits++;

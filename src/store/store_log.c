@@ -570,13 +570,14 @@ static tsn_err read_head(struct tsn_store *st, struct tsn_tree *tree,
                          uint8_t root[TSN_HASH_LEN])
 {
     tsn_err err;
-    sqlite3_stmt *s = tsn_sql(st, "SELECT frontier, root FROM head WHERE id = 1", &err);
+    sqlite3_stmt *s;
     int rc;
 
-    if (!s)
-        return err;
     tsn_tree_init(tree);
     tsn_tree_root(tree, root);
+    s = tsn_sql(st, "SELECT frontier, root FROM head WHERE id = 1", &err);
+    if (!s)
+        return err;
     rc = sqlite3_step(s);
     if (rc == SQLITE_ROW) {
         if (sqlite3_column_bytes(s, 1) != TSN_HASH_LEN ||

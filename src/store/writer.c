@@ -137,7 +137,7 @@ tsn_err tsn_writer_submit(struct tsn_writer *w, struct tsn_op *op, enum tsn_lane
 bool tsn_writer_full(const struct tsn_writer *w)
 {
     /* Before the very end, so that running steps still find room. */
-    return tsn_op_thread_queued(w->thread) >= TSN_WRITER_QUEUE / 8 * 7;
+    return tsn_op_thread_queued(w->thread) >= (size_t)TSN_WRITER_QUEUE / 8 * 7;
 }
 
 void tsn_writer_stats(struct tsn_writer *w, struct tsn_writer_stats *out)
