@@ -73,7 +73,8 @@ tsn_err tsn_csaf_tree(const json_t *products, const char *vendor, json_t **tree,
         }
         json_object_set_new(seen, id, json_true());
         json_array_append_new(ids, json_string(id));
-        bool is_range = *range || tsn_csaf_names_range(version);
+        bool is_range =
+            *range || tsn_csaf_names_range(version) || strncmp(version, "vers:", 5) == 0;
         const char *leaf = *range ? range : version;
         json_t *branches = child(root, "vendor", maker);
         json_t *b = json_object();

@@ -140,17 +140,22 @@ bool tsn_csaf_names_range(const char *name)
     if (strpbrk(name, "<>")) {
         return true;
     }
+    /* Words are what blanks divide: "snappy-java-all" is a name. Punctuation around is ignored. */
     for (const char *p = name; *p;) {
-        size_t n = 0;
-        while (isalnum((unsigned char)p[n])) {
-            n++;
+        size_t n = strcspn(p, " \t\r\n"), from = 0, to = n;
+        while (from < to && !isalnum((unsigned char)p[from])) {
+            from++;
         }
-        for (size_t w = 0; n && w < sizeof words / sizeof words[0]; w++) {
-            if (strlen(words[w]) == n && strncasecmp(words[w], p, n) == 0) {
+        while (to > from && !isalnum((unsigned char)p[to - 1])) {
+            to--;
+        }
+        for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
+            if (strlen(words[w]) == to - from &&
+                strncasecmp(words[w], p + from, to - from) == 0) {
                 return true;
             }
         }
-        p += n ? n : 1;
+        p += n + (p[n] != '\0');
     }
     return false;
 }

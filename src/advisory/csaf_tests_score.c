@@ -8,12 +8,32 @@
 #include "advisory/cvss.h"
 #include "core/json.h"
 
-/* A score member against what was computed. */
+/* Optional metrics that only the properties name count as if the vector named them. */
+static void complete(const json_t *cvss, struct tsn_cvss *v)
+{
+    const struct tsn_cvss_metric *table = tsn_cvss_metrics(v->version);
+    for (size_t m = 0; table[m].name; m++) {
+        const char *said = tsn_json_str(cvss, table[m].json, NULL);
+        for (size_t i = 0; said && !v->value[m] && table[m].values[i].value; i++) {
+            if (strcmp(table[m].values[i].json, said) == 0) {
+                v->value[m] = table[m].values[i].value;
+            }
+        }
+    }
+    if (v->version == TSN_CVSS_20) {
+        tsn_cvss2_score(v);
+    } else {
+        tsn_cvss3_score(v);
+    }
+}
+
+/* A score member against what was computed. `slack` tenths are forgiven where libraries of repute
+ * differ: intermediate rounding of v2.0, exact tenths in v3.0. */
 static void number(struct tsn_csaf_check *c, const json_t *cvss, const char *member, int tenths,
-                   const char *at)
+                   int slack, const char *at)
 {
     const json_t *v = json_object_get(cvss, member);
-    if (json_is_number(v) && fabs(json_number_value(v) * 10.0 - tenths) > 1e-6) {
+    if (json_is_number(v) && fabs(json_number_value(v) * 10.0 - tenths) > slack + 1e-6) {
         tsn_csaf_find(c, "6.1.9", at, "%s is %.2f, the vector gives %d.%d", member,
                       json_number_value(v), tenths / 10, tenths % 10);
     }
@@ -41,23 +61,14 @@ static void one(struct tsn_csaf_check *c, const json_t *cvss, const char *at)
         tsn_csaf_find(c, "6.1.9", at, "no score follows from the vector \"%.100s\"", vector);
         return;
     }
-    number(c, cvss, "baseScore", v.base, at);
-    number(c, cvss, "temporalScore", v.temporal, at);
-    number(c, cvss, "environmentalScore", v.environmental, at);
-    if (v.version != TSN_CVSS_20) {
-        word(c, cvss, "baseSeverity", v.base, at);
-        word(c, cvss, "temporalSeverity", v.temporal, at);
-        word(c, cvss, "environmentalSeverity", v.environmental, at);
-    }
-
     const struct tsn_cvss_metric *table = tsn_cvss_metrics(v.version);
     for (size_t m = 0; table[m].name; m++) {
         const char *said = tsn_json_str(cvss, table[m].json, NULL);
-        if (!said) {
-            continue;
+        if (!said || !v.value[m]) {
+            continue; /* what the vector leaves open, a property may say */
         }
-        const char *meant = "NOT_DEFINED"; /* an optional metric that the vector leaves out */
-        for (size_t i = 0; v.value[m] && table[m].values[i].value; i++) {
+        const char *meant = "";
+        for (size_t i = 0; table[m].values[i].value; i++) {
             if (strcmp(table[m].values[i].value, v.value[m]) == 0) {
                 meant = table[m].values[i].json;
             }
@@ -66,6 +77,15 @@ static void one(struct tsn_csaf_check *c, const json_t *cvss, const char *at)
             tsn_csaf_find(c, "6.1.10", at, "%s is %.40s, the vector says %s", table[m].json,
                           said, meant);
         }
+    }
+    complete(cvss, &v);
+    number(c, cvss, "baseScore", v.base, 0, at);
+    number(c, cvss, "temporalScore", v.temporal, v.version == TSN_CVSS_30, at);
+    number(c, cvss, "environmentalScore", v.environmental, v.version != TSN_CVSS_31, at);
+    if (v.version != TSN_CVSS_20) {
+        word(c, cvss, "baseSeverity", v.base, at);
+        word(c, cvss, "temporalSeverity", v.temporal, at);
+        word(c, cvss, "environmentalSeverity", v.environmental, at);
     }
 }
 
