@@ -129,14 +129,15 @@ static const struct tsn_shape confidence3 =
 static const struct tsn_shape severity = ENUM("NONE", "LOW", "MEDIUM", "HIGH", "CRITICAL");
 
 #define MEMBERS3(version, vector)                                                              \
-    {"version", &version, true}, {"vectorString", &vector, true}, {"baseScore", &score, true}, \
-        {"baseSeverity", &severity, true}, {"attackVector", &av, false},                       \
-        {"attackComplexity", &ac, false}, {"privilegesRequired", &three, false},               \
-        {"userInteraction", &ui, false}, {"scope", &scope, false},                             \
-        {"confidentialityImpact", &three, false}, {"integrityImpact", &three, false},          \
-        {"availabilityImpact", &three, false}, {"exploitCodeMaturity", &maturity, false},      \
-        {"remediationLevel", &remediation, false}, {"reportConfidence", &confidence3, false},  \
-        {"temporalScore", &score, false}, {"temporalSeverity", &severity, false},              \
+    {"version", &(version), true}, {"vectorString", &(vector), true},                          \
+        {"baseScore", &score, true}, {"baseSeverity", &severity, true},                        \
+        {"attackVector", &av, false}, {"attackComplexity", &ac, false},                        \
+        {"privilegesRequired", &three, false}, {"userInteraction", &ui, false},                \
+        {"scope", &scope, false}, {"confidentialityImpact", &three, false},                    \
+        {"integrityImpact", &three, false}, {"availabilityImpact", &three, false},             \
+        {"exploitCodeMaturity", &maturity, false}, {"remediationLevel", &remediation, false},  \
+        {"reportConfidence", &confidence3, false}, {"temporalScore", &score, false},           \
+        {"temporalSeverity", &severity, false},                                                \
         {"confidentialityRequirement", &requirement, false},                                   \
         {"integrityRequirement", &requirement, false},                                         \
         {"availabilityRequirement", &requirement, false},                                      \
