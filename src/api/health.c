@@ -141,14 +141,48 @@ static tsn_err count_open(struct tsn_store *st, const struct tsn_table *t, int64
     return tsn_store_count(st, t, &f, 1, n);
 }
 
+/* Runs that will not go on by themselves and whose case is still open: somebody must look. A run
+ * in doubt is not here, because it has its task. */
+static tsn_err stopped_runs(struct tsn_store *st, struct tsn_arena *arena, json_t *out)
+{
+    static const char *const states[] = {"stuck", "diverged", "failed"};
+
+    for (size_t s = 0; s < sizeof(states) / sizeof(states[0]); s++) {
+        const struct tsn_filter f = {"state", TSN_CMP_EQ, states[s], 0};
+        const struct tsn_list how = {
+            .filters = &f, .nfilters = 1, .descending = true, .limit = 50, .skip_blobs = true};
+        const struct tsn_rec_run *runs;
+        void *list;
+        size_t n;
+        tsn_err err = tsn_store_list(st, arena, &tsn_table_run, &how, &list, &n);
+        if (err)
+            return err;
+        runs = list;
+        for (size_t i = 0; i < n; i++) {
+            struct tsn_rec_case c;
+            err = tsn_store_get(st, arena, &tsn_table_case, runs[i].case_id, &c);
+            if (err && err != TSN_ENOTFOUND)
+                return err;
+            if (err || strcmp(c.state, "open") != 0)
+                continue;
+            json_t *run = tsn_view_run(&runs[i], false);
+            json_object_set_new(run, "case_name", tsn_view_text(c.name));
+            json_array_append_new(out, run);
+        }
+    }
+    return 0;
+}
+
 tsn_err tsn_read_status(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {
     int64_t cases;
     uint64_t size;
     uint8_t root[TSN_HASH_LEN];
     rd->param[TSN_PARAM_STATE] = "open";
-    json_t *tasks = NULL, *runs = json_object();
+    json_t *tasks = NULL, *runs = json_object(), *stopped = json_array();
     tsn_err err = tsn_read_tasks(st, rd, &tasks);
+    if (!err)
+        err = stopped_runs(st, rd->op.arena, stopped);
     if (!err)
         err = count_states(st, runs);
     if (!err)
@@ -158,11 +192,12 @@ tsn_err tsn_read_status(struct tsn_store *st, struct tsn_read *rd, json_t **out)
     if (err) {
         json_decref(tasks);
         json_decref(runs);
+        json_decref(stopped);
         return err;
     }
-    *out = json_pack("{s:O, s:{s:I}, s:o, s:{s:I}}", "needs_you",
-                     json_object_get(tasks, "items"), "cases", "open", (json_int_t)cases,
-                     "runs", runs, "audit", "entries", (json_int_t)size);
+    *out = json_pack("{s:O, s:o, s:{s:I}, s:o, s:{s:I}}", "needs_you",
+                     json_object_get(tasks, "items"), "stopped", stopped, "cases", "open",
+                     (json_int_t)cases, "runs", runs, "audit", "entries", (json_int_t)size);
     json_decref(tasks);
     return 0;
 }

@@ -43,9 +43,10 @@ static int whose(const char *dir)
     return seen == 0 ? 0 : ours ? 1 : 2;
 }
 
-static int write_config(struct tsn_cli *cli, const char *path)
+static int write_config(struct tsn_cli *cli, const char *dir, const char *path)
 {
     struct tsn_buf text;
+    char *whole = realpath(dir, NULL);
     tsn_buf_init(&text, (size_t)1 << 20);
     const struct tsn_config_init ci = {
         .organisation = cli->flag[TSN_FLAG_ORGANISATION],
@@ -54,8 +55,10 @@ static int write_config(struct tsn_cli *cli, const char *path)
         .data_dir = "data",
         .person = cli->flag[TSN_FLAG_PERSON],
         .person_name = cli->flag[TSN_FLAG_NAME],
-        .uid = getuid() ? (int64_t)getuid() : -1,
+        .uid = (int64_t)getuid(),
+        .edge_dir = whole ? tsn_arena_printf(cli->arena, "%s/edge", whole) : NULL,
     };
+    free(whole);
     int rc = 0;
     if (tsn_config_default_text(&text, &ci)) {
         rc = tsn_out_failf(cli, TSN_EXIT_FAILED, TSN_EBUG, "S000", "",
@@ -84,7 +87,7 @@ int tsn_cmd_init(struct tsn_cli *cli)
         return tsn_out_failf(cli, TSN_EXIT_CONFLICT, TSN_ECONFLICT, "S025",
                              "Name a new or an empty one.", "%s is not empty", dir);
     const char *file = tsn_arena_printf(cli->arena, "%s/tocsin.yaml", dir);
-    int rc = who == 0 ? write_config(cli, file) : 0;
+    int rc = who == 0 ? write_config(cli, dir, file) : 0;
     if (rc)
         return rc;
     struct tsn_config *config;

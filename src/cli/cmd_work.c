@@ -206,6 +206,28 @@ static void status_feeds(struct tsn_cli *cli, const json_t *feeds)
     }
 }
 
+/* What nobody will go on with by itself: one line a run, with why. */
+static void status_stopped(struct tsn_cli *cli, const json_t *runs)
+{
+    size_t i;
+    json_t *run;
+    if (json_array_size(runs) == 0)
+        return;
+    heading(cli, "STOPPED");
+    (void)printf("    %zu\n", json_array_size(runs));
+    struct tsn_grid *g = tsn_grid_new(cli, 5);
+    json_array_foreach(runs, i, run)
+    {
+        const char *state = tsn_json_str(run, "state", NULL);
+        tsn_grid_cell(g, TSN_BOLD, tsn_json_str(run, "name", NULL));
+        tsn_grid_cell(g, tsn_out_style_of(state), state);
+        tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(run, "playbook", NULL));
+        tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(run, "case_name", NULL));
+        tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(run, "reason", NULL));
+    }
+    tsn_grid_print(g, stdout, 2);
+}
+
 int tsn_cmd_status(struct tsn_cli *cli)
 {
     json_t *out;
@@ -240,6 +262,7 @@ int tsn_cmd_status(struct tsn_cli *cli)
         tsn_grid_cell(g, TSN_PLAIN, tsn_out_left(cli, tsn_json_str(task, "due_at", NULL)));
     }
     tsn_grid_print(g, stdout, 2);
+    status_stopped(cli, json_object_get(out, "stopped"));
     const json_t *runs = json_object_get(out, "runs");
     int64_t waiting = tsn_json_int(runs, "waiting", 0) + tsn_json_int(runs, "parked", 0);
     int64_t working = tsn_json_int(runs, "running", 0) + tsn_json_int(runs, "ready", 0);
@@ -270,6 +293,8 @@ int tsn_cmd_status(struct tsn_cli *cli)
         (void)printf("\n");
     }
     const char *first = tsn_json_str(json_array_get(tasks, 0), "name", NULL);
+    if (!first)
+        first = tsn_json_str(json_array_get(json_object_get(out, "stopped"), 0), "name", NULL);
     if (first)
         tsn_out_say(cli, "Next:    tocsin show %s", first);
     json_decref(out);

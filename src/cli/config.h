@@ -105,5 +105,7 @@ struct tsn_config_init {
     const char *person;   /* the first person: all roles; NULL = operator1 */
     const char *person_name;
     int64_t uid; /* of the first person; -1 = none */
+    const char
+        *edge_dir; /* where the edge plugin keeps its rules, absolute; NULL = no plugin */
 };
 tsn_err tsn_config_default_text(struct tsn_buf *out, const struct tsn_config_init *init);

@@ -90,20 +90,30 @@ tsn_err tsn_config_default_text(struct tsn_buf *out, const struct tsn_config_ini
         "\n"
         "# What you make, and what of others is inside: upstream advisories are matched "
         "against it.\n"
-        "# products:\n"
-        "#   - id: edge-gw\n"
-        "#     name: Edge Gateway\n"
-        "#     owner: psirt-lead             # a person or a role\n"
-        "#     versions: [ \"9.3\", \"9.4\" ]\n"
-        "#     components: [ { vendor: OpenSSL, product: OpenSSL } ]\n"
+        "products:\n"
+        "  - id: example-product\n"
+        "    name: Example Product\n"
+        "    owner: product-owner            # a person or a role\n"
+        "    versions: [ \"1.0\" ]\n"
+        "    components: [ { vendor: OpenSSL, product: OpenSSL } ]\n"
         "# customers:\n"
-        "#   - { name: Customer A, mail: soc@customer-a.example, products: [ edge-gw ] }\n"
+        "#   - { name: Customer A, mail: soc@customer-a.example, products: [ example-product ] "
+        "}\n"
         "\n"
         "# feeds:\n"
         "#   - { name: acme, kind: csaf, url: \"https://acme.example/csaf/\", every: 10m }\n"
         "\n"
-        "# plugins:\n"
-        "#   - { name: edge, settings: { dir: /var/lib/tocsin/edge, targets: [ edge-fw-01 ] } "
-        "}\n");
+        "# Contains by blocking addresses. This one keeps its rules in files: put the "
+        "connector of "
+        "your\n"
+        "# firewall in its place.\n");
+    if (init->edge_dir) {
+        tsn_buf_puts(out, "plugins:\n  - name: edge\n");
+        line(out, "    settings: { targets: [ edge-fw-01 ], dir: ", init->edge_dir, " }");
+    } else {
+        tsn_buf_puts(out,
+                     "# plugins:\n#   - { name: edge, settings: { dir: /var/lib/tocsin/edge, "
+                     "targets: [ edge-fw-01 ] } }\n");
+    }
     return out->err;
 }
