@@ -400,7 +400,8 @@ atexit.register(_cleanup)
 
 
 def make_dir(config_overrides=None, base=None, init=True):
-    """A folder made by `tocsin init`, its configuration replaced by BASE and the overrides."""
+    """A folder made by `tocsin init`, its configuration replaced by BASE and the overrides.
+    init=False: an empty folder, for a test that makes its own."""
     need_binary()
     # Short: a Unix socket's path holds 107 bytes.
     root = tempfile.mkdtemp(prefix="tsn-", dir="/tmp")
@@ -408,7 +409,7 @@ def make_dir(config_overrides=None, base=None, init=True):
     _nodes.append(node)
     if init:
         run_cli(["init", root], check=0)
-    node.write_config()
+        node.write_config()
     return node
 
 

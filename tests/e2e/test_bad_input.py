@@ -154,6 +154,11 @@ def test_bad_playbooks_stop_alone():
         assert runs["backtracks"]["state"] in ("stuck", "failed", "finished"), runs["backtracks"]
         assert runs["fails"]["state"] == "failed" and "R010" in runs["fails"]["reason"], runs
         assert runs["asks-nobody"]["state"] == "failed", runs["asks-nobody"]
+        # Nobody has to search for what stopped: status names each run, and why.
+        stopped = {r["name"]: r for r in node.cli("status", check=0).json["stopped"]}
+        assert {r["name"] for r in runs.values() if r["state"] in ("stuck", "failed")} <= set(
+            stopped), stopped
+        assert all(r["reason"] for r in stopped.values()), stopped
         # The file that does not parse is named with its line, and stops nobody else.
         status = node.http("GET", "/api/v1/status", check=200)
         ready = node.http("GET", "/readyz")

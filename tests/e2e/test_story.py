@@ -208,6 +208,21 @@ def test_upstream_advisory_starts_exactly_the_affected():
     server.shutdown()
 
 
+def test_what_init_writes_runs_as_it_stands():
+    with t.make_dir(init=False) as node:
+        t.run_cli(["init", node.root, "--listen", "127.0.0.1:0"], check=0)
+        node.start()
+        node.cli("report", "submit", "--kind", "incident", "--title", "Tokens replayed",
+                 "--product", "example-product", "--indicator", "203.0.113.7", "--text",
+                 "Two addresses.", check=0)
+        task = node.task(name="triage")
+        node.cli("answer", task["name"], "--set", "severity=high", "--set",
+                 "product=example-product", "--set", "exploited=false", "--set",
+                 "reason=seen in logs", check=0)
+        assert node.task(name="contain")["kind"] == "approve"
+        assert node.cli("status", check=0).json["stopped"] == []
+
+
 def test_one_changed_byte_is_found():
     import sqlite3
     with make_node() as node:
