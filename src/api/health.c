@@ -141,8 +141,8 @@ static tsn_err count_open(struct tsn_store *st, const struct tsn_table *t, int64
     return tsn_store_count(st, t, &f, 1, n);
 }
 
-/* Runs that will not go on by themselves and whose case is still open: somebody must look. A run
- * in doubt is not here, because it has its task. */
+/* Runs that will not go on by themselves: somebody must look. A run in doubt is not here, because
+ * it has its task. */
 static tsn_err stopped_runs(struct tsn_store *st, struct tsn_arena *arena, json_t *out)
 {
     static const char *const states[] = {"stuck", "diverged", "failed"};
@@ -163,7 +163,8 @@ static tsn_err stopped_runs(struct tsn_store *st, struct tsn_arena *arena, json_
             err = tsn_store_get(st, arena, &tsn_table_case, runs[i].case_id, &c);
             if (err && err != TSN_ENOTFOUND)
                 return err;
-            if (err || strcmp(c.state, "open") != 0)
+            /* A failed run is over; once its case is closed nobody has to act on it. */
+            if (err || (strcmp(states[s], "failed") == 0 && strcmp(c.state, "open") != 0))
                 continue;
             json_t *run = tsn_view_run(&runs[i], false);
             json_object_set_new(run, "case_name", tsn_view_text(c.name));
