@@ -64,7 +64,7 @@ void tsn_token_new(char out[TSN_TOKEN_LEN + 1], char hash[65])
 {
     uint8_t secret[32];
     tsn_rand_bytes(secret, sizeof(secret));
-    memcpy(out, "tocsin_", 7);
+    tsn_copy(out, TSN_TOKEN_LEN + 1, "tocsin_");
     tsn_hex(out + 7, secret, sizeof(secret));
     tsn_wipe(secret, sizeof(secret));
     tsn_token_hash(out, hash);

@@ -105,7 +105,7 @@ static void tell_updated(struct tsn_tale *t, struct tsn_tale_line *l)
     json_t *diff = tsn_tale_json(t, l->logged, "diff"), *pair;
     const char *key, *why = NULL;
     bool first = true;
-    l->word = l->e->reason && strcmp(l->e->reason, "facts") ? l->e->reason : "changed";
+    l->word = l->e->reason && strcmp(l->e->reason, "facts") != 0 ? l->e->reason : "changed";
     if (l->e->from && l->e->to) {
         tsn_buf_printf(&l->text, "%s → %s", l->e->from, l->e->to);
         first = false;

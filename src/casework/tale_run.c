@@ -97,9 +97,9 @@ static void tell_result(struct tsn_tale *t, struct tsn_tale_line *l)
     (void)t;
     if (l->opening)
         l->opening->told = NULL;
-    if (strcmp(kind, "call")) {
+    if (strcmp(kind, "call") != 0) {
         /* Questions are told by their own entries, waits by what ends them. */
-        l->word = strcmp(kind, "wait") ? kind : "waited";
+        l->word = strcmp(kind, "wait") != 0 ? kind : "waited";
         l->quiet = strcmp(kind, "wait") != 0;
         tsn_buf_printf(&l->text, "%s%s%s", name, strcmp(outcome, "ok") ? ": " : "",
                        strcmp(outcome, "ok") ? outcome : "");
@@ -130,7 +130,7 @@ static const struct tsn_rec_task *task_of(const struct tsn_tale *t, const struct
 {
     for (size_t i = 0; i < t->ntasks && e->run && e->step; i++) {
         const struct tsn_rec_task *task = &t->tasks[i];
-        if (task->run && task->path && strcmp(task->kind ? task->kind : "", "resolve") &&
+        if (task->run && task->path && strcmp(task->kind ? task->kind : "", "resolve") != 0 &&
             !strcmp(task->run, e->run) && !strcmp(task->path, e->step))
             return task;
     }
@@ -206,7 +206,7 @@ static void tell_vote(struct tsn_tale *t, struct tsn_tale_line *l)
                                         : what;
     if (!why)
         why = tsn_tale_text(t, l->logged, "note");
-    if (strcmp(what, "expired"))
+    if (strcmp(what, "expired") != 0)
         tsn_buf_printf(&l->text, "%s, ", tsn_tale_person(l->e->actor));
     tsn_buf_puts(&l->text, step_name(l));
     if (!strcmp(what, "expired"))

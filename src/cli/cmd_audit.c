@@ -358,7 +358,7 @@ int tsn_cmd_audit_export(struct tsn_cli *cli)
     bool whole = strcmp(path, "-") != 0;
     const char *draft = tsn_arena_printf(cli->arena, "%s.part", path);
     struct place p;
-    struct tsn_store *st;
+    struct tsn_store *st = NULL;
     struct tsn_diag diag;
     tsn_diag_init(&diag);
     tsn_log_open(-1);

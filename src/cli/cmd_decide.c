@@ -38,10 +38,7 @@ static void show(struct tsn_cli *cli, FILE *to, const json_t *v, int depth)
         json_array_foreach(v, i, item)
         {
             (void)fprintf(to, "%*s+ ", depth * 2, "");
-            if (json_is_string(item) || depth > 4) {
-                tsn_out_text(cli, to, TSN_PLAIN, tsn_out_value(cli, item));
-                (void)fprintf(to, "\n");
-            } else if (json_is_object(item) || json_is_array(item)) {
+            if (json_is_string(item) || json_is_object(item) || json_is_array(item)) {
                 tsn_out_text(cli, to, TSN_PLAIN, tsn_out_value(cli, item));
                 (void)fprintf(to, "\n");
             } else {

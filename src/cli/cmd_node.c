@@ -233,7 +233,7 @@ static void check_plugins(struct checks *c, const struct tsn_config *config)
 int tsn_cmd_config_check(struct tsn_cli *cli)
 {
     const char *path = cli->nargs ? cli->arg[0] : tsn_place_config(cli);
-    struct tsn_config *config;
+    struct tsn_config *config = NULL;
     int rc = load(cli, path, TSN_EXIT_PROBLEMS, &config);
     if (rc)
         return rc;
