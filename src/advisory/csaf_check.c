@@ -14,7 +14,9 @@
 void tsn_csaf_find(struct tsn_csaf_check *c, const char *test, const char *pointer,
                    const char *fmt, ...)
 {
-    if (json_array_size(c->findings) >= TSN_CSAF_FINDINGS_MAX) {
+    c->last = NULL;
+    if (json_array_size(c->findings) >= c->limit) {
+        c->dropped++;
         return;
     }
     char message[512];
@@ -35,6 +37,22 @@ void tsn_csaf_find(struct tsn_csaf_check *c, const char *test, const char *point
     json_object_set_new(f, "pointer", json_string(pointer));
     json_object_set_new(f, "message", text ? text : json_string("?"));
     json_array_append_new(c->findings, f);
+    c->last = f;
+}
+
+void tsn_csaf_fix(struct tsn_csaf_check *c, const char *op, const char *path, json_t *value)
+{
+    if (!c->last) {
+        json_decref(value);
+        return;
+    }
+    json_t *fix = json_object();
+    json_object_set_new(fix, "op", json_string(op));
+    json_object_set_new(fix, "path", json_string(path));
+    if (value) {
+        json_object_set_new(fix, "value", value);
+    }
+    json_object_set_new(c->last, "fix", fix);
 }
 
 static void walk_branches(struct tsn_csaf_check *c, const json_t *branches, const char *pointer,
@@ -134,19 +152,38 @@ static void collect(struct tsn_csaf_check *c)
     }
 }
 
+void tsn_csaf_begin(struct tsn_csaf_check *c, const json_t *doc)
+{
+    *c = (struct tsn_csaf_check){.doc = doc,
+                                 .findings = json_array(),
+                                 .ids = json_object(),
+                                 .groups = json_object(),
+                                 .limit = TSN_CSAF_FINDINGS_MAX};
+    collect(c);
+}
+
+void tsn_csaf_mandatory(struct tsn_csaf_check *c)
+{
+    tsn_csaf_schema(c);
+    tsn_csaf_tests_ids(c);
+    tsn_csaf_tests_product(c);
+    tsn_csaf_tests_score(c);
+    tsn_csaf_tests_version(c);
+    tsn_csaf_tests_profile(c);
+}
+
+json_t *tsn_csaf_end(struct tsn_csaf_check *c)
+{
+    json_decref(c->ids);
+    json_decref(c->groups);
+    return c->findings;
+}
+
 tsn_err tsn_csaf_check(const json_t *doc, json_t **findings)
 {
-    struct tsn_csaf_check c = {
-        .doc = doc, .findings = json_array(), .ids = json_object(), .groups = json_object()};
-    collect(&c);
-    tsn_csaf_schema(&c);
-    tsn_csaf_tests_ids(&c);
-    tsn_csaf_tests_product(&c);
-    tsn_csaf_tests_score(&c);
-    tsn_csaf_tests_version(&c);
-    tsn_csaf_tests_profile(&c);
-    json_decref(c.ids);
-    json_decref(c.groups);
-    *findings = c.findings;
+    struct tsn_csaf_check c;
+    tsn_csaf_begin(&c, doc);
+    tsn_csaf_mandatory(&c);
+    *findings = tsn_csaf_end(&c);
     return 0;
 }

@@ -17,11 +17,22 @@ struct tsn_csaf_check {
     const json_t *document, *tracking, *tree, *vulns; /* parts of doc, NULL when absent */
     const char *category;                             /* of the document, "" when absent */
     const char *status;                               /* draft interim final, "" when absent */
+    size_t limit;                                     /* findings past this many are dropped */
+    size_t dropped;
+    json_t *last; /* the finding made last, borrowed; NULL when it was dropped */
 };
+
+/* Fills `c`: the parts of the document, its ids and groups. End gives the findings away. */
+void tsn_csaf_begin(struct tsn_csaf_check *c, const json_t *doc);
+void tsn_csaf_mandatory(struct tsn_csaf_check *c);
+json_t *tsn_csaf_end(struct tsn_csaf_check *c);
 
 /* One finding; pointer and message are printf-like. Past the maximum it is dropped. */
 void tsn_csaf_find(struct tsn_csaf_check *c, const char *test, const char *pointer,
                    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* The one change that mends the last finding: op "replace", "add" or "remove" of RFC 6902; takes
+ * `value`, NULL for remove. */
+void tsn_csaf_fix(struct tsn_csaf_check *c, const char *op, const char *path, json_t *value);
 
 /* csaf_schema.c: JSON schema of CSAF 2.0; CVSS objects are reported as 6.1.8. */
 void tsn_csaf_schema(struct tsn_csaf_check *c);
@@ -30,6 +41,19 @@ void tsn_csaf_tests_product(struct tsn_csaf_check *c); /* 6.1.6 7 11-13 31 */
 void tsn_csaf_tests_score(struct tsn_csaf_check *c);   /* 6.1.9 10 */
 void tsn_csaf_tests_version(struct tsn_csaf_check *c); /* 6.1.14 16-22 30 */
 void tsn_csaf_tests_profile(struct tsn_csaf_check *c); /* 6.1.15 26-28 */
+
+/* One optional or informative test; the lists end with a NULL id. */
+struct tsn_csaf_test {
+    const char *id;
+    void (*run)(struct tsn_csaf_check *c);
+};
+extern const struct tsn_csaf_test tsn_csaf_optional_doc[];     /* 6.2.4-15 20 */
+extern const struct tsn_csaf_test tsn_csaf_optional_product[]; /* 6.2.1-3 16-19 */
+extern const struct tsn_csaf_test tsn_csaf_informative[];      /* 6.3.1-11 */
+void tsn_csaf_spelling(struct tsn_csaf_check *c);              /* 6.3.8 */
+
+/* Why there is such a test, in a sentence; "" for an id that is not known (csaf_why.c). */
+const char *tsn_csaf_why(const char *test);
 
 /* Calls fn for every full_product_name_t of the tree with its JSON pointer. */
 typedef void tsn_csaf_product_fn(struct tsn_csaf_check *c, const json_t *product,

@@ -367,7 +367,7 @@ static json_t *tracking(const json_t *model)
 static json_t *publisher_of(const struct tsn_publisher *p)
 {
     json_t *o = json_object();
-    put(o, "category", "vendor");
+    put(o, "category", p->category ? p->category : "vendor");
     put(o, "name", p->name);
     put(o, "namespace", p->namespace_url);
     put(o, "contact_details", p->contact);

@@ -66,11 +66,15 @@ enum tsn_flag {
     TSN_FLAG_ORGANISATION,
     TSN_FLAG_DOMAIN,
     TSN_FLAG_LISTEN,
+    TSN_FLAG_PROFILE,
+    TSN_FLAG_SARIF,
+    TSN_FLAG_TO,
     TSN_FLAGS
 };
 #define TSN_BIT(flag) (UINT64_C(1) << (flag))
 
-#define TSN_LIST_MAX  64 /* values of a flag that may come several times */
+#define TSN_ARGS_MAX  4096 /* files of `advisory lint` */
+#define TSN_LIST_MAX  64   /* values of a flag that may come several times */
 
 enum tsn_colour { TSN_COLOUR_AUTO, TSN_COLOUR_ALWAYS, TSN_COLOUR_NEVER };
 
@@ -87,7 +91,7 @@ struct tsn_cli {
     const char *flag[TSN_FLAGS];
     const char *set[TSN_LIST_MAX], *indicator[TSN_LIST_MAX];
     size_t nset, nindicator;
-    const char *arg[8]; /* behind the command's words */
+    const char *arg[TSN_ARGS_MAX]; /* behind the command's words */
     size_t nargs;
 };
 
@@ -127,6 +131,8 @@ int tsn_cmd_run_list(struct tsn_cli *cli);
 int tsn_cmd_run_log(struct tsn_cli *cli);
 int tsn_cmd_run_cancel(struct tsn_cli *cli);
 int tsn_cmd_task_list(struct tsn_cli *cli);
+int tsn_cmd_advisory_lint(struct tsn_cli *cli);
+int tsn_cmd_advisory_draft(struct tsn_cli *cli);
 int tsn_cmd_feed_list(struct tsn_cli *cli);
 int tsn_cmd_feed_poll(struct tsn_cli *cli);
 int tsn_cmd_audit_log(struct tsn_cli *cli);

@@ -63,6 +63,13 @@ const struct tsn_command tsn_commands[] = {
      B(TSN_FLAG_STATE) | B(TSN_FLAG_CASE) | B(TSN_FLAG_RUN) | B(TSN_FLAG_KIND) |
          B(TSN_FLAG_MINE) | B(TSN_FLAG_ALL) | B(TSN_FLAG_LIMIT),
      0, 0, tsn_cmd_task_list, work},
+    {"advisory lint", "FILE...",
+     "judge CSAF documents, ours or others'; `-` is stdin; no daemon",
+     "tocsin advisory lint advisory.json --sarif", B(TSN_FLAG_PROFILE) | B(TSN_FLAG_SARIF), 1,
+     TSN_ARGS_MAX, tsn_cmd_advisory_lint, work},
+    {"advisory draft", "", "a drafting case as CSAF or Markdown; no daemon",
+     "tocsin advisory draft --from flaw.case.json --to csaf", B(TSN_FLAG_FROM) | B(TSN_FLAG_TO),
+     0, 0, tsn_cmd_advisory_draft, work},
     {"feed list", "", "upstream feeds and how they are", "tocsin feed list", 0, 0, 0,
      tsn_cmd_feed_list, work},
     {"feed poll", "NAME", "look for news now and wait for the result", "tocsin feed poll acme",
@@ -114,7 +121,8 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_MINE] = {"mine", NULL, "only what your roles may decide"},
     [TSN_FLAG_ALL] = {"all", NULL, "quiet and closed ones too"},
     [TSN_FLAG_LIMIT] = {"limit", "N", "at most this many"},
-    [TSN_FLAG_FROM] = {"from", "SEQ", "from this entry on"},
+    [TSN_FLAG_FROM] = {"from", "SEQ|FILE",
+                       "from this entry on; draft from this case (`-` is stdin)"},
     [TSN_FLAG_OUT] = {"out", "FILE", "write there; `-` is standard output"},
     [TSN_FLAG_TITLE] = {"title", "TEXT", "one line"},
     [TSN_FLAG_PRODUCT] = {"product", "ID", "which product"},
@@ -131,6 +139,9 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_PERSON] = {"person", "ID", "id of the first person"},
     [TSN_FLAG_ORGANISATION] = {"organisation", "NAME", "who runs this"},
     [TSN_FLAG_DOMAIN] = {"domain", "NAME", "mail domain"},
+    [TSN_FLAG_PROFILE] = {"profile", "NAME", "by which rules: csaf-2.0 (the default)"},
+    [TSN_FLAG_SARIF] = {"sarif", NULL, "one SARIF 2.1.0 document on stdout"},
+    [TSN_FLAG_TO] = {"to", "csaf|md", "what to make"},
     [TSN_FLAG_LISTEN] = {"listen", "ADDR:PORT", "where HTTP listens"},
 };
 

@@ -22,7 +22,7 @@ static const struct {
     {TSN_EXIT_DENIED, "not allowed: log in, wrong role, or four eyes"},
     {TSN_EXIT_UNREACHABLE, "server not reachable or not ready"},
     {TSN_EXIT_GAVE_UP, "gave up waiting"},
-    {TSN_EXIT_PROBLEMS, "checks found problems (config)"},
+    {TSN_EXIT_PROBLEMS, "checks found problems (config, lint)"},
     {TSN_EXIT_DIFFERENCES, "differences or effects found"},
     {TSN_EXIT_TAMPERED, "audit: tampering or a gap found"},
     {TSN_EXIT_CANNOT_TELL, "audit: cannot tell (no key given, no witness, too old)"},

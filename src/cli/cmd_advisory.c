@@ -1,0 +1,332 @@
+/* cmd_advisory.c - advisory lint and advisory draft: documents in files, without a daemon.
+ *
+ * Owns nothing. One thread. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "advisory/advisory.h"
+#include "cli/config.h"
+#include "cli/out.h"
+#include "core/buf.h"
+#include "core/json.h"
+
+#define FILE_MAX ((size_t)64 << 20)
+
+enum { ERRORS, WARNINGS, INFOS, SEVERITIES };
+static const struct {
+    const char *word, *many, *sarif;
+    enum tsn_style style;
+} severities[SEVERITIES] = {
+    {"error", "errors", "error", TSN_RED},
+    {"warning", "warnings", "warning", TSN_YELLOW},
+    {"info", "infos", "note", TSN_DIM},
+};
+
+struct lint {
+    struct tsn_cli *cli;
+    json_t *rules, *results; /* of SARIF; rules: test -> rule */
+    size_t files, unread, n[SEVERITIES];
+    int exit; /* of a file that could not be read */
+};
+
+static size_t severity_of(const json_t *finding)
+{
+    size_t i = 0;
+    const char *word = tsn_json_str(finding, "severity", "error");
+    while (i < SEVERITIES - 1 && strcmp(word, severities[i].word) != 0)
+        i++;
+    return i;
+}
+
+/* 0, or the message is out and this is the exit code. */
+static int read_file(struct tsn_cli *cli, const char *path, struct tsn_buf *b)
+{
+    bool in = strcmp(path, "-") == 0;
+    tsn_err err = tsn_buf_read_file(b, in ? "/dev/stdin" : path);
+    if (!err)
+        return 0;
+    return tsn_out_failf(cli, err == TSN_ENOTFOUND ? TSN_EXIT_NOT_FOUND : TSN_EXIT_FAILED, err,
+                         "U008", "", "%s: %s", in ? "standard input" : path, tsn_err_text(err));
+}
+
+/* --- findings as text -------------------------------------------------------------------- */
+
+static void print_fix(struct tsn_cli *cli, const json_t *fix)
+{
+    char *value = NULL;
+    const json_t *v = json_object_get(fix, "value");
+    if (v)
+        value = tsn_json_text(v);
+    (void)printf("           fix: ");
+    tsn_out_text(cli, stdout, TSN_GREEN,
+                 tsn_arena_printf(cli->arena, "%s %s%s%s", tsn_json_str(fix, "op", ""),
+                                  tsn_json_str(fix, "path", ""), value ? " with " : "",
+                                  value ? value : ""));
+    (void)printf("\n");
+    free(value);
+}
+
+/* Why is said once for each test in a file. */
+static void print_findings(struct tsn_cli *cli, const json_t *findings)
+{
+    json_t *told = json_object();
+    size_t i;
+    json_t *f;
+    json_array_foreach(findings, i, f)
+    {
+        size_t s = severity_of(f);
+        const char *test = tsn_json_str(f, "test", ""), *why = tsn_json_str(f, "why", "");
+        const char *pointer = tsn_json_str(f, "pointer", "");
+        (void)printf("  ");
+        tsn_out_text(cli, stdout, severities[s].style,
+                     tsn_arena_printf(cli->arena, "%-8s", severities[s].word));
+        (void)printf(" %-8s ", test);
+        tsn_out_text(cli, stdout, TSN_BOLD, *pointer ? pointer : "(document)");
+        (void)printf("\n           ");
+        tsn_out_text(cli, stdout, TSN_PLAIN, tsn_json_str(f, "message", ""));
+        (void)printf("\n");
+        if (*why && !json_object_get(told, test)) {
+            (void)printf("           why: ");
+            tsn_out_text(cli, stdout, TSN_DIM, why);
+            (void)printf("\n");
+            json_object_set_new(told, test, json_true());
+        }
+        if (json_object_get(f, "fix"))
+            print_fix(cli, json_object_get(f, "fix"));
+    }
+    json_decref(told);
+}
+
+static const char *counts(struct tsn_cli *cli, const size_t *n)
+{
+    struct tsn_buf b;
+    tsn_buf_init(&b, 256);
+    for (size_t s = 0; s < SEVERITIES; s++)
+        (void)tsn_buf_printf(&b, "%s%zu %s", s ? ", " : "", n[s],
+                             n[s] == 1 ? severities[s].word : severities[s].many);
+    const char *text = tsn_arena_strdup(cli->arena, b.data);
+    tsn_buf_free(&b);
+    return text;
+}
+
+/* --- findings for programs --------------------------------------------------------------- */
+
+static void put_lines(const json_t *findings, const char *file)
+{
+    size_t i;
+    json_t *f;
+    json_array_foreach(findings, i, f)
+    {
+        json_t *line = json_copy(f);
+        json_object_set_new(line, "type", json_string("finding"));
+        json_object_set_new(line, "file", json_string(file));
+        char *text = tsn_json_text(line);
+        (void)fputs(text, stdout);
+        (void)fputc('\n', stdout);
+        free(text);
+        json_decref(line);
+    }
+}
+
+static void sarif_add(struct lint *l, const json_t *findings, const char *file)
+{
+    size_t i;
+    json_t *f;
+    json_array_foreach(findings, i, f)
+    {
+        const char *test = tsn_json_str(f, "test", "");
+        const json_t *fix = json_object_get(f, "fix");
+        if (!json_object_get(l->rules, test))
+            json_object_set_new(l->rules, test,
+                                json_pack("{s:s, s:{s:s}, s:{s:s}}", "id", test,
+                                          "shortDescription", "text",
+                                          tsn_json_str(f, "why", test), "defaultConfiguration",
+                                          "level", severities[severity_of(f)].sarif));
+        json_t *r =
+            json_pack("{s:s, s:s, s:{s:s}, s:[{s:{s:{s:s}}, s:[{s:s, s:s}]}]}", "ruleId", test,
+                      "level", severities[severity_of(f)].sarif, "message", "text",
+                      tsn_json_str(f, "message", ""), "locations", "physicalLocation",
+                      "artifactLocation", "uri", file, "logicalLocations", "fullyQualifiedName",
+                      tsn_json_str(f, "pointer", ""), "kind", "member");
+        if (fix)
+            json_object_set_new(r, "properties", json_pack("{s:O}", "fix", fix));
+        json_array_append_new(l->results, r);
+    }
+}
+
+static void sarif_print(const struct lint *l)
+{
+    json_t *rules = json_array(), *rule;
+    const char *id;
+    json_object_foreach(l->rules, id, rule)
+    {
+        json_array_append(rules, rule);
+    }
+    json_t *doc = json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:o}}, s:O}]}", "version", "2.1.0",
+                            "$schema", "https://json.schemastore.org/sarif-2.1.0.json", "runs",
+                            "tool", "driver", "name", "tocsin", "version", TOCSIN_VERSION,
+                            "rules", rules, "results", l->results);
+    char *text = tsn_json_text(doc);
+    (void)fputs(text, stdout);
+    (void)fputc('\n', stdout);
+    free(text);
+    json_decref(doc);
+}
+
+/* --- lint -------------------------------------------------------------------------------- */
+
+static json_t *judge(const char *text, size_t len)
+{
+    struct tsn_diag diag;
+    json_t *doc = NULL, *findings = NULL;
+    tsn_diag_init(&diag);
+    if (tsn_json_parse(text, len, &doc, &diag)) {
+        return json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "test", "json", "severity", "error",
+                         "pointer", "", "message", diag.what, "why",
+                         "CSAF documents are JSON; what is not JSON cannot be read by anyone.");
+    }
+    if (tsn_csaf_lint(doc, &findings))
+        findings = json_array();
+    json_decref(doc);
+    return findings;
+}
+
+static void one_file(struct lint *l, const char *path)
+{
+    struct tsn_cli *cli = l->cli;
+    struct tsn_buf b;
+    size_t n[SEVERITIES] = {0}, i;
+    json_t *f;
+    tsn_buf_init(&b, FILE_MAX);
+    int rc = read_file(cli, path, &b);
+    if (rc) {
+        l->exit = rc;
+        l->unread++;
+        tsn_buf_free(&b);
+        return;
+    }
+    json_t *findings = judge(b.data ? b.data : "", b.len);
+    tsn_buf_free(&b);
+    json_array_foreach(findings, i, f)
+    {
+        n[severity_of(f)]++;
+    }
+    for (size_t s = 0; s < SEVERITIES; s++)
+        l->n[s] += n[s];
+    l->files++;
+    if (l->results) {
+        sarif_add(l, findings, path);
+    } else if (cli->json) {
+        put_lines(findings, path);
+    } else if (!cli->quiet || n[ERRORS]) {
+        tsn_out_text(cli, stdout, TSN_PLAIN, path);
+        (void)printf(": %s\n", counts(cli, n));
+        print_findings(cli, findings);
+    }
+    json_decref(findings);
+}
+
+int tsn_cmd_advisory_lint(struct tsn_cli *cli)
+{
+    const char *profile = cli->flag[TSN_FLAG_PROFILE];
+    if (profile && strcmp(profile, "csaf-2.0") != 0)
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "Known: csaf-2.0.",
+                             "there is no profile `%s`", profile);
+    struct lint l = {.cli = cli};
+    if (cli->given & TSN_BIT(TSN_FLAG_SARIF)) {
+        l.rules = json_object();
+        l.results = json_array();
+    }
+    for (size_t i = 0; i < cli->nargs; i++)
+        one_file(&l, cli->arg[i]);
+    int rc = l.n[ERRORS] ? TSN_EXIT_PROBLEMS : l.exit;
+    if (l.results) {
+        sarif_print(&l);
+    } else if (cli->json) {
+        json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "profile", "csaf-2.0",
+                                "files", (json_int_t)l.files, "unread", (json_int_t)l.unread,
+                                "errors", (json_int_t)l.n[ERRORS], "warnings",
+                                (json_int_t)l.n[WARNINGS], "infos", (json_int_t)l.n[INFOS]);
+        if (rc)
+            tsn_out_json_not_ok(cli, out, rc);
+        else
+            tsn_out_json(cli, out);
+        json_decref(out);
+    } else if (l.files > 1) {
+        tsn_out_say(cli, "%zu documents: %s.", l.files, counts(cli, l.n));
+    }
+    json_decref(l.rules);
+    json_decref(l.results);
+    return rc;
+}
+
+/* --- draft ------------------------------------------------------------------------------- */
+
+static int print_draft(struct tsn_cli *cli, const json_t *csaf, bool markdown)
+{
+    struct tsn_buf text;
+    tsn_buf_init(&text, FILE_MAX);
+    tsn_err err = markdown ? tsn_advisory_markdown(csaf, &text) : tsn_json_write(&text, csaf);
+    if (!err && cli->json) {
+        json_t *out = markdown ? json_pack("{s:s}", "markdown", text.data)
+                               : json_pack("{s:O}", "csaf", csaf);
+        tsn_out_json(cli, out);
+        json_decref(out);
+    } else if (!err) {
+        (void)fputs(text.data, stdout);
+        if (!markdown)
+            (void)fputc('\n', stdout);
+    }
+    tsn_buf_free(&text);
+    return err ? tsn_out_failf(cli, TSN_EXIT_FAILED, err, "U008", "", "the draft: %s",
+                               tsn_err_text(err))
+               : TSN_EXIT_OK;
+}
+
+/* Publisher of the configuration when --config names one; 0 or the exit code. */
+static int find_publisher(struct tsn_cli *cli, const struct tsn_publisher **out)
+{
+    struct tsn_config *config;
+    struct tsn_diag diag;
+    *out = NULL;
+    if (!cli->config_file)
+        return 0;
+    tsn_diag_init(&diag);
+    if (tsn_config_load(cli->arena, tsn_place_config(cli), &config, &diag))
+        return tsn_out_fail(cli, TSN_EXIT_PROBLEMS, &diag);
+    *out = &config->publisher;
+    return 0;
+}
+
+int tsn_cmd_advisory_draft(struct tsn_cli *cli)
+{
+    const char *from = cli->flag[TSN_FLAG_FROM], *to = cli->flag[TSN_FLAG_TO];
+    if (!from || !to)
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U004",
+                             "tocsin advisory draft --from flaw.case.json --to csaf",
+                             "%s is missing", from ? "--to" : "--from");
+    if (strcmp(to, "csaf") != 0 && strcmp(to, "md") != 0)
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "Known: csaf, md.",
+                             "nothing is drafted as `%s`", to);
+    const struct tsn_publisher *publisher;
+    struct tsn_diag diag;
+    struct tsn_buf b;
+    json_t *file = NULL, *csaf = NULL;
+    tsn_diag_init(&diag);
+    tsn_buf_init(&b, FILE_MAX);
+    int rc = find_publisher(cli, &publisher);
+    if (!rc)
+        rc = read_file(cli, from, &b);
+    if (!rc && (tsn_json_parse(b.data ? b.data : "", b.len, &file, &diag) ||
+                tsn_advisory_from_case(file, publisher, &csaf, &diag))) {
+        if (!diag.file[0])
+            tsn_diag_at(&diag, from, diag.line, diag.col);
+        rc = tsn_out_fail(cli, TSN_EXIT_PROBLEMS, &diag);
+    }
+    if (!rc)
+        rc = print_draft(cli, csaf, strcmp(to, "md") == 0);
+    json_decref(file);
+    json_decref(csaf);
+    tsn_buf_free(&b);
+    return rc;
+}
