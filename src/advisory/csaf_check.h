@@ -52,6 +52,10 @@ extern const struct tsn_csaf_test tsn_csaf_optional_product[]; /* 6.2.1-3 16-19 
 extern const struct tsn_csaf_test tsn_csaf_informative[];      /* 6.3.1-11 */
 void tsn_csaf_spelling(struct tsn_csaf_check *c);              /* 6.3.8 */
 
+/* Optional metrics that only the properties name count as if the vector named them; scores anew. */
+struct tsn_cvss;
+void tsn_csaf_complete(const json_t *cvss, struct tsn_cvss *v);
+
 /* Why there is such a test, in a sentence; "" for an id that is not known (csaf_why.c). */
 const char *tsn_csaf_why(const char *test);
 

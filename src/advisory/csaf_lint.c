@@ -33,13 +33,14 @@ static const json_t *at_pointer(const json_t *doc, const char *pointer)
     return v;
 }
 
-/* What the vector says that a member of a CVSS object must be; NULL = it does not say. */
+/* What a member of a CVSS object must be by its vector; NULL = that does not say. */
 static json_t *from_vector(const json_t *cvss, const char *member)
 {
     struct tsn_cvss v;
     if (tsn_cvss_parse(tsn_json_str(cvss, "vectorString", ""), &v)) {
         return NULL;
     }
+    tsn_csaf_complete(cvss, &v);
     const struct {
         const char *score, *severity;
         int tenths;

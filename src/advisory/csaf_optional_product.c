@@ -10,7 +10,6 @@
 
 #define AT(at, ...) snprintf(at, sizeof at, __VA_ARGS__)
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-#define VECTOR_MAX  512
 
 static const char *const affected[] = {"first_affected", "known_affected", "last_affected"};
 
@@ -263,22 +262,8 @@ static int environmental(const json_t *cvss)
     if (tsn_cvss_parse(vector, &v)) {
         return -1;
     }
-    struct tsn_buf whole;
-    tsn_buf_init(&whole, VECTOR_MAX);
-    tsn_buf_puts(&whole, vector);
-    const struct tsn_cvss_metric *table = tsn_cvss_metrics(v.version);
-    for (size_t m = 0; table[m].name; m++) {
-        const char *word = v.value[m] ? NULL : tsn_json_str(cvss, table[m].json, NULL);
-        for (size_t i = 0; word && table[m].values[i].value; i++) {
-            if (strcmp(table[m].values[i].json, word) == 0) {
-                tsn_buf_printf(&whole, "/%s:%s", table[m].name, table[m].values[i].value);
-                break;
-            }
-        }
-    }
-    int score = !whole.err && tsn_cvss_parse(whole.data, &v) == 0 ? v.environmental : -1;
-    tsn_buf_free(&whole);
-    return score;
+    tsn_csaf_complete(cvss, &v);
+    return v.environmental;
 }
 
 static bool has_id(const json_t *list, const char *id)

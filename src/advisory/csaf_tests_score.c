@@ -8,8 +8,7 @@
 #include "advisory/cvss.h"
 #include "core/json.h"
 
-/* Optional metrics that only the properties name count as if the vector named them. */
-static void complete(const json_t *cvss, struct tsn_cvss *v)
+void tsn_csaf_complete(const json_t *cvss, struct tsn_cvss *v)
 {
     const struct tsn_cvss_metric *table = tsn_cvss_metrics(v->version);
     for (size_t m = 0; table[m].name; m++) {
@@ -78,7 +77,7 @@ static void one(struct tsn_csaf_check *c, const json_t *cvss, const char *at)
                           said, meant);
         }
     }
-    complete(cvss, &v);
+    tsn_csaf_complete(cvss, &v);
     number(c, cvss, "baseScore", v.base, 0, at);
     number(c, cvss, "temporalScore", v.temporal, v.version == TSN_CVSS_30, at);
     number(c, cvss, "environmentalScore", v.environmental, v.version != TSN_CVSS_31, at);

@@ -128,8 +128,25 @@ static void put_lines(const json_t *findings, const char *file)
     }
 }
 
+/* A path as a URI reference. */
+static const char *uri_of(struct tsn_cli *cli, const char *path)
+{
+    struct tsn_buf b;
+    tsn_buf_init(&b, 65536);
+    (void)tsn_buf_puts(&b, "");
+    for (const char *p = path; *p; p++) {
+        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+                     (*p >= '0' && *p <= '9') || strchr("-._~/", *p);
+        (void)(plain ? tsn_buf_putc(&b, *p) : tsn_buf_printf(&b, "%%%02X", (unsigned char)*p));
+    }
+    const char *uri = tsn_arena_strdup(cli->arena, b.data);
+    tsn_buf_free(&b);
+    return uri;
+}
+
 static void sarif_add(struct lint *l, const json_t *findings, const char *file)
 {
+    const char *uri = uri_of(l->cli, file);
     size_t i;
     json_t *f;
     json_array_foreach(findings, i, f)
@@ -142,12 +159,11 @@ static void sarif_add(struct lint *l, const json_t *findings, const char *file)
                                           "shortDescription", "text",
                                           tsn_json_str(f, "why", test), "defaultConfiguration",
                                           "level", severities[severity_of(f)].sarif));
-        json_t *r =
-            json_pack("{s:s, s:s, s:{s:s}, s:[{s:{s:{s:s}}, s:[{s:s, s:s}]}]}", "ruleId", test,
-                      "level", severities[severity_of(f)].sarif, "message", "text",
-                      tsn_json_str(f, "message", ""), "locations", "physicalLocation",
-                      "artifactLocation", "uri", file, "logicalLocations", "fullyQualifiedName",
-                      tsn_json_str(f, "pointer", ""), "kind", "member");
+        json_t *r = json_pack(
+            "{s:s, s:s, s:{s:s}, s:[{s:{s:{s:s}}, s:[{s:s, s:s}]}]}", "ruleId", test, "level",
+            severities[severity_of(f)].sarif, "message", "text", tsn_json_str(f, "message", ""),
+            "locations", "physicalLocation", "artifactLocation", "uri", uri, "logicalLocations",
+            "fullyQualifiedName", tsn_json_str(f, "pointer", ""), "kind", "member");
         if (fix)
             json_object_set_new(r, "properties", json_pack("{s:O}", "fix", fix));
         json_array_append_new(l->results, r);
