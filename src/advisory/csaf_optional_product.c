@@ -266,19 +266,6 @@ static int environmental(const json_t *cvss)
     return v.environmental;
 }
 
-static bool has_id(const json_t *list, const char *id)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach(list, i, item)
-    {
-        if (json_is_string(item) && strcmp(json_string_value(item), id) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* One score against the products of a status that means fixed. */
 static void fixed_score(struct tsn_csaf_check *c, const json_t *cvss, const json_t *products,
                         const json_t *status, const char *at)
@@ -287,19 +274,22 @@ static void fixed_score(struct tsn_csaf_check *c, const json_t *cvss, const json
     if (!cvss || environmental(cvss) == 0) {
         return;
     }
+    json_t *set = json_object();
+    add_list(set, products);
     for (size_t k = 0; k < COUNT(fixed); k++) {
         size_t i;
         json_t *id;
         json_array_foreach(json_object_get(status, fixed[k]), i, id)
         {
             const char *s = json_string_value(id);
-            if (s && has_id(products, s)) {
+            if (s && json_object_get(set, s)) {
                 tsn_csaf_find(c, "6.2.19", at,
                               "product \"%.100s\" is %s, but its environmental score is not 0",
                               s, fixed[k]);
             }
         }
     }
+    json_decref(set);
 }
 
 static void fixed_with_score(struct tsn_csaf_check *c)
