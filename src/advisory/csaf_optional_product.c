@@ -268,7 +268,7 @@ static int environmental(const json_t *cvss)
 
 /* One score against the products of a status that means fixed. */
 static void fixed_score(struct tsn_csaf_check *c, const json_t *cvss, const json_t *products,
-                        const json_t *status, const char *at)
+                        const json_t *status, size_t v, const char *score)
 {
     static const char *const fixed[] = {"first_fixed", "fixed"};
     if (!cvss || environmental(cvss) == 0) {
@@ -283,9 +283,12 @@ static void fixed_score(struct tsn_csaf_check *c, const json_t *cvss, const json
         {
             const char *s = json_string_value(id);
             if (s && json_object_get(set, s)) {
+                char at[96];
+                AT(at, "/vulnerabilities/%zu/product_status/%s/%zu", v, fixed[k], i);
                 tsn_csaf_find(c, "6.2.19", at,
-                              "product \"%.100s\" is %s, but its environmental score is not 0",
-                              s, fixed[k]);
+                              "product \"%.100s\" is fixed, but the environmental score of %s "
+                              "is not 0",
+                              s, score);
             }
         }
     }
@@ -303,10 +306,10 @@ static void fixed_with_score(struct tsn_csaf_check *c)
         json_array_foreach(json_object_get(vuln, "scores"), i, score)
         {
             for (size_t k = 0; k < COUNT(kinds); k++) {
-                char at[96];
-                AT(at, "/vulnerabilities/%zu/scores/%zu/%s", v, i, kinds[k]);
+                char where[64];
+                AT(where, "scores/%zu/%s", i, kinds[k]);
                 fixed_score(c, json_object_get(score, kinds[k]),
-                            json_object_get(score, "products"), status, at);
+                            json_object_get(score, "products"), status, v, where);
             }
         }
     }

@@ -130,9 +130,20 @@ static void one_text(struct tsn_csaf_check *c, const char *text, const char *poi
     }
 }
 
-static void walk(struct tsn_csaf_check *c, const json_t *v, struct tsn_buf *at)
+static bool among(const char *key, const char *const *list)
 {
-    static const char *const members[] = {"details", "summary", "text", "title"};
+    while (*list && strcmp(*list, key) != 0) {
+        list++;
+    }
+    return *list != NULL;
+}
+
+static void walk(struct tsn_csaf_check *c, const json_t *v, struct tsn_buf *at, bool texts)
+{
+    static const char *const one[] = {"audience", "details",      "issuing_authority",
+                                      "name",     "organization", "summary",
+                                      "text",     "title",        NULL};
+    static const char *const many[] = {"aliases", "entitlements", "names", NULL};
     union {
         const json_t *in;
         json_t *out;
@@ -140,28 +151,24 @@ static void walk(struct tsn_csaf_check *c, const json_t *v, struct tsn_buf *at)
     const char *key;
     json_t *item;
     size_t i, len = at->len;
+    if (json_is_string(v) && texts) {
+        one_text(c, json_string_value(v), at->data);
+        return;
+    }
     json_object_foreach(o.out, key, item)
     {
-        bool text = false;
-        for (i = 0; i < sizeof members / sizeof members[0] && json_is_string(item); i++) {
-            text = text || strcmp(key, members[i]) == 0;
+        /* Members that CSAF knows need no escape in a pointer. */
+        if (!strpbrk(key, "~/")) {
+            tsn_buf_printf(at, "/%s", key);
+            walk(c, item, at, among(key, json_is_string(item) ? one : many));
+            at->len = len;
+            at->data[len] = '\0';
         }
-        if ((!text && !json_is_object(item) && !json_is_array(item)) || strpbrk(key, "~/")) {
-            continue;
-        }
-        tsn_buf_printf(at, "/%s", key);
-        if (text) {
-            one_text(c, json_string_value(item), at->data);
-        } else {
-            walk(c, item, at);
-        }
-        at->len = len;
-        at->data[len] = '\0';
     }
     json_array_foreach(v, i, item)
     {
         tsn_buf_printf(at, "/%zu", i);
-        walk(c, item, at);
+        walk(c, item, at, texts);
         at->len = len;
         at->data[len] = '\0';
     }
@@ -181,10 +188,7 @@ void tsn_csaf_spelling(struct tsn_csaf_check *c)
     }
     struct tsn_buf at;
     tsn_buf_init(&at, POINTER_MAX);
-    tsn_buf_puts(&at, "/document");
-    walk(c, c->document, &at);
-    tsn_buf_clear(&at);
-    tsn_buf_puts(&at, "/vulnerabilities");
-    walk(c, c->vulns, &at);
+    tsn_buf_puts(&at, "");
+    walk(c, c->doc, &at, false);
     tsn_buf_free(&at);
 }
