@@ -4,6 +4,7 @@
  * Vector syntax: 2.0 guide 2.4, 3.0 and 3.1 specification 6, 4.0 specification 7. */
 #include "casework/cvss.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* --- reading ----------------------------------------------------------------------------- */
@@ -64,9 +65,10 @@ static size_t metric_of(const struct reader *r, const char *p, size_t n)
 static tsn_err bad_value(const struct reader *r, size_t m, const char *p, size_t n)
 {
     char text[48], fit[64] = "";
-    for (size_t i = 0; r->table[m].values[i].value; i++) {
-        strncat(fit, i ? " " : "", sizeof(fit) - strlen(fit) - 1);
-        strncat(fit, r->table[m].values[i].value, sizeof(fit) - strlen(fit) - 1);
+    size_t used = 0;
+    for (size_t i = 0; r->table[m].values[i].value && used < sizeof(fit); i++) {
+        used += (size_t)snprintf(fit + used, sizeof(fit) - used, "%s%s", i ? " " : "",
+                                 r->table[m].values[i].value);
     }
     tsn_diag_hint(r->diag, "%s is one of: %s", r->table[m].name, fit);
     return at(r, p,
@@ -246,24 +248,30 @@ const char *tsn_cvss_version_text(enum tsn_cvss_version version)
     return versions[version];
 }
 
+/* Appends text and says where the end is; cuts at TSN_CVSS_VECTOR_MAX, which no vector reaches:
+ * all metrics of 4.0 with their longest values are under 200 bytes. */
+static size_t put(char *out, size_t n, const char *text)
+{
+    for (; *text && n < TSN_CVSS_VECTOR_MAX - 1; text++) {
+        out[n++] = *text;
+    }
+    out[n] = '\0';
+    return n;
+}
+
 void tsn_cvss_canonical(const struct tsn_cvss *v, char out[TSN_CVSS_VECTOR_MAX])
 {
     const struct tsn_cvss_metric *table = tsn_cvss_metrics(v->version);
-    char *p = out; /* all metrics of 4.0 with their longest values are under 200 bytes */
+    size_t n = put(out, 0, "");
     if (v->version != TSN_CVSS_20) {
-        p = stpcpy(stpcpy(p, "CVSS:"), versions[v->version]);
+        n = put(out, put(out, n, "CVSS:"), versions[v->version]);
     }
     for (size_t m = 0; table[m].name; m++) {
         if (defined(v->value[m])) {
-            if (p != out) {
-                *p++ = '/';
-            }
-            p = stpcpy(p, table[m].name);
-            *p++ = ':';
-            p = stpcpy(p, v->value[m]);
+            n = put(out, put(out, n, n ? "/" : ""), table[m].name);
+            n = put(out, put(out, n, ":"), v->value[m]);
         }
     }
-    *p = '\0';
 }
 
 /* 4.0 specification 1.3. */

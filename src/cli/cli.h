@@ -66,11 +66,13 @@ enum tsn_flag {
     TSN_FLAG_ORGANISATION,
     TSN_FLAG_DOMAIN,
     TSN_FLAG_LISTEN,
+    TSN_FLAG_TSV,
     TSN_FLAGS
 };
 #define TSN_BIT(flag) (UINT64_C(1) << (flag))
 
 #define TSN_LIST_MAX  64 /* values of a flag that may come several times */
+#define TSN_ARG_MAX   64 /* arguments of a command */
 
 enum tsn_colour { TSN_COLOUR_AUTO, TSN_COLOUR_ALWAYS, TSN_COLOUR_NEVER };
 
@@ -87,7 +89,7 @@ struct tsn_cli {
     const char *flag[TSN_FLAGS];
     const char *set[TSN_LIST_MAX], *indicator[TSN_LIST_MAX];
     size_t nset, nindicator;
-    const char *arg[8]; /* behind the command's words */
+    const char *arg[TSN_ARG_MAX]; /* behind the command's words */
     size_t nargs;
 };
 
@@ -141,6 +143,7 @@ int tsn_cmd_version(struct tsn_cli *cli);
 int tsn_cmd_help(struct tsn_cli *cli);
 int tsn_cmd_explain(struct tsn_cli *cli);
 int tsn_cmd_demo(struct tsn_cli *cli);
+int tsn_cmd_cvss(struct tsn_cli *cli);
 
 /* cmd_help.c: the page of one command, to stdout. */
 int tsn_help_command(struct tsn_cli *cli, const struct tsn_command *c);
