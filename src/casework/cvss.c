@@ -274,7 +274,7 @@ void tsn_cvss_canonical(const struct tsn_cvss *v, char out[TSN_CVSS_VECTOR_MAX])
     }
 }
 
-/* 4.0 specification 1.3. */
+/* 4.0 specification, "Nomenclature". */
 const char *tsn_cvss_nomenclature(const struct tsn_cvss *v)
 {
     if (v->version != TSN_CVSS_40) {

@@ -1,8 +1,7 @@
 /* cvss4.c - scores of CVSS 4.0 (FIRST, specification, section 8). Pure; any thread.
  *
- * Six equivalence sets of metrics (EQ1 to EQ6, tables 24 to 30) give the MacroVector, whose score
- * is looked up. EQ3 and EQ6 depend on each other and count as one. Then (section 8.2), for each set
- * with a next lower MacroVector:
+ * Six equivalence sets of metrics (EQ1 to EQ6) give the MacroVector, whose score is looked up. EQ3
+ * and EQ6 depend on each other and count as one. Then, for each set with a next lower MacroVector:
  *
  *   available   = score - score of the next lower MacroVector
  *   proportion  = severity distance to the highest vectors of the set / depth of the set
@@ -70,8 +69,8 @@ static const uint8_t macro_score[18 * 18] = {
 };
 /* clang-format on */
 
-/* Sum of levels of the highest vectors of each set, and its depth (specification, table "MacroVector
- * depth"): the largest distance inside the set plus one. */
+/* Sum of levels of the highest vectors of each set, and its depth: the largest distance inside the
+ * set plus one. */
 static const uint8_t top1[] = {0, 1, 3}, depth1[] = {1, 4, 5};
 static const uint8_t top2[] = {0, 1}, depth2[] = {1, 2};
 static const uint8_t top36[3][2] = {{0, 3}, {1, 3}, {0, 3}},
