@@ -4,7 +4,7 @@
 #include <string.h>
 #include "advisory/advisory.h"
 #include "advisory/csaf_check.h"
-#include "advisory/cvss.h"
+#include "casework/cvss.h"
 #include "core/buf.h"
 #include "core/json.h"
 

@@ -9,7 +9,7 @@
 #include "advisory/advisory.h"
 #include "advisory/csaf_check.h"
 #include "advisory/csaf_product.h"
-#include "advisory/cvss.h"
+#include "casework/cvss.h"
 #include "core/json.h"
 
 /* Sets a member when the text is there and not empty. */
@@ -125,9 +125,8 @@ static json_t *acknowledgments(const json_t *v)
 
 static json_t *cvss_object(const struct tsn_cvss *v, const char *vector)
 {
-    static const char *const versions[] = {"2.0", "3.0", "3.1"};
     json_t *o = json_object();
-    put(o, "version", versions[v->version]);
+    put(o, "version", tsn_cvss_version_text(v->version));
     put(o, "vectorString", vector);
     json_object_set_new(o, "baseScore", json_real(v->base / 10.0));
     bool v3 = v->version != TSN_CVSS_20;
@@ -172,7 +171,7 @@ static tsn_err scores(const json_t *vuln, json_t *affected, json_t *out, struct 
     {
         const char *vector = tsn_json_str(s, "vector", "");
         struct tsn_cvss v;
-        if (tsn_cvss_parse(vector, &v)) {
+        if (tsn_cvss_parse(vector, &v, NULL) || v.version == TSN_CVSS_40) {
             err = tsn_diag_set(diag, TSN_EINPUT, "D003",
                                "\"%.120s\" is not a CVSS 2.0, 3.0 or 3.1 "
                                "vector",

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include "advisory/csaf_check.h"
-#include "advisory/cvss.h"
+#include "casework/cvss.h"
 #include "core/json.h"
 
 void tsn_csaf_complete(const json_t *cvss, struct tsn_cvss *v)
@@ -19,11 +19,7 @@ void tsn_csaf_complete(const json_t *cvss, struct tsn_cvss *v)
             }
         }
     }
-    if (v->version == TSN_CVSS_20) {
-        tsn_cvss2_score(v);
-    } else {
-        tsn_cvss3_score(v);
-    }
+    tsn_cvss_score(v);
 }
 
 /* A score member against what was computed. `slack` tenths are forgiven where libraries of repute
@@ -56,7 +52,7 @@ static void one(struct tsn_csaf_check *c, const json_t *cvss, const char *at)
     if (!vector) {
         return; /* 6.1.8 says so */
     }
-    if (tsn_cvss_parse(vector, &v)) {
+    if (tsn_cvss_parse(vector, &v, NULL) || v.version == TSN_CVSS_40) {
         tsn_csaf_find(c, "6.1.9", at, "no score follows from the vector \"%.100s\"", vector);
         return;
     }

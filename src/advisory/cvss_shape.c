@@ -4,7 +4,7 @@
  * metric is found by 6.1.9, whose strict parser cannot score such a vector. Any thread. */
 #include <string.h>
 #include "advisory/csaf_shape.h"
-#include "advisory/cvss.h"
+#include "casework/cvss.h"
 
 #define ENUM(...)                                                                              \
     {                                                                                          \

@@ -69,11 +69,12 @@ enum tsn_flag {
     TSN_FLAG_PROFILE,
     TSN_FLAG_SARIF,
     TSN_FLAG_TO,
+    TSN_FLAG_TSV,
     TSN_FLAGS
 };
 #define TSN_BIT(flag) (UINT64_C(1) << (flag))
 
-#define TSN_ARGS_MAX  4096 /* files of `advisory lint` */
+#define TSN_ARGS_MAX  4096 /* arguments of one command */
 #define TSN_LIST_MAX  64   /* values of a flag that may come several times */
 
 enum tsn_colour { TSN_COLOUR_AUTO, TSN_COLOUR_ALWAYS, TSN_COLOUR_NEVER };
@@ -147,6 +148,7 @@ int tsn_cmd_version(struct tsn_cli *cli);
 int tsn_cmd_help(struct tsn_cli *cli);
 int tsn_cmd_explain(struct tsn_cli *cli);
 int tsn_cmd_demo(struct tsn_cli *cli);
+int tsn_cmd_cvss(struct tsn_cli *cli);
 
 /* cmd_help.c: the page of one command, to stdout. */
 int tsn_help_command(struct tsn_cli *cli, const struct tsn_command *c);

@@ -75,6 +75,11 @@ const struct tsn_command tsn_commands[] = {
     {"feed poll", "NAME", "look for news now and wait for the result", "tocsin feed poll acme",
      0, 1, 1, tsn_cmd_feed_poll, work},
 
+    {"cvss", "[VECTOR...|-]",
+     "scores of CVSS 2.0 to 4.0 vectors, from standard input one a line",
+     "tocsin cvss CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/RL:O", B(TSN_FLAG_TSV), 0,
+     TSN_ARGS_MAX, tsn_cmd_cvss, work},
+
     {"audit log", "", "entries of the log, newest at the end", "tocsin audit log --limit 20",
      B(TSN_FLAG_FROM) | B(TSN_FLAG_LIMIT), 0, 0, tsn_cmd_audit_log, audit},
     {"audit verify", "[DATADIR|FILE]", "recompute every entry, chain and the tree; no daemon",
@@ -143,6 +148,7 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_SARIF] = {"sarif", NULL, "one SARIF 2.1.0 document on stdout"},
     [TSN_FLAG_TO] = {"to", "csaf|md", "what to make"},
     [TSN_FLAG_LISTEN] = {"listen", "ADDR:PORT", "where HTTP listens"},
+    [TSN_FLAG_TSV] = {"tsv", NULL, "a line of names, then tab-separated lines; `-` is nothing"},
 };
 
 enum common {

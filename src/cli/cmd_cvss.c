@@ -1,0 +1,173 @@
+/* cmd_cvss.c - `tocsin cvss`: scores of vectors, one line each; a bad one does not stop the rest.
+ *
+ * Needs no daemon and no memory that grows with the input. Owns nothing. One thread.
+ */
+#include <errno.h>
+#include <string.h>
+#include "casework/cvss.h"
+#include "cli/out.h"
+#include "core/text.h"
+
+struct scoring {
+    struct tsn_cli *cli;
+    const char *place; /* "standard input", or "argument" */
+    int line;          /* of it, from 1 */
+    bool tsv, headed;
+    unsigned long long good, bad;
+};
+
+/* A score, or "-" where the vector defines no such metric. */
+static const char *shown(char out[16], bool has, int tenths)
+{
+    (void)snprintf(out, 16, "%d.%d", tenths / 10, tenths % 10);
+    return has ? out : "-";
+}
+
+static void header(struct scoring *s)
+{
+    if (s->headed || s->cli->json)
+        return;
+    s->headed = true;
+    if (s->tsv) {
+        (void)printf("line\tversion\tvector\tbase\ttemporal_or_threat\tenvironmental\toverall\t"
+                     "severity\tcode\tcolumn\n");
+        return;
+    }
+    tsn_out_text(s->cli, stdout, TSN_DIM,
+                 "CVSS  base  temporal/threat  environmental  overall  severity  vector");
+    (void)putchar('\n');
+}
+
+static json_t *real(int tenths)
+{
+    return json_real(tenths / 10.0);
+}
+
+static void good_json(struct scoring *s, const char *vector, const char *canonical,
+                      const struct tsn_cvss *v)
+{
+    const char *temporal = v->version == TSN_CVSS_40 ? "threat" : "temporal";
+    json_t *o = json_pack(
+        "{s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "line", s->line, "vector", vector,
+        "canonical", canonical, "version", tsn_cvss_version_text(v->version), "base",
+        real(v->base), temporal, v->has_temporal ? real(v->temporal) : json_null(),
+        "environmental", v->has_environmental ? real(v->environmental) : json_null(), "overall",
+        real(v->overall), "severity", tsn_cvss_band(v->version, v->overall));
+    if (v->version == TSN_CVSS_40)
+        json_object_set_new(o, "name", json_string(tsn_cvss_nomenclature(v)));
+    tsn_out_json(s->cli, o);
+    json_decref(o);
+}
+
+static void good(struct scoring *s, const char *vector, const struct tsn_cvss *v)
+{
+    char canonical[TSN_CVSS_VECTOR_MAX], base[16], temporal[16], environmental[16], overall[16];
+    tsn_cvss_canonical(v, canonical);
+    s->good++;
+    header(s);
+    if (s->cli->json) {
+        good_json(s, vector, canonical, v);
+        return;
+    }
+    const char *version = tsn_cvss_version_text(v->version), *b = shown(base, true, v->base),
+               *t = shown(temporal, v->has_temporal, v->temporal),
+               *e = shown(environmental, v->has_environmental, v->environmental),
+               *o = shown(overall, true, v->overall),
+               *severity = tsn_cvss_band(v->version, v->overall);
+    if (s->tsv) {
+        (void)printf("%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t-\t-\n", s->line, version, canonical, b,
+                     t, e, o, severity);
+        return;
+    }
+    char word[16] = "";
+    for (size_t i = 0; severity[i]; i++)
+        word[i] = (char)(severity[i] | 0x20);
+    (void)printf("%-4s  %4s  %15s  %13s  %7s  ", version, b, t, e, o);
+    tsn_out_text(s->cli, stdout, tsn_out_style_of(word), word);
+    (void)printf("%*s  %s\n", (int)(8 - strlen(word)), "", canonical);
+}
+
+/* `vector` may hold anything. */
+static void bad(struct scoring *s, const char *vector, struct tsn_diag *d)
+{
+    s->bad++;
+    if (s->cli->json) {
+        const char *title = tsn_code_title(d->code);
+        json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:i}", "line", s->line, "code",
+                              d->code, "title", title ? title : "", "detail", d->what, "hint",
+                              d->hint, "column", d->col);
+        json_t *text = json_string(vector); /* NULL when it is not UTF-8 */
+        json_object_set_new(o, "vector", text ? text : json_null());
+        tsn_out_json_not_ok(s->cli, o, TSN_EXIT_FAILED);
+        json_decref(o);
+        return;
+    }
+    if (s->tsv) {
+        header(s);
+        (void)printf("%d\t-\t-\t-\t-\t-\t-\t-\t%s\t%d\n", s->line, d->code, d->col);
+    }
+    (void)fflush(stdout); /* so that both streams read in order on a terminal */
+    tsn_diag_at(d, s->place, s->line, d->col);
+    (void)tsn_copy(d->source, sizeof(d->source), vector);
+    (void)tsn_out_fail(s->cli, TSN_EXIT_FAILED, d);
+}
+
+static void one(struct scoring *s, const char *vector)
+{
+    struct tsn_cvss v;
+    struct tsn_diag d;
+    tsn_diag_init(&d);
+    if (tsn_cvss_parse(vector, &v, &d))
+        bad(s, vector, &d);
+    else
+        good(s, vector, &v);
+}
+
+/* One line without its end; what is longer than the room is cut, which leaves too long a vector.
+ * A NUL becomes a byte that no vector has. False at the end of the input. */
+static bool next_line(char line[TSN_CVSS_VECTOR_MAX + 1])
+{
+    size_t n = 0;
+    int c = getc_unlocked(stdin);
+    if (c == EOF)
+        return false;
+    for (; c != EOF && c != '\n'; c = getc_unlocked(stdin)) {
+        if (n < TSN_CVSS_VECTOR_MAX)
+            line[n++] = c == '\0' ? '?' : (char)c;
+    }
+    if (n > 0 && n < TSN_CVSS_VECTOR_MAX && line[n - 1] == '\r')
+        n--;
+    line[n] = '\0';
+    return true;
+}
+
+static int from_stdin(struct scoring *s)
+{
+    char line[TSN_CVSS_VECTOR_MAX + 1];
+    s->place = "standard input";
+    for (s->line = 1; !ferror(stdout) && next_line(line); s->line++) {
+        if (line[0] != '\0' && line[0] != '#')
+            one(s, line);
+    }
+    if (ferror(stdin))
+        return tsn_out_failf(s->cli, TSN_EXIT_FAILED, TSN_EIO, "U008", "", "standard input: %s",
+                             strerror(errno));
+    return 0;
+}
+
+int tsn_cmd_cvss(struct tsn_cli *cli)
+{
+    struct scoring s = {.cli = cli, .tsv = (cli->given & TSN_BIT(TSN_FLAG_TSV)) != 0};
+    int rc = cli->nargs == 0 ? from_stdin(&s) : 0;
+    for (size_t i = 0; !rc && i < cli->nargs; i++) {
+        s.place = "argument";
+        s.line = (int)i + 1;
+        if (strcmp(cli->arg[i], "-") == 0)
+            rc = from_stdin(&s);
+        else
+            one(&s, cli->arg[i]);
+    }
+    if (rc)
+        return rc;
+    return s.bad == 0 ? TSN_EXIT_OK : s.good > 0 ? TSN_EXIT_PARTLY : TSN_EXIT_FAILED;
+}
