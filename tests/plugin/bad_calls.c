@@ -102,9 +102,9 @@ static void garbage(struct tocsin_call *call)
 
 static void leak(struct tocsin_call *call)
 {
-    volatile char *lost = malloc((size_t)64 << 20);
+    volatile char *lost = malloc((size_t)16 << 20);
 
-    for (size_t i = 0; i < (size_t)64 << 20; i += 4096)
+    for (size_t i = 0; i < (size_t)16 << 20; i += 4096)
         lost[i] = 1;
     ok(call, NULL);
 }
@@ -112,9 +112,9 @@ static void leak(struct tocsin_call *call)
 /* Uses the call's arena: the host frees it, so this does not add up. */
 static void arena(struct tocsin_call *call)
 {
-    char *p = host->alloc(call->handle, (size_t)48 << 20);
+    char *p = host->alloc(call->handle, (size_t)24 << 20);
 
-    memset(p, 1, (size_t)48 << 20);
+    memset(p, 1, (size_t)24 << 20);
     if (host->alloc(call->handle, (size_t)48 << 20)) /* past the limit of a call */
         abort();
     memcpy(p, "{\"from\":\"arena\"}", 17);

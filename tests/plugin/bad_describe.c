@@ -40,7 +40,7 @@ struct shelf {
 
 const struct tocsin_plugin *tocsin_plugin_entry(void)
 {
-    static struct tocsin_action first, second;
+    static struct tocsin_action first;
     static const struct tocsin_action *list[] = {&first, NULL, NULL};
     static struct shelf shelf;
     struct tocsin_plugin *p = &shelf.plugin;
@@ -75,7 +75,6 @@ const struct tocsin_plugin *tocsin_plugin_entry(void)
     p->stop = NULL;
     first.cancel = NULL;
     first.probe = NULL;
-    second = first;
 #endif
 #if BAD == NEW_MAJOR
     p->abi_major = TOCSIN_ABI_MAJOR + 1;
@@ -98,7 +97,7 @@ const struct tocsin_plugin *tocsin_plugin_entry(void)
 #elif BAD == BAD_SCHEMA
     first.args_schema = "{\"type\":";
 #elif BAD == TWICE
-    list[1] = &second;
+    list[1] = &first;
 #elif BAD == SULKS
     p->init = sulk;
 #elif BAD == LONGER
