@@ -33,5 +33,5 @@ void tsn_ph_open(struct tsn_ph_lib *lib, int out_fd, int wake_fd);
 tsn_err tsn_ph_message(const json_t *m, struct tsn_diag *diag);
 /* Starts the calls that have room. Main thread. */
 void tsn_ph_pump(void);
-/* The core has hung up: true when no call is open and everything is freed. */
+/* The core has hung up: tells the plugin; true when no call is open. */
 bool tsn_ph_close(void);
