@@ -2,11 +2,13 @@
 #include "action/plugin_manifest.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/text.h"
 #include "core/yaml.h"
+#include "proc/child.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -48,6 +50,39 @@ static tsn_err read_program(struct tsn_arena *arena, const struct tsn_yaml *root
         return tsn_yaml_fail(tsn_yaml_find(root, "program"), diag, TSN_ENOTFOUND, "R050",
                              "the program `%s` is not there", words[0]);
     }
+    out->argv = argv;
+    return 0;
+}
+
+/* A C plugin is an exec plugin whose program is our own host with the library as an argument. */
+static tsn_err read_library(struct tsn_arena *arena, const struct tsn_yaml *root,
+                            const char *dir, const char *manifest, struct tsn_manifest *out,
+                            struct tsn_diag *diag)
+{
+    const struct tsn_yaml *node = tsn_yaml_find(root, "library");
+    const char *word = NULL, *path, **argv;
+    char host[PATH_MAX], full[PATH_MAX], of[PATH_MAX];
+    tsn_err err = tsn_yaml_str(root, "library", true, &word, diag);
+
+    if (err)
+        return err;
+    if (tsn_yaml_find(root, "program"))
+        return tsn_yaml_fail(node, diag, TSN_EINPUT, "R050",
+                             "a plugin has a `program` or a `library`, not both");
+    path = word[0] == '/' ? word : tsn_arena_printf(arena, "%s/%s", dir, word);
+    if (access(path, R_OK) != 0 || !realpath(path, full) || !realpath(manifest, of)) {
+        tsn_diag_hint(diag, "build it; the path counts from the plugin's folder");
+        return tsn_yaml_fail(node, diag, TSN_ENOTFOUND, "R050", "the library `%s` is not there",
+                             word);
+    }
+    err = tsn_child_find(host, sizeof(host), "tocsin-plugin-host", diag);
+    if (err)
+        return err;
+    argv = tsn_arena_alloc(arena, 5 * sizeof(*argv));
+    argv[0] = tsn_arena_strdup(arena, host);
+    argv[1] = "--manifest";
+    argv[2] = tsn_arena_strdup(arena, of);
+    argv[3] = tsn_arena_strdup(arena, full);
     out->argv = argv;
     return 0;
 }
@@ -158,8 +193,8 @@ static tsn_err read_actions(struct tsn_arena *arena, const struct tsn_yaml *root
 tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *name,
                           struct tsn_manifest *out, struct tsn_diag *diag)
 {
-    static const char *const known[] = {"name",        "version", "summary", "program",
-                                        "concurrency", "actions", "settings"};
+    static const char *const known[] = {"name",    "version", "summary",  "program",
+                                        "library", "actions", "settings", "concurrency"};
     struct tsn_yaml_doc *doc;
     const char *path = tsn_arena_printf(arena, "%s/manifest.yaml", dir), *says = name;
     tsn_err err;
@@ -183,7 +218,9 @@ tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *
     if (!err)
         err = tsn_yaml_int(doc->root, "concurrency", false, 1, 64, &out->concurrency, diag);
     if (!err)
-        err = read_program(arena, doc->root, dir, out, diag);
+        err = tsn_yaml_find(doc->root, "library")
+                  ? read_library(arena, doc->root, dir, path, out, diag)
+                  : read_program(arena, doc->root, dir, out, diag);
     if (!err)
         err = read_actions(arena, doc->root, out, diag);
     return err;

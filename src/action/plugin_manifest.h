@@ -1,4 +1,4 @@
-/* plugin_manifest.h - plugins/NAME/manifest.yaml: the program and what it can do. Reads a file:
+/* plugin_manifest.h - plugins/NAME/manifest.yaml: the program or library and what it can do. Reads a file:
  * before the loop runs. Everything lives in the arena. */
 #pragma once
 
@@ -6,8 +6,8 @@
 
 struct tsn_manifest {
     const char *name, *version, *summary;
-    const char *const *argv;          /* NULL-terminated; argv[0] absolute */
-    int64_t concurrency;              /* calls at once; 1 to 64 */
+    const char *const *argv; /* NULL-terminated; argv[0] absolute; for a library our host */
+    int64_t concurrency;     /* calls at once; 1 to 64 */
     const struct tsn_action *actions; /* names are NAME.verb; start, cancel, user not set */
     size_t nactions;
 };

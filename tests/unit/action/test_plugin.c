@@ -431,10 +431,44 @@ static void test_manifest_refused(void **state)
             1, "no-such-program-here");
     refused("program: ./gone.sh\nactions:\n  - { name: a, effect: none }\n", "R050", 1,
             "gone.sh");
+    refused("library: gone.so\nactions:\n  - { name: a, effect: none }\n", "R050", 1,
+            "gone.so");
+    refused(PROGRAM "library: p.so\nactions:\n  - { name: a, effect: none }\n", "R050", 2,
+            "not both");
     refused("concurrency: 0\n" PROGRAM "actions:\n  - { name: a, effect: none }\n", "C014", 1,
             "concurrency");
     refused("name: other\n" PROGRAM "actions:\n  - { name: a, effect: none }\n", "R050", 1,
             "other");
+}
+
+/* A C plugin is one more exec plugin: its crash is an unknown outcome, and it comes back. */
+static void test_library(void **state)
+{
+    static const char *const verbs[] = {"twice", "never", "after", "crash",  "garbage", "leak",
+                                        "arena", "huge",  "race",  "status", "nonsense"};
+    struct tsn_plugin_config config = {.name = "bad", .dir = lab.dir};
+    struct tsn_diag d;
+    struct tsn_buf b;
+
+    (void)state;
+    tsn_diag_init(&d);
+    tsn_buf_init(&b, 100000);
+    tsn_buf_printf(&b,
+                   "library: %s/plugins/bad_calls.so\nname: bad\nconcurrency: 4\nactions:\n"
+                   "  - { name: both, effect: none }\n",
+                   TOCSIN_BUILD_DIR);
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        tsn_buf_printf(&b, "  - { name: %s, effect: external, doubt: ask }\n", verbs[i]);
+    lab_write(&lab, "manifest.yaml", b.data, 0644);
+    tsn_buf_free(&b);
+    if (tsn_plugin_add(plugins, &config, &d) != 0)
+        fail_msg("%s %s", d.code, d.what);
+    lab_expect(&lab, &calls[0], "bad.twice", "{}", TSN_OUTCOME_OK);
+    assert_int_equal(tsn_json_int(calls[0].result, "n", 0), 1);
+    lab_expect(&lab, &calls[1], "bad.nonsense", "{}", TSN_OUTCOME_UNKNOWN);
+    lab_expect(&lab, &calls[2], "bad.crash", "{}", TSN_OUTCOME_UNKNOWN);
+    assert_string_equal(calls[2].diag.code, "R043");
+    lab_expect(&lab, &calls[3], "bad.garbage", "{}", TSN_OUTCOME_OK);
 }
 
 static void test_manifest_read(void **state)
@@ -482,6 +516,7 @@ int main(void)
         T(test_backs_off),
         T(test_closes_with_open_calls),
         T(test_manifest_refused),
+        T(test_library),
         T(test_manifest_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
