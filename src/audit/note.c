@@ -11,6 +11,7 @@
 #define SECRET        "PRIVATE+KEY+"
 #define SECRET_LEN    (sizeof(SECRET) - 1)
 #define KEY_BYTES     (1 + TSN_SIGN_KEY_LEN) /* type and key */
+#define ID_HEX        ((size_t)2 * TSN_NOTE_ID_LEN)
 #define COSIG_LEN     (8 + TSN_SIGN_LEN)
 #define SIG_BYTES_MAX 8192
 #define SIZE_LIMIT    ((uint64_t)1 << 63)
@@ -110,14 +111,14 @@ static tsn_err key_untext(struct tsn_note_key *k, uint8_t bytes[TSN_SIGN_KEY_LEN
         return TSN_EINPUT;
     hex = plus + 1;
     left = len - (size_t)(hex - text);
-    if (left < 2 * TSN_NOTE_ID_LEN + 1 || hex[2 * TSN_NOTE_ID_LEN] != '+')
+    if (left < ID_HEX + 1 || hex[ID_HEX] != '+')
         return TSN_EINPUT;
-    if (tsn_unhex(id, TSN_NOTE_ID_LEN, hex, 2 * TSN_NOTE_ID_LEN) != 0)
+    if (tsn_unhex(id, TSN_NOTE_ID_LEN, hex, ID_HEX) != 0)
         return TSN_EINPUT;
     tsn_hex(again, id, TSN_NOTE_ID_LEN);
-    if (memcmp(again, hex, 2 * TSN_NOTE_ID_LEN) != 0) /* upper case */
+    if (memcmp(again, hex, ID_HEX) != 0) /* upper case */
         return TSN_EINPUT;
-    base64 = hex + 2 * TSN_NOTE_ID_LEN + 1;
+    base64 = hex + ID_HEX + 1;
     left = len - (size_t)(base64 - text);
     if (tsn_unbase64(raw, sizeof(raw), &n, base64, left) != 0 || n != sizeof(raw))
         goto out;

@@ -21,6 +21,10 @@
 #define N      40
 #define ORIGIN "psirt.example.com/tocsin/test/audit/1"
 
+/* A checkpoint with a line that no monitor could audit. */
+static const char extended[] =
+    "{\"old\":0,\"proof\":[],\"body\":\"" ORIGIN
+    "\\n0\\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\\nextension\\n\"}";
 static char dir[64], key_file[96], state_file[96];
 static struct tsn_note_key public_key;
 /* Two histories: the second differs from entry 20 on. */
@@ -279,8 +283,7 @@ static void test_malformed(void **state)
         "{\"old\":0,\"proof\":[],\"body\":\"o\",\"more\":1}",
         "{\"old\":0,\"proof\":[],\"body\":7}",
         "{\"old\":0,\"old\":0,\"proof\":[],\"body\":\"o\"}",
-        "{\"old\":0,\"proof\":[],\"body\":\"" ORIGIN
-        "\\n0\\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\\nextension\\n\"}",
+        extended,
     };
     struct tsn_sealer *s = open_sealer(0);
     json_t *v, *list;
