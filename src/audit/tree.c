@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static void hash_node(uint8_t out[TSN_HASH_LEN], const uint8_t *left, const uint8_t *right)
+void tsn_tree_node(uint8_t out[TSN_HASH_LEN], const uint8_t *left, const uint8_t *right)
 {
     uint8_t in[1 + 2 * TSN_HASH_LEN];
 
@@ -29,7 +29,7 @@ void tsn_tree_append(struct tsn_tree *t, const uint8_t leaf[TSN_HASH_LEN])
     memcpy(carry, leaf, TSN_HASH_LEN);
     /* Adding one to the size carries through the low set bits; each carry joins two trees. */
     while ((t->size >> level) & 1) {
-        hash_node(carry, t->node[level], carry);
+        tsn_tree_node(carry, t->node[level], carry);
         level++;
     }
     memcpy(t->node[level], carry, TSN_HASH_LEN);
@@ -48,7 +48,7 @@ void tsn_tree_root(const struct tsn_tree *t, uint8_t out[TSN_HASH_LEN])
         if (!((t->size >> level) & 1))
             continue;
         if (have)
-            hash_node(out, t->node[level], out);
+            tsn_tree_node(out, t->node[level], out);
         else
             memcpy(out, t->node[level], TSN_HASH_LEN);
         have = true;

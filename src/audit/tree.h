@@ -14,6 +14,8 @@ struct tsn_tree {
                 [TSN_HASH_LEN]; /* node[i] is meaningful when bit i of size is set */
 };
 
+/* SHA-256(0x01 || left || right); `out` may be one of the two. */
+void tsn_tree_node(uint8_t out[TSN_HASH_LEN], const uint8_t *left, const uint8_t *right);
 void tsn_tree_init(struct tsn_tree *t);
 void tsn_tree_append(struct tsn_tree *t, const uint8_t leaf[TSN_HASH_LEN]);
 void tsn_tree_root(const struct tsn_tree *t, uint8_t out[TSN_HASH_LEN]);

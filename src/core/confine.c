@@ -96,6 +96,13 @@ static const int lua_allowed[] = {
 #endif
 };
 
+/* What the sealer needs beside it: to open, sync and rename its state. Still nothing that reaches
+ * another process or the network. */
+static const int sealer_allowed[] = {
+    SCMP_SYS(openat),   SCMP_SYS(fsync),     SCMP_SYS(flock),
+    SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(rename),
+};
+
 /* What no plugin needs and an attacker would like. */
 static const int exec_denied[] = {
     SCMP_SYS(ptrace),
@@ -192,11 +199,19 @@ static int load_filter(enum tsn_role role)
 
     switch (role) {
     case TSN_ROLE_LUA:
+    case TSN_ROLE_SEALER:
         ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
         if (!ctx)
             return -1;
         for (size_t i = 0; !bad && i < sizeof(lua_allowed) / sizeof(lua_allowed[0]); i++)
             bad = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, lua_allowed[i], 0);
+        for (size_t i = 0; !bad && role == TSN_ROLE_SEALER &&
+                           i < sizeof(sealer_allowed) / sizeof(sealer_allowed[0]);
+             i++) {
+            bad = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, sealer_allowed[i], 0);
+            if (bad == -EEXIST) /* the sanitizers' list has it */
+                bad = 0;
+        }
         if (!bad)
             bad = allow_memory(ctx);
         break;
@@ -224,7 +239,7 @@ tsn_err tsn_confine(const struct tsn_confine *c, char *weaker, size_t cap)
         weaken(weaker, cap, "does not die with its parent");
         /* A parent that was gone before sends no signal: callers see the end of their channel. */
 #ifndef TOCSIN_SANITIZED
-    if (c->role == TSN_ROLE_LUA && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+    if (c->role != TSN_ROLE_EXEC && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         weaken(weaker, cap, "can be dumped");
     if (c->memory_bytes)
         limit(RLIMIT_AS, c->memory_bytes, "memory", weaker, cap);

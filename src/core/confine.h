@@ -13,6 +13,7 @@
 
 enum tsn_role {
     TSN_ROLE_LUA, /* read, write, poll, memory, clocks, exit: no files, no network, no exec */
+    TSN_ROLE_SEALER, /* as lua, and files: to replace one by rename; no network, no exec */
     TSN_ROLE_EXEC /* before exec of a plugin: limits, no ptrace/mount/bpf/keyring/module calls */
 };
 

@@ -1,4 +1,4 @@
-/* crypto.c - SHA-256 and HMAC from OpenSSL, sealing from libsodium. See crypto.h. */
+/* crypto.c - SHA-256 and HMAC from OpenSSL, sealing and signatures from libsodium. See crypto.h. */
 #include "core/crypto.h"
 
 #include <openssl/evp.h>
@@ -137,6 +137,36 @@ tsn_err tsn_unseal(struct tsn_buf *out, const uint8_t key[TSN_KEY_LEN], const vo
     tsn_wipe(plain, n);
     free(plain);
     return err;
+}
+
+_Static_assert(TSN_SIGN_KEY_LEN == crypto_sign_SEEDBYTES, "the seed is the key");
+_Static_assert(TSN_SIGN_LEN == crypto_sign_BYTES, "Ed25519");
+
+void tsn_sign_public(uint8_t pub[TSN_SIGN_KEY_LEN], const uint8_t seed[TSN_SIGN_KEY_LEN])
+{
+    unsigned char secret[crypto_sign_SECRETKEYBYTES];
+
+    tsn_crypto_init();
+    (void)crypto_sign_seed_keypair(pub, secret, seed);
+    tsn_wipe(secret, sizeof(secret));
+}
+
+void tsn_sign(uint8_t sig[TSN_SIGN_LEN], const uint8_t seed[TSN_SIGN_KEY_LEN], const void *p,
+              size_t n)
+{
+    unsigned char pub[TSN_SIGN_KEY_LEN], secret[crypto_sign_SECRETKEYBYTES];
+
+    tsn_crypto_init();
+    (void)crypto_sign_seed_keypair(pub, secret, seed);
+    (void)crypto_sign_detached(sig, NULL, p, n, secret);
+    tsn_wipe(secret, sizeof(secret));
+}
+
+bool tsn_sign_check(const uint8_t sig[TSN_SIGN_LEN], const uint8_t pub[TSN_SIGN_KEY_LEN],
+                    const void *p, size_t n)
+{
+    tsn_crypto_init();
+    return crypto_sign_verify_detached(sig, p, n, pub) == 0;
 }
 
 void tsn_wipe(void *p, size_t n)

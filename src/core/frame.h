@@ -30,7 +30,10 @@ enum tsn_frame_type {
     TSN_FRAME_LOG = 24,
     TSN_FRAME_DESCRIBED = 25,
     TSN_FRAME_BEGAN = 26, /* the worker now runs this run's Lua: starts its wall watchdog */
-    TSN_FRAME_IDLE = 27   /* the worker yielded: stops it */
+    TSN_FRAME_IDLE = 27,  /* the worker yielded: stops it */
+    TSN_FRAME_SEAL = 40,  /* core to sealer; docs/sealer.md */
+    TSN_FRAME_SEALED = 41,
+    TSN_FRAME_SEAL_REFUSED = 42
 };
 
 struct tsn_frame {
