@@ -189,5 +189,5 @@ int tsn_v_gentoo(struct tsn_vs a, struct tsn_vs b)
         struct tsn_vs y = tsn_v_takes(&b, "-r") ? tsn_v_digits(&b) : none;
         c = tsn_v_number(x, y);
     }
-    return c || (!a.n && !b.n) ? c : TSN_VERSION_UNKNOWN;
+    return c || (!a.n && !b.n) ? c : TSN_VERSION_UNKNOWN; /* not a version */
 }

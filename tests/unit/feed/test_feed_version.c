@@ -222,7 +222,7 @@ static void test_any_text(void **state)
                 fail_msg("%s: %s and %s: %d, back %d", tsn_scheme_name(scheme), a, b, c, d);
             }
             c = tsn_version_compare(scheme, a, a);
-            if (c != 0 && (c != TSN_VERSION_UNKNOWN || tsn_version_conforms(scheme, a))) {
+            if (c != 0 && c != TSN_VERSION_UNKNOWN) {
                 fail_msg("%s: %s is not itself", tsn_scheme_name(scheme), a);
             }
         }
