@@ -1,6 +1,7 @@
 /* purl.h - package URLs: parse, bring into the canonical form, print. Pure, any thread. */
 #pragma once
 
+#include <stdbool.h>
 #include "core/buf.h"
 #include "core/mem.h"
 

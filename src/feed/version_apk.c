@@ -80,7 +80,7 @@ static struct value token(enum kind *kind, struct tsn_vs *s)
         v.digits = tsn_v_digits(s);
         break;
     case LETTER:
-        v.rank = *s->p;
+        v.rank = (unsigned char)*s->p;
         tsn_v_skip(s, 1);
         break;
     case SUFFIX:

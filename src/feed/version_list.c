@@ -2,6 +2,14 @@
  * Hackage and CRAN, OpenSSL, generic; and points in time. Pure. */
 #include "feed/version_int.h"
 
+/* "v1.0" */
+static void skip_v(struct tsn_vs *s)
+{
+    if (s->n > 1 && tsn_v_lower(*s->p) == 'v' && tsn_v_digit(s->p[1])) {
+        tsn_v_skip(s, 1);
+    }
+}
+
 /* --- RubyGems --------------------------------------------------------------------------------- */
 
 /* A run of digits or letters; n == 0 at the end. */
@@ -93,10 +101,8 @@ int tsn_v_composer(struct tsn_vs a, struct tsn_vs b)
     if (tsn_v_takes(&x, "dev-") && tsn_v_takes(&y, "dev-")) {
         return tsn_v_text(x, y) == 0 ? 0 : TSN_VERSION_UNKNOWN; /* two branches */
     }
-    if (tsn_v_takes(&a, "v") && !tsn_v_digit(tsn_v_peek(&a))) {
-        return TSN_VERSION_UNKNOWN;
-    }
-    tsn_v_takes(&b, "v");
+    skip_v(&a);
+    skip_v(&b);
     for (;;) {
         x = php_next(&a);
         y = php_next(&b);
@@ -205,12 +211,8 @@ int tsn_v_openssl(struct tsn_vs a, struct tsn_vs b)
 /* Numbers decide; where a word would have to, nobody knows. */
 int tsn_v_generic(struct tsn_vs a, struct tsn_vs b)
 {
-    if (a.n > 1 && tsn_v_lower(*a.p) == 'v' && tsn_v_digit(a.p[1])) {
-        tsn_v_skip(&a, 1);
-    }
-    if (b.n > 1 && tsn_v_lower(*b.p) == 'v' && tsn_v_digit(b.p[1])) {
-        tsn_v_skip(&b, 1);
-    }
+    skip_v(&a);
+    skip_v(&b);
     if (tsn_v_text_ci(a, b) == 0) {
         return 0;
     }

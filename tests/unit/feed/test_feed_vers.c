@@ -1,5 +1,6 @@
 /* test_feed_vers.c - ranges: those of vers-spec, own ones, and OSV records in both directions. */
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 #include "core/json.h"
 #include "feed/vers.h"
+
+static bool absent; /* the data outside the project */
 
 static enum tsn_in has(const char *range, const char *version)
 {
@@ -113,6 +116,7 @@ static json_t *cases(const char *file)
                    env ? env : TOCSIN_SOURCE_DIR, env ? "" : "/../shared/data", file);
     if (access(path, R_OK) != 0) {
         print_message("no %s: skipped\n", path);
+        absent = true;
         skip();
     }
     json_t *doc = json_load_file(path, 0, NULL);
@@ -269,5 +273,6 @@ int main(void)
         cmocka_unit_test(test_spec_parse),
         cmocka_unit_test(test_osv),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed || !absent ? failed : 77;
 }
