@@ -1,6 +1,7 @@
 /* feed_match.c - which of our products does a document touch, and how sure is that? Pure.
  *
- * certain: vendor and product equal, and the document lists exactly our version as affected
+ * certain: vendor and product equal, and the document lists exactly our version as affected, or
+ *          a `vers:` range that it lies in; a range that it does not lie in is no hit
  * likely:  vendor and product equal
  * guess:   only the product's name is equal, or our version is listed as fixed; never starts a run
  * A product that the document only calls not affected is no hit. */
@@ -8,6 +9,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "feed/feed_int.h"
+#include "feed/vers.h"
 
 enum certainty { NONE, GUESS, LIKELY, CERTAIN };
 static const char *const names[] = {NULL, "guess", "likely", "certain"};
@@ -72,8 +74,30 @@ static bool begins(const char *words, const char *first, const char *second)
 struct row {
     const char *vendor, *product, *words, *version, *status;
     bool range;
+    const struct tsn_vers *vers; /* NULL: not a range that can be evaluated */
     const json_t *json;
 };
+
+static const struct tsn_vers *vers_of(struct tsn_arena *arena, const json_t *product)
+{
+    const char *why, *text = tsn_json_str(product, "version", "");
+    if (!tsn_json_bool(product, "range", false) || strncmp(text, "vers:", 5) != 0) {
+        return NULL;
+    }
+    struct tsn_vers *v = tsn_arena_alloc(arena, sizeof *v);
+    return tsn_vers_parse(arena, text, v, &why) == 0 ? v : NULL;
+}
+
+/* Does the row speak of exactly this version? */
+static enum tsn_in covers(const struct row *r, const char *version)
+{
+    if (r->vers) {
+        return tsn_vers_has(r->vers, version);
+    }
+    return r->range                            ? TSN_IN_UNKNOWN
+           : same_version(r->version, version) ? TSN_IN_YES
+                                               : TSN_IN_NO;
+}
 
 static enum certainty compare(const struct row *r, const char *vendor, const char *product,
                               const char *version, const char *full)
@@ -97,7 +121,10 @@ static enum certainty compare(const struct row *r, const char *vendor, const cha
             c = *r->vendor && strcmp(r->vendor, vendor) == 0 ? LIKELY : GUESS;
         }
     }
-    if (c == LIKELY && *version && !r->range && same_version(r->version, version)) {
+    if (*version && r->vers && covers(r, version) == TSN_IN_NO) {
+        return NONE;
+    }
+    if (c == LIKELY && *version && covers(r, version) == TSN_IN_YES) {
         c = strcmp(r->status, "fixed") == 0 ? GUESS : CERTAIN;
     }
     return c;
@@ -123,7 +150,7 @@ static enum certainty component(const struct row *rows, size_t n, const json_t *
             continue;
         }
         bool is_fixed = strcmp(rows[i].status, "fixed") == 0;
-        if (is_fixed && *version && same_version(rows[i].version, version)) {
+        if (is_fixed && *version && covers(&rows[i], version) == TSN_IN_YES) {
             ours_fixed = true;
         } else if (c == CERTAIN) {
             affected = true;
@@ -161,6 +188,7 @@ tsn_err tsn_match_facts(const json_t *facts, const json_t *products, json_t **ma
             .version = tsn_json_str(p, "version", ""),
             .status = tsn_json_str(p, "status", "listed"),
             .range = tsn_json_bool(p, "range", false),
+            .vers = vers_of(arena, p),
             .json = p,
         };
     }

@@ -174,6 +174,33 @@ static void matching(void **state)
         {"{\"vendor\":\"Example Libraries Inc.\",\"product\":\"LibFoo\",\"version\":\"<2.4.1\","
          "\"range\":true,\"name\":\"x\",\"status\":\"affected\"}",
          "likely"},
+        {"{\"vendor\":\"Example "
+         "Libraries\",\"product\":\"libfoo\",\"version\":\"vers:generic/>=2.0|<2.4.1\","
+         "\"range\":true,\"name\":\"x\",\"status\":\"affected\"}",
+         "certain"},
+        {"{\"vendor\":\"Example "
+         "Libraries\",\"product\":\"libfoo\",\"version\":\"vers:generic/<2.4.0\","
+         "\"range\":true,\"name\":\"x\",\"status\":\"affected\"}",
+         NULL},
+        {"{\"vendor\":\"Example Libraries\",\"product\":\"libfoo\",\"version\":\"vers:all/*\","
+         "\"range\":true,\"name\":\"x\",\"status\":\"affected\"}",
+         "certain"},
+        {"{\"vendor\":\"Example "
+         "Libraries\",\"product\":\"libfoo\",\"version\":\"vers:generic/>=2.4.0\","
+         "\"range\":true,\"name\":\"x\",\"status\":\"fixed\"}",
+         "guess"},
+        {"{\"vendor\":\"Example "
+         "Libraries\",\"product\":\"libfoo\",\"version\":\"vers:generic/>=2.4.1\","
+         "\"range\":true,\"name\":\"x\",\"status\":\"fixed\"}",
+         NULL},
+        {"{\"vendor\":\"Example "
+         "Libraries\",\"product\":\"libfoo\",\"version\":\"vers:generic/<2.4.0b\","
+         "\"range\":true,\"name\":\"x\",\"status\":\"affected\"}",
+         "likely"},
+        {"{\"vendor\":\"Example "
+         "Libraries\",\"product\":\"libfoo\",\"version\":\"vers:generic/<\","
+         "\"range\":true,\"name\":\"x\",\"status\":\"affected\"}",
+         "likely"},
         {"{\"vendor\":\"Example Libraries\",\"product\":\"libfoo\",\"version\":\"v2.4.0\","
          "\"name\":\"x\",\"status\":\"affected\"}",
          "certain"},
