@@ -37,7 +37,7 @@ static const json_t *at_pointer(const json_t *doc, const char *pointer)
 static json_t *from_vector(const json_t *cvss, const char *member)
 {
     struct tsn_cvss v;
-    if (tsn_cvss_parse(tsn_json_str(cvss, "vectorString", ""), &v)) {
+    if (tsn_cvss_parse(tsn_json_str(cvss, "vectorString", ""), &v, NULL)) {
         return NULL;
     }
     tsn_csaf_complete(cvss, &v);

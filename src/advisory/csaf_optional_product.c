@@ -259,7 +259,7 @@ static int environmental(const json_t *cvss)
     if (json_is_number(said)) {
         return (int)(json_number_value(said) * 10.0 + 0.5);
     }
-    if (tsn_cvss_parse(vector, &v)) {
+    if (tsn_cvss_parse(vector, &v, NULL)) {
         return -1;
     }
     tsn_csaf_complete(cvss, &v);

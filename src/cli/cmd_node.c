@@ -235,7 +235,7 @@ int tsn_cmd_config_check(struct tsn_cli *cli)
     const char *path = cli->nargs ? cli->arg[0] : tsn_place_config(cli);
     struct tsn_config *config = NULL;
     int rc = load(cli, path, TSN_EXIT_PROBLEMS, &config);
-    if (rc)
+    if (rc || !config)
         return rc;
     struct checks c = {cli, json_array(), 0};
     if (!cli->json && !cli->quiet)

@@ -51,11 +51,11 @@ static const char *value_text(struct tsn_arena *arena, const json_t *body, const
 static bool rule_fits(struct tsn_arena *arena, const struct tsn_rule *rule,
                       const struct tsn_event_new *ev)
 {
-    if (strcmp(rule->on, ev->kind))
+    if (strcmp(rule->on, ev->kind) != 0)
         return false;
     for (const char *const *w = rule->when; w && w[0]; w += 2) {
         const char *value = value_text(arena, ev->body, w[0]);
-        if (!value || strcmp(value, w[1]))
+        if (!value || strcmp(value, w[1]) != 0)
             return false;
     }
     return true;

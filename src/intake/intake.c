@@ -146,7 +146,7 @@ static const char *new_receipt(struct tsn_arena *arena)
 static tsn_err answer_again(struct tsn_store *st, struct report_op *r,
                             const struct tsn_rec_event *old)
 {
-    if (!old->digest || strcmp(old->digest, r->digest)) {
+    if (!old->digest || strcmp(old->digest, r->digest) != 0) {
         tsn_diag_set(&r->op.diag, TSN_ECONFLICT, "H022",
                      "this idempotency key was used before with another body");
         tsn_diag_hint(&r->op.diag, "use a new key for a new report; nothing was stored");

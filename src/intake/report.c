@@ -187,7 +187,7 @@ static tsn_err take_contact(const json_t *in, json_t *out, struct tsn_diag *diag
     if (err) {
         /* The helper knows the member but not that it stands inside contact. */
         char inner[160];
-        if (diag && diag->file[0] == '/' && strncmp(diag->file, "/contact", 8)) {
+        if (diag && diag->file[0] == '/' && strncmp(diag->file, "/contact", 8) != 0) {
             tsn_copy(inner, sizeof inner, diag->file);
             snprintf(diag->file, sizeof diag->file, "/contact%s", inner);
         }

@@ -2,7 +2,7 @@
  *
  * Stops at the first finding. Memory: one record a chain. See tocsin_verify.h.
  */
-#include "tocsin_verify.h"
+#include "verify/tocsin_verify.h"
 
 #include <errno.h>
 #include <openssl/sha.h>

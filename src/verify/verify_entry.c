@@ -1,6 +1,6 @@
 /* verify_entry.c - the canonical form of an entry, as docs/audit.md states it: one scan over the
  * lines, each key checked by a rule named in a table. */
-#include "tocsin_verify.h"
+#include "verify/tocsin_verify.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* verify_json.c - the lines of an export: flat objects with string and integer members, sorted by
  * name as canonical JSON is. Nothing else is taken. */
-#include "tocsin_verify.h"
+#include "verify/tocsin_verify.h"
 
 #include <string.h>
 

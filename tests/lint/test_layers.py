@@ -25,6 +25,7 @@ ALLOWED = {("action", "store"), ("feed", "intake")}
 CHILDREN = {
     "worker": {"core", "journal"},
     "sealer": {"core", "audit"},
+    "verify": set(),  # the second opinion shares no code with tocsin
     "parser": {"core"},
     "pluginhost": {"core"},
     "proc/main": {"core"},
