@@ -40,7 +40,7 @@ static void copy_line(const char *text, int line, char *out, size_t cap)
     out[n] = '\0';
 }
 
-static void place(const struct tsn_yaml_doc *doc, struct tsn_diag *diag, int line, int col)
+void tsn_yaml_place(const struct tsn_yaml_doc *doc, int line, int col, struct tsn_diag *diag)
 {
     if (!diag)
         return;
@@ -51,7 +51,7 @@ static void place(const struct tsn_yaml_doc *doc, struct tsn_diag *diag, int lin
 static tsn_err fail_at(struct builder *b, const yaml_mark_t *mark, const char *code,
                        const char *what)
 {
-    place(b->doc, b->diag, (int)mark->line + 1, (int)mark->column + 1);
+    tsn_yaml_place(b->doc, (int)mark->line + 1, (int)mark->column + 1, b->diag);
     return tsn_diag_set(b->diag, TSN_EINPUT, code, "%s", what);
 }
 
@@ -249,7 +249,7 @@ static tsn_err build_document(struct builder *b)
         case YAML_STREAM_END_EVENT:
             yaml_event_delete(&ev);
             if (!seen) {
-                place(b->doc, b->diag, 1, 1);
+                tsn_yaml_place(b->doc, 1, 1, b->diag);
                 return tsn_diag_set(b->diag, TSN_EINPUT, "C002", "the file is empty");
             }
             return 0;

@@ -53,6 +53,8 @@ tsn_err tsn_yaml_duration(const struct tsn_yaml *map, const char *key, bool need
 /* A list of scalars, or one scalar as a list of one; NULL-terminated, in the arena. */
 tsn_err tsn_yaml_strs(struct tsn_arena *arena, const struct tsn_yaml *map, const char *key,
                       bool need, const char *const **out, size_t *n, struct tsn_diag *diag);
+/* Fills diag's place and the source line that the caret stands under. diag may be NULL. */
+void tsn_yaml_place(const struct tsn_yaml_doc *doc, int line, int col, struct tsn_diag *diag);
 /* Fills diag with this node's place; returns err. */
 tsn_err tsn_yaml_fail(const struct tsn_yaml *node, struct tsn_diag *diag, tsn_err err,
                       const char *code, const char *fmt, ...)

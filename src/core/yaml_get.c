@@ -19,27 +19,6 @@ const struct tsn_yaml *tsn_yaml_find(const struct tsn_yaml *map, const char *key
     return NULL;
 }
 
-static void place(const struct tsn_yaml *node, int line, int col, struct tsn_diag *diag)
-{
-    const char *text = node->doc->text;
-    size_t n;
-
-    if (!diag)
-        return;
-    tsn_diag_at(diag, node->doc->file, line, col);
-    for (int i = 1; i < line && text; i++) {
-        text = strchr(text, '\n');
-        if (text)
-            text++;
-    }
-    n = text ? strcspn(text, "\r\n") : 0;
-    if (n >= sizeof(diag->source))
-        n = sizeof(diag->source) - 1;
-    if (n)
-        memcpy(diag->source, text, n);
-    diag->source[n] = '\0';
-}
-
 tsn_err tsn_yaml_fail(const struct tsn_yaml *node, struct tsn_diag *diag, tsn_err err,
                       const char *code, const char *fmt, ...)
 {
@@ -49,7 +28,7 @@ tsn_err tsn_yaml_fail(const struct tsn_yaml *node, struct tsn_diag *diag, tsn_er
     va_start(ap, fmt);
     vsnprintf(what, sizeof(what), fmt, ap);
     va_end(ap);
-    place(node, node->line, node->col, diag);
+    tsn_yaml_place(node->doc, node->line, node->col, diag);
     return tsn_diag_set(diag, err, code, "%s", what);
 }
 
@@ -72,7 +51,7 @@ tsn_err tsn_yaml_known(const struct tsn_yaml *map, const char *what, const char 
         for (i = 0; i < n && len + strlen(known[i]) + 3 < sizeof(list); i++)
             len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i ? ", " : "",
                                     known[i]);
-        place(c, c->key_line, c->key_col, diag);
+        tsn_yaml_place(c->doc, c->key_line, c->key_col, diag);
         if (near)
             tsn_diag_hint(diag, "did you mean `%s`? %s takes: %s", near, what, list);
         else
