@@ -41,7 +41,7 @@ class Host:
         env = dict(os.environ, ASAN_OPTIONS="detect_leaks=%d" % leaks)
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, env=env)
-        self.queue, self.said, self.errors = queue.Queue(), [], []
+        self.queue, self.said, self.kept, self.errors = queue.Queue(), [], [], []
         self.threads = [threading.Thread(target=self._lines), threading.Thread(target=self._errors)]
         for thread in self.threads:
             thread.start()
@@ -67,7 +67,11 @@ class Host:
                   run="01RUN", case=None)
 
     def next(self, kind):
-        """The next message of this type; others are kept in `said`."""
+        """The next message of this type; others wait in `kept`: a log line of the plugin's thread
+        may come before the result that it is about, or after it."""
+        for i, m in enumerate(self.kept):
+            if m["type"] == kind:
+                return self.kept.pop(i)
         end = time.monotonic() + WAIT
         while True:
             m = self.queue.get(timeout=max(0.01, end - time.monotonic()))
@@ -75,6 +79,7 @@ class Host:
             self.said.append(m)
             if m["type"] == kind:
                 return m
+            self.kept.append(m)
 
     def result(self, call, outcome):
         m = self.next("result")

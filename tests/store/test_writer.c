@@ -126,8 +126,10 @@ static void test_groups_and_order(void **state)
         struct job *j = job(&rig, i);
 
         j->fail = i % 10 == 3;
+        j->hold = i == 0; /* the rest queues up behind it, however fast the disk is */
         assert_int_equal(tsn_writer_submit(rig.w, &j->op, TSN_LANE_RUNS), 0);
     }
+    atomic_store(&rig.gate, true);
     rig_run(&rig, 5000);
     for (int i = 0; i < 5000; i++)
         assert_int_equal(rig.order[i], i);
@@ -136,7 +138,7 @@ static void test_groups_and_order(void **state)
     assert_int_equal(s.ops, 5000);
     assert_int_equal(s.failed, 500);
     assert_int_equal(s.queued, 0);
-    assert_true(s.batches < 500); /* ten and more share a commit */
+    assert_in_range(s.batches, 2, 4); /* what waits together commits together */
     rig_close(&rig);
     /* What failed left neither entry nor row; what did not is there. */
     assert_int_equal(lab_int(&rig.l, "SELECT count(*) FROM entry"), 4500);
