@@ -4,6 +4,7 @@
  * its string once. Pure; any thread. */
 #include <string.h>
 #include "advisory/csaf_check.h"
+#include "core/cpe.h"
 
 static bool digit(char c)
 {
@@ -264,99 +265,9 @@ bool tsn_csaf_is_lang(const char *s)
     return i == n;
 }
 
-static bool cpe23_char(const char **p)
-{
-    if (**p == '\\') {
-        if (!(*p)[1] || !strchr("\\*?!\"#$%&'()+,/:;<=>@[]^`{|}~", (*p)[1])) {
-            return false;
-        }
-        *p += 2;
-        return true;
-    }
-    if (alnum(**p) || **p == '-' || **p == '.' || **p == '_') {
-        *p += 1;
-        return true;
-    }
-    return false;
-}
-
-/* One attribute value; moves *p behind it. */
-static bool cpe23_value(const char **p)
-{
-    if ((**p == '*' || **p == '-') && ((*p)[1] == ':' || (*p)[1] == '\0')) {
-        *p += 1;
-        return true;
-    }
-    if (**p == '*') {
-        *p += 1;
-    } else {
-        while (**p == '?') {
-            *p += 1;
-        }
-    }
-    size_t n = 0;
-    while (cpe23_char(p)) {
-        n++;
-    }
-    if (**p == '*') {
-        *p += 1;
-    } else {
-        while (**p == '?') {
-            *p += 1;
-        }
-    }
-    return n > 0;
-}
-
-static bool cpe23_language(const char **p)
-{
-    if (**p == '*' || **p == '-') {
-        *p += 1;
-        return true;
-    }
-    size_t n = strspn(*p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
-    if (n < 2 || n > 3) {
-        return false;
-    }
-    *p += n;
-    if (**p == '-') {
-        if (all(*p + 1, 2, alpha)) {
-            *p += 3;
-        } else if (all(*p + 1, 3, digit)) {
-            *p += 4;
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool tsn_csaf_is_cpe(const char *s)
 {
-    if (strncmp(s, "cpe:2.3:", 8) == 0) {
-        if (!s[8] || !strchr("aho*-", s[8])) {
-            return false;
-        }
-        const char *p = s + 9;
-        for (int field = 0; field < 10; field++) {
-            if (*p++ != ':' || !(field == 5 ? cpe23_language(&p) : cpe23_value(&p))) {
-                return false;
-            }
-        }
-        return *p == '\0';
-    }
-    if (strncasecmp(s, "cpe:/", 5) != 0 || !s[5] || !strchr("AHOaho", s[5])) {
-        return false;
-    }
-    int colons = 0;
-    for (const char *p = s + 6; *p; p++) {
-        if (*p == ':') {
-            colons++;
-        } else if (colons == 0 || (!alnum(*p) && !strchr("._-~%", *p))) {
-            return false;
-        }
-    }
-    return colons <= 6;
+    return tsn_cpe_ok(s, NULL);
 }
 
 bool tsn_csaf_is_purl_shape(const char *s)

@@ -70,6 +70,8 @@ enum tsn_flag {
     TSN_FLAG_SARIF,
     TSN_FLAG_TO,
     TSN_FLAG_TSV,
+    TSN_FLAG_SBOM,
+    TSN_FLAG_AGAINST,
     TSN_FLAGS
 };
 #define TSN_BIT(flag) (UINT64_C(1) << (flag))
@@ -149,10 +151,22 @@ int tsn_cmd_help(struct tsn_cli *cli);
 int tsn_cmd_explain(struct tsn_cli *cli);
 int tsn_cmd_demo(struct tsn_cli *cli);
 int tsn_cmd_cvss(struct tsn_cli *cli);
+int tsn_cmd_version_compare(struct tsn_cli *cli);
+int tsn_cmd_purl(struct tsn_cli *cli);
+int tsn_cmd_cpe(struct tsn_cli *cli);
 
 /* cmd_help.c: the page of one command, to stdout. */
 int tsn_help_command(struct tsn_cli *cli, const struct tsn_command *c);
 const struct tsn_command *tsn_command_find(const char *words);
+
+/* cli_lines.c: the next line of standard input without its end (LF or CRLF). What is longer than
+ * `cap` - 1 is cut and a NUL becomes '?', so that neither passes for what it is not. False at the
+ * end. */
+bool tsn_cli_line(char *line, size_t cap);
+/* Runs `one` for each line that is neither empty nor a comment (#), with the line's number. 0, or
+ * the exit code when standard input cannot be read. */
+int tsn_cli_lines(struct tsn_cli *cli, size_t cap,
+                  void (*one)(void *user, const char *line, int number), void *user);
 
 /* Where things are (cli_place.c): the configuration file, the data directory and the socket that
  * the flags, the environment or the defaults name; NULL where there is none. In the arena. */

@@ -79,6 +79,13 @@ const struct tsn_command tsn_commands[] = {
      "scores of CVSS 2.0 to 4.0 vectors, from standard input one a line",
      "tocsin cvss CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/RL:O", B(TSN_FLAG_TSV), 0,
      TSN_ARGS_MAX, tsn_cmd_cvss, work},
+    {"version compare", "ECOSYSTEM [A B|-]",
+     "prints <, = or >; standard input: a pair a line, a tab between",
+     "tocsin version compare deb 1.0~rc1-1 1.0-1", 0, 1, 3, tsn_cmd_version_compare, work},
+    {"purl", "[PURL...|-]", "package URLs in canonical form and in parts",
+     "tocsin purl pkg:npm/%40angular/core@16.2.0", 0, 0, TSN_ARGS_MAX, tsn_cmd_purl, work},
+    {"cpe", "[CPE...|-]", "CPE 2.3 names and 2.2 URIs in one form and in parts",
+     "tocsin cpe cpe:/a:openssl:openssl:3.0.7", 0, 0, TSN_ARGS_MAX, tsn_cmd_cpe, work},
 
     {"audit log", "", "entries of the log, newest at the end", "tocsin audit log --limit 20",
      B(TSN_FLAG_FROM) | B(TSN_FLAG_LIMIT), 0, 0, tsn_cmd_audit_log, audit},
@@ -148,6 +155,8 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_SARIF] = {"sarif", NULL, "one SARIF 2.1.0 document on stdout"},
     [TSN_FLAG_TO] = {"to", "csaf|md", "what to make"},
     [TSN_FLAG_LISTEN] = {"listen", "ADDR:PORT", "where HTTP listens"},
+    [TSN_FLAG_SBOM] = {"sbom", "FILE", "CycloneDX or SPDX JSON; `-` is standard input"},
+    [TSN_FLAG_AGAINST] = {"against", "DIR|FILE", "advisories: a folder or one document"},
     [TSN_FLAG_TSV] = {"tsv", NULL, "a line of names, then tab-separated lines; `-` is nothing"},
 };
 

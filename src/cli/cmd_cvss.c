@@ -2,7 +2,6 @@
  *
  * Needs no daemon and no memory that grows with the input. Owns nothing. One thread.
  */
-#include <errno.h>
 #include <string.h>
 #include "casework/cvss.h"
 #include "cli/out.h"
@@ -123,36 +122,17 @@ static void one(struct scoring *s, const char *vector)
         good(s, vector, &v);
 }
 
-/* One line without its end; what is longer than the room is cut, which leaves too long a vector.
- * A NUL becomes a byte that no vector has. False at the end of the input. */
-static bool next_line(char line[TSN_CVSS_VECTOR_MAX + 1])
+static void one_line(void *user, const char *line, int number)
 {
-    size_t n = 0;
-    int c = getc_unlocked(stdin);
-    if (c == EOF)
-        return false;
-    for (; c != EOF && c != '\n'; c = getc_unlocked(stdin)) {
-        if (n < TSN_CVSS_VECTOR_MAX)
-            line[n++] = c == '\0' ? '?' : (char)c;
-    }
-    if (n > 0 && n < TSN_CVSS_VECTOR_MAX && line[n - 1] == '\r')
-        n--;
-    line[n] = '\0';
-    return true;
+    struct scoring *s = user;
+    s->line = number;
+    one(s, line);
 }
 
 static int from_stdin(struct scoring *s)
 {
-    char line[TSN_CVSS_VECTOR_MAX + 1];
     s->place = "standard input";
-    for (s->line = 1; !ferror(stdout) && next_line(line); s->line++) {
-        if (line[0] != '\0' && line[0] != '#')
-            one(s, line);
-    }
-    if (ferror(stdin))
-        return tsn_out_failf(s->cli, TSN_EXIT_FAILED, TSN_EIO, "U008", "", "standard input: %s",
-                             strerror(errno));
-    return 0;
+    return tsn_cli_lines(s->cli, TSN_CVSS_VECTOR_MAX + 1, one_line, s);
 }
 
 int tsn_cmd_cvss(struct tsn_cli *cli)

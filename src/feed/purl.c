@@ -94,7 +94,7 @@ static bool word(const char *s, bool key)
     return true;
 }
 
-static const char *qualifier(const struct tsn_purl *p, const char *key)
+const char *tsn_purl_qualifier(const struct tsn_purl *p, const char *key)
 {
     for (size_t i = 0; i < p->nqualifiers; i++) {
         if (strcmp(p->qualifiers[i].key, key) == 0) {
@@ -139,7 +139,7 @@ static tsn_err special(struct tsn_arena *arena, struct tsn_purl *p, const char *
     } else if (strcmp(p->type, "cpan") == 0 && strstr(p->name, "::")) {
         return no(why, "cpan names distributions, not modules");
     } else if (strcmp(p->type, "mlflow") == 0) {
-        const char *at = qualifier(p, "repository_url");
+        const char *at = tsn_purl_qualifier(p, "repository_url");
         if (at && strstr(at, "databricks")) {
             p->name = lowered(arena, p->name);
         }
@@ -202,7 +202,8 @@ static const char *segments(struct tsn_arena *arena, const char *s, bool dots)
     return n ? out : NULL;
 }
 
-tsn_err tsn_purl_canonical(struct tsn_arena *arena, struct tsn_purl *p, const char **why)
+static tsn_err canonical(struct tsn_arena *arena, struct tsn_purl *p, bool loose,
+                         const char **why)
 {
     if (!p->type || !*p->type) {
         return no(why, "the type is missing");
@@ -225,13 +226,13 @@ tsn_err tsn_purl_canonical(struct tsn_arena *arena, struct tsn_purl *p, const ch
             continue;
         }
         int flags = rules[i].flags;
-        if ((flags & NS_MUST) && !p->ns) {
+        if ((flags & NS_MUST) && !p->ns && !loose) {
             return no(why, "this type needs a namespace");
         }
-        if ((flags & NS_NO) && p->ns) {
+        if ((flags & NS_NO) && p->ns && !loose) {
             return no(why, "this type has no namespace");
         }
-        if (rules[i].needs && !qualifier(p, rules[i].needs)) {
+        if (rules[i].needs && !tsn_purl_qualifier(p, rules[i].needs) && !loose) {
             return no(why, "a qualifier that this type needs is missing");
         }
         p->ns = p->ns && (flags & NS_LOW) ? lowered(arena, p->ns) : p->ns;
@@ -239,7 +240,12 @@ tsn_err tsn_purl_canonical(struct tsn_arena *arena, struct tsn_purl *p, const ch
         p->version =
             p->version && (flags & VERSION_LOW) ? lowered(arena, p->version) : p->version;
     }
-    return special(arena, p, why);
+    return special(arena, p, why) != 0 && !loose ? TSN_EINPUT : 0;
+}
+
+tsn_err tsn_purl_canonical(struct tsn_arena *arena, struct tsn_purl *p, const char **why)
+{
+    return canonical(arena, p, false, why);
 }
 
 /* --- parsing -------------------------------------------------------------------------------- */
@@ -271,7 +277,7 @@ static bool decode(char *s)
     return true;
 }
 
-static tsn_err parse_qualifiers(struct tsn_arena *arena, char *s, bool strict,
+static tsn_err parse_qualifiers(struct tsn_arena *arena, char *s, enum tsn_purl_how how,
                                 struct tsn_purl *out, const char **why)
 {
     size_t max = 1;
@@ -293,7 +299,7 @@ static tsn_err parse_qualifiers(struct tsn_arena *arena, char *s, bool strict,
             continue;
         }
         *value++ = '\0';
-        if (strict && !is_lower(*s)) {
+        if (how == TSN_PURL_STRICT && !is_lower(*s)) {
             return no(why, "a qualifier's key does not begin with a small letter");
         }
         if (!decode(value)) {
@@ -323,7 +329,7 @@ static bool decode_all(struct tsn_purl *p, char *ns, char *name, char *version, 
            (!subpath || decode(subpath));
 }
 
-tsn_err tsn_purl_parse(struct tsn_arena *arena, const char *text, bool strict,
+tsn_err tsn_purl_parse(struct tsn_arena *arena, const char *text, enum tsn_purl_how how,
                        struct tsn_purl *out, const char **why)
 {
     *out = (struct tsn_purl){0};
@@ -349,7 +355,7 @@ tsn_err tsn_purl_parse(struct tsn_arena *arena, const char *text, bool strict,
     }
     *rest++ = '\0';
     out->type = s;
-    if (query && parse_qualifiers(arena, query, strict, out, why) != 0) {
+    if (query && parse_qualifiers(arena, query, how, out, why) != 0) {
         return TSN_EINPUT;
     }
     char *version = version_at(rest);
@@ -365,7 +371,7 @@ tsn_err tsn_purl_parse(struct tsn_arena *arena, const char *text, bool strict,
     if (!decode_all(out, slash ? rest : NULL, name, version, subpath)) {
         return no(why, "a percent sign is not followed by two hex digits");
     }
-    return tsn_purl_canonical(arena, out, why);
+    return canonical(arena, out, how == TSN_PURL_LOOSE, why);
 }
 
 /* --- printing --------------------------------------------------------------------------------- */

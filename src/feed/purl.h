@@ -18,12 +18,18 @@ struct tsn_purl {
 
 #define TSN_PURL_MAX 8192
 
+enum tsn_purl_how {
+    TSN_PURL_FOLD,   /* keys of qualifiers in any case */
+    TSN_PURL_STRICT, /* they begin with a small letter, as the specification's parse tests want */
+    TSN_PURL_LOOSE /* what real SBOMs hold: a namespace or qualifier that its type needs may be
+                      * absent, one that it forbids present */
+};
 /* The parts are in the arena and canonical: case and characters by the rules of the type.
- * `strict` refuses keys that begin with a capital, as the specification's parse tests do;
- * otherwise keys are folded. TSN_EINPUT: *why says what is
- * wrong in a few words. */
-tsn_err tsn_purl_parse(struct tsn_arena *arena, const char *text, bool strict,
+ * TSN_EINPUT: *why says what is wrong in a few words. */
+tsn_err tsn_purl_parse(struct tsn_arena *arena, const char *text, enum tsn_purl_how how,
                        struct tsn_purl *out, const char **why);
 /* The same checks and rules for parts that came from elsewhere. */
 tsn_err tsn_purl_canonical(struct tsn_arena *arena, struct tsn_purl *purl, const char **why);
+/* NULL = absent. */
+const char *tsn_purl_qualifier(const struct tsn_purl *purl, const char *key);
 void tsn_purl_print(const struct tsn_purl *purl, struct tsn_buf *out);
