@@ -36,7 +36,7 @@ enum tsn_phase {
     TSN_PHASE_QUEUED,  /* in the ready queue */
     TSN_PHASE_LOADING, /* the reader collects its journal */
     TSN_PHASE_ACTIVE,  /* the worker has the word */
-    TSN_PHASE_STEP,    /* one step is open: an op, a call, a timer */
+    TSN_PHASE_STEP,    /* Lua waits: for ops, calls, time, people, events */
     TSN_PHASE_ENDING   /* the op that closes it is on its way */
 };
 
@@ -48,22 +48,44 @@ enum tsn_last {
     TSN_LAST_DOUBT   /* a person has been asked */
 };
 
-/* The one open step of a run (level 1: only the main branch). Strings are malloc'ed. */
+struct tsn_engine_call;
+struct tsn_worker;
+struct tsn_run;
+
+/* One open step of a run, in memory. Strings are malloc'ed. The run holds one reference, each of
+ * its ops another; `gone` once it is off its run. */
 struct tsn_step {
+    struct tsn_step *next; /* of its run, in order of arrival */
+    struct tsn_run *run;
+    unsigned refs;
+    unsigned ops; /* on their way to the store */
+    bool gone;
+    bool fresh; /* wanted in the current activation, not begun */
+    bool rests; /* on record; waits for time, people or events and needs nobody here */
     char path[TSN_PATH_MAX + 1];
     enum tsn_jkind kind;
     char *name;
     json_t *args, *opts;
     char *request; /* canonical { args, kind, name, opts } */
     char idem[TSN_IDEM_LEN + 1];
+    int64_t wake_at; /* when its own time is up; 0 = none */
     int64_t attempt; /* of the last intent; 0 = none yet */
     int64_t tries;   /* in this life, for backoff */
     enum tsn_last last;
     const struct tsn_action *action; /* call */
+    struct tsn_timer *timer;         /* call timeout, backoff */
+    void (*timer_fn)(struct tsn_step *s);
+    bool timing; /* the timer is armed */
+    struct tsn_engine_call *call;
 };
 
-struct tsn_engine_call;
-struct tsn_worker;
+/* An outcome on record that Lua has not seen: handed over one at a time, in recorded order. */
+struct tsn_delivery {
+    struct tsn_delivery *next;
+    char path[TSN_PATH_MAX + 1];
+    int64_t deliver_no, at_ms;
+    char *outcome, *result;
+};
 
 struct tsn_run {
     char id[TSN_ULID_LEN + 1];
@@ -75,26 +97,28 @@ struct tsn_run {
     size_t heap_pos; /* from 1; 0 = not in the heap */
     enum tsn_phase phase;
     unsigned refs;
-    bool dead;  /* forgotten: no op may act on it any more */
-    bool again; /* something changed while it was being loaded */
-    bool began; /* the worker started the activation we last asked for */
+    bool dead;    /* forgotten: no op may act on it any more */
+    bool again;   /* something changed while nobody could look: read it again */
+    bool began;   /* the worker started the activation we last asked for */
+    bool rested;  /* its row says that it rests */
+    bool resting; /* the op that tells it so is on its way */
     unsigned suspected;
     struct tsn_worker *worker; /* resident there */
     char *name, *case_id, *title;
-    json_t *roles;        /* of its playbook */
-    struct tsn_step step; /* path "" = none open */
-    char last_path[TSN_PATH_MAX + 1];
-    int64_t deliver_no;
-    struct tsn_timer *timer; /* call timeout, backoff */
-    void (*timer_fn)(struct tsn_run *r);
-    struct tsn_engine_call *call;
+    json_t *roles;                  /* of its playbook */
+    struct tsn_step *steps;         /* open ones */
+    char (*tips)[TSN_PATH_MAX + 1]; /* last path of each branch that ever had a step */
+    size_t ntips, tips_cap;
+    int64_t deliver_no; /* of what Lua got last */
+    struct tsn_delivery *due, **due_end;
 };
 
 /* One op of the engine. First member, so that the store's op is ours. */
 struct tsn_eop {
     struct tsn_op op;
     struct tsn_engine *e;
-    struct tsn_run *run; /* holds a reference; NULL = none */
+    struct tsn_run *run;   /* holds a reference; NULL = none */
+    struct tsn_step *step; /* same; its run is `run` */
     /* Loop thread: op.err is 0 or what trying again cannot help. */
     void (*settled)(struct tsn_eop *o);
     struct tsn_eop *later_next;
@@ -185,18 +209,19 @@ void tsn_run_touch(struct tsn_run *r);                    /* most recently used 
 void tsn_run_unlist(struct tsn_run *r);                   /* out of the LRU list */
 void tsn_run_enqueue(struct tsn_run *r);
 struct tsn_run *tsn_run_dequeue(struct tsn_engine *e);
-void tsn_run_timer(struct tsn_run *r, int64_t ms, void (*fn)(struct tsn_run *r));
-void tsn_run_timer_off(struct tsn_run *r);
-void tsn_step_clear(struct tsn_step *s);
+void tsn_run_undue(struct tsn_run *r); /* drops what waits for delivery */
 void tsn_runmap_close(struct tsn_engine *e);
 
 /* --- eop.c: ops that are never dropped */
 void *tsn_eop_new(struct tsn_engine *e, size_t size, struct tsn_run *r,
                   tsn_err (*apply)(struct tsn_op *, struct tsn_store *),
                   void (*settled)(struct tsn_eop *));
+void *tsn_eop_of_step(struct tsn_step *s, size_t size,
+                      tsn_err (*apply)(struct tsn_op *, struct tsn_store *),
+                      void (*settled)(struct tsn_eop *));
 void tsn_eop_submit(struct tsn_eop *o);
 void tsn_eop_close(struct tsn_engine *e); /* what waits for a second try is dropped */
-/* The usual end of a run's op: true = go on. False: handled, `r` may be gone. */
+/* The usual end of a run's op: true = go on. False: handled, `r` may be gone, or its step is. */
 bool tsn_eop_ok(struct tsn_eop *o);
 
 /* --- run_row.c: store thread */
@@ -233,68 +258,115 @@ struct tsn_settled {
 tsn_err tsn_step_settle(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
                         const struct tsn_settle *in, struct tsn_settled *out);
 
+/* --- steps.c: the open steps of a run in memory */
+struct tsn_step *tsn_step_new(struct tsn_run *r, const char *path); /* last in the list */
+struct tsn_step *tsn_step_find(const struct tsn_run *r, const char *path);
+void tsn_step_ref(struct tsn_step *s);
+void tsn_step_unref(struct tsn_step *s);
+/* Off its run: timer and call are let go. `s` may be freed. */
+void tsn_step_remove(struct tsn_step *s);
+void tsn_steps_clear(struct tsn_run *r);
+/* It needs something of this process: an op, a call, a timer. */
+bool tsn_step_busy(const struct tsn_step *s);
+void tsn_step_timer(struct tsn_step *s, int64_t ms, void (*fn)(struct tsn_step *s));
+void tsn_step_timer_off(struct tsn_step *s);
+/* Kinds that cost nothing while they are open. */
+bool tsn_step_waits(const struct tsn_step *s);
+/* Last path of the branch that `path` belongs to, "" = it had none yet; and its place, to set. */
+const char *tsn_run_tip(const struct tsn_run *r, const char *path);
+void tsn_run_tip_set(struct tsn_run *r, const char *path);
+
+/* What the row says while nothing of a run needs this process. Made on the loop thread from all
+ * open steps, put into the row by the op that opens the last one. */
+struct tsn_rest {
+    bool rests;
+    const char *state; /* waiting parked in_doubt; static */
+    int64_t wake_at;
+    int64_t seen; /* deliver_no of what Lua got last: with more on record it does not rest */
+};
+/* As if `s` (NULL = none) rested already. */
+struct tsn_rest tsn_run_rest(const struct tsn_run *r);
+/* The run may have come to rest: its row is told, and its memory given back. `r` may be freed. */
+void tsn_run_settle_down(struct tsn_run *r);
+/* Store thread. True = the row rests now. */
+bool tsn_rest_put(struct tsn_owned *own, const struct tsn_rest *rest, const char *reason);
+
 /* --- past.c: store thread; what the chain of a run says */
 struct tsn_past_step {
     const char *path, *kind, *name, *outcome, *result, *request;
     uint8_t fp[32];
     int64_t deliver_no, at_ms;
 };
+struct tsn_past_open {
+    const char *path, *request;
+    enum tsn_last last;
+    int64_t attempt, seq, at_ms;
+    const struct tsn_logged *opener; /* entry that carries the request */
+};
 struct tsn_past {
     struct tsn_past_step *steps; /* settled, in order; only with `full` */
     size_t nsteps;               /* always right */
-    bool open;
-    char open_path[TSN_PATH_MAX + 1];
-    const char *open_request;
-    enum tsn_last open_last;
-    int64_t open_attempt, open_seq;
-    char last_path[TSN_PATH_MAX + 1];
+    struct tsn_past_open *open;  /* in the order they were opened */
+    size_t nopen;
 };
 tsn_err tsn_past_read(struct tsn_store *st, struct tsn_arena *a, const char *run_id, bool full,
                       struct tsn_past *out);
+const struct tsn_past_open *tsn_past_find(const struct tsn_past *p, const char *path);
+/* Kind, name and fingerprint out of a request. */
+tsn_err tsn_past_identify(struct tsn_arena *a, const char *request, struct tsn_past_step *s);
 
 /* --- run_load.c */
 void tsn_run_pump(struct tsn_engine *e); /* starts loads while there is room */
 /* Where a run in the heap goes on when its time has come. */
 void tsn_run_due(struct tsn_run *r);
-/* Nothing is open: the worker gets the run (or it is queued until a worker is up). */
+/* What is on record says how it goes on: read again as soon as the worker does not have the word.
+ * Steps that are under way here go on under way. */
 void tsn_run_reload(struct tsn_run *r);
 
 /* --- run_step.c */
 void tsn_run_want(struct tsn_run *r, const json_t *want);
+/* The worker has said all it wants: what is fresh begins, what is due is delivered. */
+void tsn_run_idle(struct tsn_run *r);
 /* After a load that found an open call. */
-void tsn_run_resume_call(struct tsn_run *r);
+void tsn_step_resume_call(struct tsn_step *s);
 void tsn_run_idem(char out[TSN_IDEM_LEN + 1], const char *run, const char *path);
 char *tsn_step_request(const char *kind, const char *name, const json_t *args,
                        const json_t *opts);
 /* The open step ends as a failure that the playbook sees. */
-void tsn_step_fail(struct tsn_run *r, const char *code, const char *message);
+void tsn_step_fail(struct tsn_step *s, const char *code, const char *message);
 
 /* --- run_call.c */
-void tsn_call_start(struct tsn_run *r);
-void tsn_call_cancel(struct tsn_run *r);
+void tsn_call_start(struct tsn_step *s);
+void tsn_call_cancel(struct tsn_step *s);
 /* In doubt after a crash, and may be repeated: goes again with the same key. */
-void tsn_call_repeat(struct tsn_run *r);
+void tsn_call_repeat(struct tsn_step *s);
 
 /* --- run_settle.c */
-void tsn_step_end(struct tsn_run *r, const char *outcome, const char *reason, json_t *result);
-void tsn_run_settled(struct tsn_run *r, const struct tsn_settled *s, const char *outcome,
-                     const char *result);
-void tsn_step_doubt(struct tsn_run *r);
-void tsn_step_sleep(struct tsn_run *r);
-void tsn_step_sleep_due(struct tsn_run *r);
+void tsn_step_end(struct tsn_step *s, const char *outcome, const char *reason, json_t *result);
+/* Committed: the step is gone from here and Lua will hear of it. */
+void tsn_step_settled(struct tsn_step *s, const struct tsn_settled *out, const char *outcome,
+                      const char *result);
+/* The next outcome goes to the worker. False: there is none, or it could not be sent. */
+bool tsn_run_deliver(struct tsn_run *r);
+void tsn_step_doubt(struct tsn_step *s);
+/* The step is on record and waits; `row_rests`: the row says that the whole run does. */
+void tsn_step_rests(struct tsn_step *s, bool row_rests);
+void tsn_step_sleep(struct tsn_step *s);
+void tsn_step_sleep_due(struct tsn_step *s);
 
 /* --- wait.c */
-void tsn_step_wait(struct tsn_run *r);
-void tsn_step_wait_due(struct tsn_run *r);
+void tsn_step_wait(struct tsn_step *s);
+void tsn_step_wait_due(struct tsn_step *s);
 
 /* --- task.c */
-void tsn_step_task(struct tsn_run *r); /* ask and approve */
-void tsn_step_task_due(struct tsn_run *r);
+void tsn_step_task(struct tsn_step *s); /* ask and approve */
+void tsn_step_task_due(struct tsn_step *s);
 /* Store thread: inserts with the shortest free name. */
 tsn_err tsn_task_insert(struct tsn_store *st, struct tsn_arena *a, struct tsn_rec_task *t,
                         const char *prefix);
+/* An open one of the run: of the step at `path`, or (NULL) any. */
 tsn_err tsn_task_open_of(struct tsn_store *st, struct tsn_arena *a, const char *run_id,
-                         struct tsn_rec_task *out);
+                         const char *path, struct tsn_rec_task *out);
 
 /* jansson's loops want a pointer they could change; these loops do not. */
 static inline json_t *tsn_json_walk(const json_t *v)

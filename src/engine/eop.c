@@ -18,8 +18,12 @@ static void eop_finish(struct tsn_eop *o)
     struct tsn_engine *e = o->e;
     struct tsn_run *r = o->run;
 
+    if (o->step)
+        o->step->ops--;
     if (!e->closing)
         o->settled(o);
+    if (o->step)
+        tsn_step_unref(o->step);
     tsn_op_destroy(&o->op);
     if (r)
         tsn_run_unref(r);
@@ -76,6 +80,18 @@ void *tsn_eop_new(struct tsn_engine *e, size_t size, struct tsn_run *r,
         o->run_id = tsn_arena_strdup(o->op.arena, r->id);
     }
     tsn_engine_ref(e);
+    return o;
+}
+
+void *tsn_eop_of_step(struct tsn_step *s, size_t size,
+                      tsn_err (*apply)(struct tsn_op *, struct tsn_store *),
+                      void (*settled)(struct tsn_eop *))
+{
+    struct tsn_eop *o = tsn_eop_new(s->run->e, size, s->run, apply, settled);
+
+    o->step = s;
+    s->ops++;
+    tsn_step_ref(s);
     return o;
 }
 
@@ -149,7 +165,7 @@ bool tsn_eop_ok(struct tsn_eop *o)
     tsn_err err = o->op.err;
 
     if (!err)
-        return !r->dead;
+        return !r->dead && !(o->step && o->step->gone);
     if (r->dead)
         return false;
     switch (tsn_err_class(err)) {

@@ -19,8 +19,7 @@ static tsn_err past_args(struct tsn_store *st, struct tsn_arena *a, const struct
     return tsn_store_open_field(st, a, e, "args", out, &len);
 }
 
-/* Kind, name and fingerprint out of { args, kind, name, opts }. */
-static tsn_err past_identify(struct tsn_arena *a, const char *request, struct tsn_past_step *s)
+tsn_err tsn_past_identify(struct tsn_arena *a, const char *request, struct tsn_past_step *s)
 {
     json_t *v = NULL;
     tsn_err err = tsn_json_parse(request, strlen(request), &v, NULL);
@@ -44,27 +43,63 @@ struct reading {
     struct tsn_store *st;
     struct tsn_arena *arena;
     struct tsn_past *past;
-    const struct tsn_logged *opener; /* entry that carries the open step's request */
+    size_t cap;
     bool full;
 };
+
+static struct tsn_past_open *open_find(const struct tsn_past *p, const char *path)
+{
+    for (size_t i = p->nopen; i > 0; i--)
+        if (strcmp(p->open[i - 1].path, path) == 0)
+            return &p->open[i - 1];
+    return NULL;
+}
+
+const struct tsn_past_open *tsn_past_find(const struct tsn_past *p, const char *path)
+{
+    return open_find(p, path);
+}
+
+static struct tsn_past_open *open_add(struct reading *r)
+{
+    struct tsn_past *p = r->past;
+
+    if (p->nopen == r->cap) {
+        struct tsn_past_open *more;
+
+        r->cap = r->cap ? r->cap * 2 : 4;
+        more = tsn_arena_alloc(r->arena, r->cap * sizeof(*more));
+        if (p->nopen)
+            memcpy(more, p->open, p->nopen * sizeof(*more));
+        p->open = more;
+    }
+    memset(&p->open[p->nopen], 0, sizeof(*p->open));
+    return &p->open[p->nopen++];
+}
+
+static void open_drop(struct tsn_past *p, struct tsn_past_open *o)
+{
+    size_t after = p->nopen - (size_t)(o - p->open) - 1;
+
+    memmove(o, o + 1, after * sizeof(*o));
+    p->nopen--;
+}
 
 static tsn_err read_result(struct reading *r, const struct tsn_logged *e)
 {
     struct tsn_past *p = r->past;
-    struct tsn_past_step *s = &p->steps[p->nsteps];
-    bool mine = p->open && strcmp(p->open_path, e->entry.step) == 0;
-    const struct tsn_logged *asked = mine ? r->opener : e;
+    struct tsn_past_step *s;
+    struct tsn_past_open *o = open_find(p, e->entry.step);
+    const struct tsn_logged *asked = o ? o->opener : e;
     size_t len;
     tsn_err err;
 
-    /* One step at a time: a result beside an open step cannot be. */
-    if (p->open && !mine)
-        return TSN_ETAMPERED;
+    if (o)
+        open_drop(p, o);
     p->nsteps++;
-    p->open = false;
-    (void)tsn_copy(p->last_path, sizeof(p->last_path), e->entry.step);
     if (!r->full)
         return 0;
+    s = &p->steps[p->nsteps - 1];
     s->path = e->entry.step;
     s->outcome = e->entry.outcome ? e->entry.outcome : "ok";
     s->deliver_no = (int64_t)p->nsteps;
@@ -73,35 +108,35 @@ static tsn_err read_result(struct reading *r, const struct tsn_logged *e)
     if (!err)
         err = tsn_store_open_field(r->st, r->arena, e, "result", &s->result, &len);
     if (!err)
-        err = past_identify(r->arena, s->request, s);
+        err = tsn_past_identify(r->arena, s->request, s);
     return err;
 }
 
 static tsn_err read_entry(struct reading *r, const struct tsn_logged *e)
 {
-    struct tsn_past *p = r->past;
     const char *kind = e->entry.kind, *step = e->entry.step;
+    struct tsn_past_open *o;
 
     if (!step || !tsn_path_valid(step))
         return 0;
     if (strcmp(kind, "step.result") == 0)
         return read_result(r, e);
+    o = open_find(r->past, step);
     if (opens_step(kind)) {
-        if (!p->open || strcmp(p->open_path, step) != 0) {
-            if (p->open)
-                return TSN_ETAMPERED;
-            p->open = true;
-            (void)tsn_copy(p->open_path, sizeof(p->open_path), step);
-            r->opener = e;
-            p->open_seq = e->entry.seq;
+        if (!o) {
+            o = open_add(r);
+            o->path = step;
+            o->opener = e;
+            o->seq = e->entry.seq;
+            o->at_ms = e->entry.time_ms;
         }
-        p->open_last = TSN_LAST_INTENT;
-        p->open_attempt = e->entry.attempt > 0 ? e->entry.attempt : 1;
-    } else if (p->open && strcmp(p->open_path, step) == 0) {
+        o->last = TSN_LAST_INTENT;
+        o->attempt = e->entry.attempt > 0 ? e->entry.attempt : 1;
+    } else if (o) {
         if (strcmp(kind, "step.retry") == 0)
-            p->open_last = TSN_LAST_RETRY;
+            o->last = TSN_LAST_RETRY;
         else if (strcmp(kind, "step.in_doubt") == 0)
-            p->open_last = TSN_LAST_DOUBT;
+            o->last = TSN_LAST_DOUBT;
     }
     return 0;
 }
@@ -124,7 +159,7 @@ tsn_err tsn_past_read(struct tsn_store *st, struct tsn_arena *a, const char *run
         out->steps = tsn_arena_alloc(a, (n + 1) * sizeof(*out->steps));
     for (size_t i = 0; i < n && !err; i++)
         err = read_entry(&r, &entries[i]);
-    if (!err && out->open)
-        err = past_args(st, a, r.opener, &out->open_request);
+    for (size_t i = 0; i < out->nopen && !err; i++)
+        err = past_args(st, a, out->open[i].opener, &out->open[i].request);
     return err;
 }

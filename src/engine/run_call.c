@@ -19,7 +19,7 @@
 struct tsn_engine_call {
     struct tsn_call pub; /* first: what the action holds */
     struct tsn_engine *e;
-    struct tsn_run *run; /* NULL: let go */
+    struct tsn_step *step; /* NULL: let go */
     char *strings[5];
     bool starting, completed;
 };
@@ -35,24 +35,24 @@ static void call_free(struct tsn_engine_call *c)
     tsn_engine_unref(e);
 }
 
-/* Off the run; the action may still hold it. */
-static void call_detach(struct tsn_run *r)
+/* Off the step; the action may still hold it. */
+static void call_detach(struct tsn_step *s)
 {
-    struct tsn_engine_call *c = r->call;
+    struct tsn_engine_call *c = s->call;
 
-    r->call = NULL;
-    tsn_run_timer_off(r);
+    s->call = NULL;
+    tsn_step_timer_off(s);
     if (!c)
         return;
-    c->run = NULL;
+    c->step = NULL;
     c->e->stats.in_flight--;
 }
 
-void tsn_call_cancel(struct tsn_run *r)
+void tsn_call_cancel(struct tsn_step *s)
 {
-    struct tsn_engine_call *c = r->call;
+    struct tsn_engine_call *c = s->call;
 
-    call_detach(r);
+    call_detach(s);
     if (c && c->pub.action->cancel) {
         c->pub.action->cancel(&c->pub); /* it will not call done any more */
         call_free(c);
@@ -83,13 +83,13 @@ static json_t *error_of(const struct tsn_diag *diag, const json_t *result, const
     return v;
 }
 
-static void end_failed(struct tsn_run *r, const char *code, const struct tsn_diag *diag,
+static void end_failed(struct tsn_step *s, const char *code, const struct tsn_diag *diag,
                        const json_t *result)
 {
     json_t *v = error_of(diag, result, code);
     char *word = tsn_strdup(tsn_json_str(json_object_get(v, "error"), "code", code));
 
-    tsn_step_end(r, "fail", word, v);
+    tsn_step_end(s, "fail", word, v);
     free(word);
 }
 
@@ -123,14 +123,14 @@ static tsn_err retry_apply(struct tsn_op *op, struct tsn_store *st)
     return tsn_run_save(st, &own, t->o.epoch);
 }
 
-static void retry_due(struct tsn_run *r)
+static void retry_due(struct tsn_step *s)
 {
-    if (r->step.action->effect == TSN_EFFECT_NONE) {
-        r->step.attempt++;
-        tsn_call_start(r);
+    if (s->action->effect == TSN_EFFECT_NONE) {
+        s->attempt++;
+        tsn_call_start(s);
     } else {
-        r->step.last = TSN_LAST_RETRY;
-        tsn_run_resume_call(r);
+        s->last = TSN_LAST_RETRY;
+        tsn_step_resume_call(s);
     }
 }
 
@@ -140,132 +140,137 @@ static void retry_noted(struct tsn_eop *o)
 
     tsn_fault("engine.retry.committed");
     if (tsn_eop_ok(o))
-        tsn_run_timer(o->run, t->wait_ms, retry_due);
+        tsn_step_timer(o->step, t->wait_ms, retry_due);
 }
 
 /* `outcome` fail: the try did nothing. unknown: it may have, but may be repeated. */
-static void try_again(struct tsn_run *r, const char *outcome, const char *reason, bool at_once)
+static void try_again(struct tsn_step *s, const char *outcome, const char *reason, bool at_once)
 {
-    int64_t wait = at_once ? 0 : tsn_engine_backoff(r->e, r->step.tries + 1);
+    int64_t wait = at_once ? 0 : tsn_engine_backoff(s->run->e, s->tries + 1);
     struct retry_op *t;
 
-    r->step.tries++;
-    if (r->step.action->effect == TSN_EFFECT_NONE) {
-        tsn_run_timer(r, wait, retry_due);
+    s->tries++;
+    if (s->action->effect == TSN_EFFECT_NONE) {
+        tsn_step_timer(s, wait, retry_due);
         return;
     }
-    t = tsn_eop_new(r->e, sizeof(*t), r, retry_apply, retry_noted);
-    t->path = tsn_arena_strdup(t->o.op.arena, r->step.path);
-    t->idem = tsn_arena_strdup(t->o.op.arena, r->step.idem);
+    t = tsn_eop_of_step(s, sizeof(*t), retry_apply, retry_noted);
+    t->path = tsn_arena_strdup(t->o.op.arena, s->path);
+    t->idem = tsn_arena_strdup(t->o.op.arena, s->idem);
     t->outcome = outcome;
     t->reason = tsn_arena_strdup(t->o.op.arena, reason);
-    t->attempt = r->step.attempt;
+    t->attempt = s->attempt;
     t->wait_ms = wait;
     tsn_eop_submit(&t->o);
 }
 
-static void call_outcome(struct tsn_run *r, enum tsn_outcome outcome, const json_t *result,
+static void call_outcome(struct tsn_step *s, enum tsn_outcome outcome, const json_t *result,
                          const struct tsn_diag *diag)
 {
-    const struct tsn_action *a = r->step.action;
-    bool more = r->step.tries + 1 < tries_of(a);
+    const struct tsn_action *a = s->action;
+    bool more = s->tries + 1 < tries_of(a);
 
     tsn_fault("engine.effect.done");
     if (outcome == TSN_OUTCOME_UNKNOWN && a->effect == TSN_EFFECT_NONE)
         outcome = TSN_OUTCOME_RETRY; /* a look-up has no effect to be unsure about */
     switch (outcome) {
     case TSN_OUTCOME_OK:
-        tsn_step_end(r, "ok", r->step.name, result ? json_deep_copy(result) : json_object());
+        tsn_step_end(s, "ok", s->name, result ? json_deep_copy(result) : json_object());
         break;
     case TSN_OUTCOME_FAIL:
-        end_failed(r, "R033", diag, result);
+        end_failed(s, "R033", diag, result);
         break;
     case TSN_OUTCOME_RETRY:
         if (more)
-            try_again(r, "fail", tsn_code_word(diag ? diag->code : NULL, "R032"), false);
+            try_again(s, "fail", tsn_code_word(diag ? diag->code : NULL, "R032"), false);
         else
-            end_failed(r, "R032", diag, result);
+            end_failed(s, "R032", diag, result);
         break;
     case TSN_OUTCOME_UNKNOWN:
         if (a->doubt == TSN_DOUBT_REPEAT_SAFE && more)
-            try_again(r, "unknown", "in_doubt", false);
+            try_again(s, "unknown", "in_doubt", false);
         else
-            tsn_step_doubt(r);
+            tsn_step_doubt(s);
         break;
     }
 }
 
-void tsn_call_repeat(struct tsn_run *r)
+void tsn_call_repeat(struct tsn_step *s)
 {
-    try_again(r, "unknown", "in_doubt", true);
+    try_again(s, "unknown", "in_doubt", true);
 }
 
 static void call_done(struct tsn_call *call, enum tsn_outcome outcome, const json_t *result,
                       const struct tsn_diag *diag)
 {
     struct tsn_engine_call *c = (struct tsn_engine_call *)call;
-    struct tsn_run *r = c->run;
+    struct tsn_step *s = c->step;
 
     TSN_ASSERT(!c->completed);
     c->completed = true;
-    if (!r) {
+    if (!s) {
         tsn_log(TSN_LOG_WARN, "call.completed_late", "run", call->run, "step", call->path,
                 NULL);
     } else {
-        call_detach(r);
+        struct tsn_run *r = s->run;
+
         tsn_run_ref(r);
-        call_outcome(r, outcome, result, diag);
+        tsn_step_ref(s);
+        call_detach(s);
+        call_outcome(s, outcome, result, diag);
+        tsn_step_unref(s);
         tsn_run_unref(r);
     }
     if (!c->starting)
         call_free(c);
 }
 
-static void call_timeout(struct tsn_run *r)
+static void call_timeout(struct tsn_step *s)
 {
     struct tsn_diag diag;
 
     tsn_diag_init(&diag);
-    (void)tsn_diag_set(&diag, TSN_ETIMEOUT, "R034", "%s gave no answer in time", r->step.name);
-    tsn_call_cancel(r);
-    call_outcome(r, TSN_OUTCOME_UNKNOWN, NULL, &diag);
+    (void)tsn_diag_set(&diag, TSN_ETIMEOUT, "R034", "%s gave no answer in time", s->name);
+    tsn_call_cancel(s);
+    call_outcome(s, TSN_OUTCOME_UNKNOWN, NULL, &diag);
 }
 
-static int64_t timeout_of(const struct tsn_run *r)
+static int64_t timeout_of(const struct tsn_step *s)
 {
-    int64_t ms = tsn_json_int(r->step.opts, "timeout_ms", 0);
+    int64_t ms = tsn_json_int(s->opts, "timeout_ms", 0);
 
     if (ms <= 0 || ms > CALL_TIMEOUT_MAX_MS)
-        ms = r->step.action->timeout_ms;
+        ms = s->action->timeout_ms;
     return ms > 0 ? ms : CALL_TIMEOUT_MS;
 }
 
-void tsn_call_start(struct tsn_run *r)
+void tsn_call_start(struct tsn_step *s)
 {
+    struct tsn_run *r = s->run;
     struct tsn_engine_call *c = tsn_alloc(sizeof(*c));
     struct tsn_diag diag;
     tsn_err err;
 
     c->e = r->e;
-    c->run = r;
-    c->pub.action = r->step.action;
+    c->step = s;
+    c->pub.action = s->action;
     c->pub.run = c->strings[0] = tsn_strdup(r->id);
     c->pub.run_name = c->strings[1] = tsn_strdup(r->name);
     c->pub.case_id = c->strings[2] = tsn_strdup(r->case_id);
-    c->pub.path = c->strings[3] = tsn_strdup(r->step.path);
-    c->pub.idem = c->strings[4] = tsn_strdup(r->step.idem);
-    c->pub.args = json_deep_copy(r->step.args);
-    c->pub.attempt = r->step.attempt;
+    c->pub.path = c->strings[3] = tsn_strdup(s->path);
+    c->pub.idem = c->strings[4] = tsn_strdup(s->idem);
+    c->pub.args = json_deep_copy(s->args);
+    c->pub.attempt = s->attempt;
     c->pub.done = call_done;
     c->pub.engine = r->e;
     tsn_engine_ref(r->e);
-    r->call = c;
+    s->call = c;
     r->e->stats.in_flight++;
-    tsn_run_timer(r, timeout_of(r), call_timeout);
+    tsn_step_timer(s, timeout_of(s), call_timeout);
 
     tsn_diag_init(&diag);
     c->starting = true;
-    err = r->step.action->start(&c->pub, &diag);
+    err = s->action->start(&c->pub, &diag);
     c->starting = false;
     if (c->completed) { /* it should not have, inside start */
         call_free(c);
@@ -273,7 +278,7 @@ void tsn_call_start(struct tsn_run *r)
     }
     if (!err)
         return;
-    call_detach(r);
+    call_detach(s);
     call_free(c);
-    call_outcome(r, TSN_OUTCOME_FAIL, NULL, &diag);
+    call_outcome(s, TSN_OUTCOME_FAIL, NULL, &diag);
 }

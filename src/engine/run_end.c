@@ -38,7 +38,7 @@ static tsn_err void_tasks(struct tsn_store *st, struct tsn_arena *a, const char 
     struct tsn_rec_task t;
     tsn_err err;
 
-    while ((err = tsn_task_open_of(st, a, run_id, &t)) == 0) {
+    while ((err = tsn_task_open_of(st, a, run_id, NULL, &t)) == 0) {
         t.state = "void";
         t.decided_by = by;
         t.closed_at = now_ms;
@@ -212,7 +212,9 @@ static void stop(struct tsn_run *r, const char *kind, const char *state, const c
     struct tsn_arena *a = x->o.op.arena;
 
     tsn_run_unload(r);
-    tsn_run_timer_off(r);
+    tsn_run_undue(r);
+    if (!charge) /* else it goes on, and with it what is under way in other branches */
+        tsn_steps_clear(r);
     tsn_run_wake_at(r, 0);
     r->phase = TSN_PHASE_ENDING;
     x->kind = kind;
@@ -326,26 +328,34 @@ static tsn_err find_run(struct tsn_store *st, struct tsn_arena *a, const char *r
 }
 
 /* What was open gets an honest outcome: an effect that was begun may have happened. */
-static tsn_err settle_open(struct cancel_op *x, struct tsn_store *st)
+static tsn_err settle_one(struct cancel_op *x, struct tsn_store *st,
+                          const struct tsn_past_open *o)
 {
-    struct tsn_arena *a = x->o.op.arena;
-    struct tsn_settle in = {.reason = "cancelled", .result = "{}", .attempt = 1, .ref = x->seq};
+    struct tsn_settle in = {.reason = "cancelled", .result = "{}", .ref = x->seq};
     struct tsn_settled out;
-    struct tsn_past past;
     json_t *v = NULL;
     bool call;
-    tsn_err err = tsn_past_read(st, a, x->own.row.id, false, &past);
 
-    /* A journal that cannot be read must not keep a run alive. */
-    if (err || !past.open)
-        return err == TSN_ETAMPERED || err == TSN_ENOTFOUND ? 0 : err;
-    call = tsn_json_parse(past.open_request, strlen(past.open_request), &v, NULL) == 0 &&
+    call = tsn_json_parse(o->request, strlen(o->request), &v, NULL) == 0 &&
            strcmp(tsn_json_str(v, "kind", ""), "call") == 0;
     json_decref(v);
-    in.path = past.open_path;
-    in.outcome = call && past.open_last != TSN_LAST_RETRY ? "unknown" : "cancelled";
-    in.attempt = past.open_attempt;
-    return tsn_step_settle(st, a, &x->own, &in, &out);
+    in.path = o->path;
+    in.outcome = call && o->last != TSN_LAST_RETRY ? "unknown" : "cancelled";
+    in.attempt = o->attempt;
+    return tsn_step_settle(st, x->o.op.arena, &x->own, &in, &out);
+}
+
+static tsn_err settle_open(struct cancel_op *x, struct tsn_store *st)
+{
+    struct tsn_past past;
+    tsn_err err = tsn_past_read(st, x->o.op.arena, x->own.row.id, false, &past);
+
+    /* A journal that cannot be read must not keep a run alive. */
+    if (err)
+        return err == TSN_ETAMPERED || err == TSN_ENOTFOUND ? 0 : err;
+    for (size_t i = 0; i < past.nopen && !err; i++)
+        err = settle_one(x, st, &past.open[i]);
+    return err;
 }
 
 static tsn_err cancel_apply(struct tsn_op *op, struct tsn_store *st)

@@ -1,7 +1,8 @@
 /* run_load.c - brings a run back: row, bundle and journal from the reader, then to a worker.
  *
- * The LOAD frame is built on the reader thread, so a long journal costs the loop nothing. A run
- * goes to a worker only when no step of it is open; an open step is taken up here first.
+ * The LOAD frame is built on the reader thread, so a long journal costs the loop nothing. What is
+ * on record decides: open steps are taken up here, but for those this process is at already, and
+ * the worker gets the run unless all of it only waits.
  */
 #include "engine/engine_impl.h"
 
@@ -41,18 +42,52 @@ static void put_member(struct tsn_buf *b, const char *key, const char *string)
     put_string(b, string);
 }
 
-static void put_item(struct tsn_buf *b, const struct tsn_past_step *s)
+static void put_identity(struct tsn_buf *b, const struct tsn_past_step *s)
 {
     char fp[65];
 
     tsn_hex(fp, s->fp, 32);
-    (void)tsn_buf_printf(b, "{\"at_ms\":%lld,\"deliver_no\":%lld,\"fp\":\"%s\"",
-                         (long long)s->at_ms, (long long)s->deliver_no, fp);
+    (void)tsn_buf_printf(b, "{\"at_ms\":%lld,\"fp\":\"%s\"", (long long)s->at_ms, fp);
     put_member(b, "kind", s->kind);
     put_member(b, "name", s->name);
-    put_member(b, "outcome", s->outcome);
     put_member(b, "path", s->path);
-    (void)tsn_buf_printf(b, ",\"result\":%s,\"state\":\"settled\"}", s->result);
+}
+
+static void put_item(struct tsn_buf *b, const struct tsn_past_step *s)
+{
+    put_identity(b, s);
+    put_member(b, "outcome", s->outcome);
+    (void)tsn_buf_printf(b, ",\"deliver_no\":%lld,\"result\":%s,\"state\":\"settled\"}",
+                         (long long)s->deliver_no, s->result);
+}
+
+static tsn_err put_open(struct tsn_buf *b, struct tsn_arena *a, const struct tsn_past_open *o)
+{
+    struct tsn_past_step s = {.path = o->path, .at_ms = o->at_ms};
+    tsn_err err = tsn_past_identify(a, o->request, &s);
+
+    if (err)
+        return err;
+    put_identity(b, &s);
+    return tsn_buf_puts(b, ",\"state\":\"intended\"}");
+}
+
+static tsn_err put_items(struct load_op *l)
+{
+    struct tsn_buf *b = &l->frame;
+    tsn_err err = 0;
+
+    for (size_t i = 0; i < l->past.nsteps; i++) {
+        if (i)
+            (void)tsn_buf_putc(b, ',');
+        put_item(b, &l->past.steps[i]);
+    }
+    for (size_t i = 0; i < l->past.nopen && !err; i++) {
+        if (i || l->past.nsteps)
+            (void)tsn_buf_putc(b, ',');
+        err = put_open(b, l->o.op.arena, &l->past.open[i]);
+    }
+    return err;
 }
 
 /* Same seed for the whole life of a run, from its id alone. */
@@ -89,41 +124,35 @@ static tsn_err build_frame(struct load_op *l, const char *bundle)
     char seed[2 * TSN_HASH_LEN + 1];
     const char *input = l->row.input ? l->row.input : "{}";
     char *c = case_of(input, l->row.case_id);
+    tsn_err err;
 
     seed_of(seed, l->row.id);
     (void)tsn_buf_printf(b, "{\"bundle\":%s,\"case\":%s,\"connectors\":%s,\"cpu_ms\":%lld",
                          bundle, c, l->connectors, (long long)l->cpu_ms);
     free(c);
     (void)tsn_buf_printf(b, ",\"input\":%s,\"items\":[", input);
-    for (size_t i = 0; i < l->past.nsteps; i++) {
-        if (i)
-            (void)tsn_buf_putc(b, ',');
-        put_item(b, &l->past.steps[i]);
-    }
+    err = put_items(l);
     (void)tsn_buf_printf(b, "],\"level\":%lld,\"memory\":%lld", (long long)l->row.level,
                          (long long)TSN_WORKER_MEMORY);
     put_member(b, "run", l->row.id);
     (void)tsn_buf_printf(b, ",\"seed\":\"%s\",\"started_at\":%lld}", seed,
                          (long long)l->row.started_at);
-    return b->err;
+    return err ? err : b->err;
 }
 
 static bool stands_still(const char *state)
 {
-    return tsn_run_over(state) || strcmp(state, "stuck") == 0 ||
-           strcmp(state, "diverged") == 0 || strcmp(state, "in_doubt") == 0;
+    return tsn_run_over(state) || strcmp(state, "stuck") == 0 || strcmp(state, "diverged") == 0;
 }
 
-static tsn_err load_journal(struct load_op *l, struct tsn_store *st)
+/* Lua has seen all that is on record: only its open steps matter. */
+static bool only_waits(const struct load_op *l)
 {
-    struct tsn_arena *a = l->o.op.arena;
-    /* Who waits has most likely still to be settled: only its open step matters then. */
-    bool full = strcmp(l->row.state, "ready") == 0 || strcmp(l->row.state, "running") == 0;
-    tsn_err err = tsn_past_read(st, a, l->o.run_id, full, &l->past);
+    const char *state = l->row.state;
 
-    if (!err && !full && !l->past.open)
-        err = tsn_past_read(st, a, l->o.run_id, true, &l->past);
-    return err;
+    return l->past.nopen > 0 &&
+           (strcmp(state, "waiting") == 0 || strcmp(state, "parked") == 0 ||
+            strcmp(state, "in_doubt") == 0);
 }
 
 static tsn_err load_all(struct load_op *l, struct tsn_store *st)
@@ -140,7 +169,7 @@ static tsn_err load_all(struct load_op *l, struct tsn_store *st)
     if (stands_still(l->row.state))
         return 0;
     l->broken_code = "R070";
-    err = load_journal(l, st);
+    err = tsn_past_read(st, a, l->o.run_id, true, &l->past);
     if (err)
         return err;
     l->broken_code = "R039";
@@ -148,7 +177,7 @@ static tsn_err load_all(struct load_op *l, struct tsn_store *st)
     if (err)
         return err;
     l->meta = pb.meta;
-    if (!l->past.open)
+    if (!only_waits(l))
         err = build_frame(l, pb.bundle);
     return err;
 }
@@ -207,43 +236,78 @@ static void send_load(struct tsn_run *r, const struct tsn_buf *frame)
         if (tsn_worker_activate(w, r, TSN_FRAME_LOAD, frame->data, frame->len))
             return;
         tsn_run_unload(r);
+        r->phase = TSN_PHASE_STEP;
     }
     tsn_run_reload(r); /* waits in the queue until a worker is up */
 }
 
-static bool take_open_step(struct tsn_run *r, const struct tsn_past *past)
+/* --- what is on record against what this process is at */
+
+static bool settled_there(const struct tsn_past *past, const char *path)
 {
-    struct tsn_step *s = &r->step;
+    for (size_t i = past->nsteps; i > 0; i--)
+        if (strcmp(past->steps[i - 1].path, path) == 0)
+            return true;
+    return false;
+}
+
+/* What is under way stays; all else is made anew from the record. */
+static void drop_idle_steps(struct tsn_run *r, const struct tsn_past *past)
+{
+    struct tsn_step *next;
+
+    for (struct tsn_step *s = r->steps; s; s = next) {
+        next = s->next;
+        if (!tsn_step_busy(s) || settled_there(past, s->path))
+            tsn_step_remove(s);
+    }
+}
+
+static bool take_open_step(struct tsn_run *r, const struct tsn_past_open *o)
+{
+    struct tsn_step *s;
     json_t *v = NULL;
     bool ok;
 
-    tsn_step_clear(s);
-    if (tsn_json_parse(past->open_request, strlen(past->open_request), &v, NULL))
+    if (tsn_step_find(r, o->path))
+        return true;
+    if (tsn_json_parse(o->request, strlen(o->request), &v, NULL))
         return false;
-    (void)tsn_copy(s->path, sizeof(s->path), past->open_path);
+    s = tsn_step_new(r, o->path);
     s->name = tsn_strdup(tsn_json_str(v, "name", ""));
     s->args = json_incref(json_object_get(v, "args"));
     s->opts = json_incref(json_object_get(v, "opts"));
-    s->request = tsn_strdup(past->open_request);
-    s->attempt = past->open_attempt;
-    s->last = past->open_last;
-    tsn_run_idem(s->idem, r->id, s->path);
+    s->request = tsn_strdup(o->request);
+    s->attempt = o->attempt;
+    s->last = o->last;
     ok = tsn_jkind_parse(tsn_json_str(v, "kind", ""), &s->kind) == 0;
+    s->rests = tsn_step_waits(s) || s->last == TSN_LAST_DOUBT;
+    if (tsn_step_waits(s))
+        s->wake_at = tsn_json_int(s->opts, "wake_at", 0);
     json_decref(v);
     return ok;
 }
 
-static void take_up(struct tsn_run *r, int64_t wake_at)
+static bool take_open_steps(struct tsn_run *r, const struct tsn_past *past)
 {
-    r->phase = TSN_PHASE_STEP;
-    if (r->step.kind == TSN_J_CALL) {
-        tsn_run_resume_call(r);
-    } else if (wake_at > 0 && wake_at <= tsn_clock_wall_ms()) {
-        tsn_run_wake_at(r, 0);
-        tsn_run_due(r);
-    } else {
-        tsn_run_park(r, wake_at);
+    drop_idle_steps(r, past);
+    for (size_t i = 0; i < past->nopen; i++)
+        if (!take_open_step(r, &past->open[i]))
+            return false;
+    return true;
+}
+
+/* Open calls that nobody is at: begun by an older life of this process. Times that are up. */
+static void take_up(struct tsn_run *r)
+{
+    struct tsn_step *next;
+
+    for (struct tsn_step *s = r->steps; s; s = next) {
+        next = s->next;
+        if (s->kind == TSN_J_CALL && !s->rests && !tsn_step_busy(s))
+            tsn_step_resume_call(s);
     }
+    tsn_run_due(r);
 }
 
 static void fill(struct tsn_run *r, const struct load_op *l)
@@ -258,11 +322,33 @@ static void fill(struct tsn_run *r, const struct load_op *l)
     r->case_id = tsn_strdup(l->row.case_id);
     r->title = tsn_strdup(l->row.title);
     r->deliver_no = l->row.deliver_no;
-    memcpy(r->last_path, l->past.last_path, sizeof(r->last_path));
+    r->rested = only_waits(l);
+    r->ntips = 0;
+    for (size_t i = 0; i < l->past.nsteps; i++)
+        tsn_run_tip_set(r, l->past.steps[i].path);
+    for (size_t i = 0; i < l->past.nopen; i++)
+        tsn_run_tip_set(r, l->past.open[i].path);
     (void)tsn_json_parse(l->meta ? l->meta : "{}", strlen(l->meta ? l->meta : "{}"), &meta,
                          NULL);
     r->roles = json_incref(json_object_get(meta, "roles"));
     json_decref(meta);
+}
+
+static void go_on(struct tsn_run *r, struct load_op *l)
+{
+    fill(r, l);
+    if (!take_open_steps(r, &l->past)) {
+        tsn_run_stuck(r, "R070", "an open step cannot be read back");
+        return;
+    }
+    r->phase = TSN_PHASE_STEP;
+    if (!only_waits(l))
+        send_load(r, &l->frame);
+    tsn_run_ref(r);
+    if (!r->dead)
+        take_up(r);
+    tsn_run_settle_down(r);
+    tsn_run_unref(r);
 }
 
 static void loaded(struct tsn_eop *o)
@@ -279,24 +365,17 @@ static void loaded(struct tsn_eop *o)
     }
     r->again = false;
     r->phase = TSN_PHASE_IDLE;
-    if (again) {
+    if (again)
         tsn_run_enqueue(r); /* what was read is older than what woke it */
-    } else if (!l->found || stands_still(l->row.state) ||
-               (l->row.epoch != 0 && l->row.epoch != e->epoch)) {
+    else if (!l->found || stands_still(l->row.state) ||
+             (l->row.epoch != 0 && l->row.epoch != e->epoch))
         tsn_run_forget(r);
-    } else if (l->broken) {
+    else if (l->broken)
         tsn_run_stuck(r, l->broken_code, l->broken);
-    } else if ((int64_t)l->past.nsteps != l->row.deliver_no) {
+    else if ((int64_t)l->past.nsteps != l->row.deliver_no)
         tsn_run_stuck(r, "R070", "the journal has another number of results than the run");
-    } else {
-        fill(r, l);
-        if (!l->past.open)
-            send_load(r, &l->frame);
-        else if (take_open_step(r, &l->past))
-            take_up(r, l->row.wake_at);
-        else
-            tsn_run_stuck(r, "R070", "the open step cannot be read back");
-    }
+    else
+        go_on(r, l);
     tsn_run_pump(e);
 }
 
@@ -330,39 +409,45 @@ void tsn_run_pump(struct tsn_engine *e)
 void tsn_run_reload(struct tsn_run *r)
 {
     struct tsn_engine *e = r->e;
+    struct tsn_step *next;
 
-    tsn_step_clear(&r->step);
+    switch (r->phase) {
+    case TSN_PHASE_IDLE:
+    case TSN_PHASE_STEP:
+        break;
+    case TSN_PHASE_LOADING:
+    case TSN_PHASE_ACTIVE:
+        r->again = true;
+        return;
+    case TSN_PHASE_QUEUED:
+    case TSN_PHASE_ENDING:
+        return;
+    }
+    for (struct tsn_step *s = r->steps; s; s = next) {
+        next = s->next;
+        if (s->fresh)
+            tsn_step_remove(s);
+    }
+    tsn_run_undue(r);
     tsn_run_unload(r);
-    if (r->phase != TSN_PHASE_QUEUED)
-        tsn_run_enqueue(r);
+    tsn_run_enqueue(r);
     tsn_run_pump(e);
 }
 
-void tsn_run_due(struct tsn_run *r)
+static void step_due(struct tsn_step *s)
 {
-    switch (r->phase) {
-    case TSN_PHASE_IDLE:
-        tsn_run_enqueue(r);
-        tsn_run_pump(r->e);
-        return;
-    case TSN_PHASE_STEP:
-        break;
-    case TSN_PHASE_QUEUED:
-    case TSN_PHASE_LOADING:
-    case TSN_PHASE_ACTIVE:
-    case TSN_PHASE_ENDING:
-        return; /* looked at when it gets there */
-    }
-    switch (r->step.kind) {
+    s->rests = false;
+    s->wake_at = 0;
+    switch (s->kind) {
     case TSN_J_SLEEP:
-        tsn_step_sleep_due(r);
+        tsn_step_sleep_due(s);
         return;
     case TSN_J_WAIT:
-        tsn_step_wait_due(r);
+        tsn_step_wait_due(s);
         return;
     case TSN_J_ASK:
     case TSN_J_APPROVE:
-        tsn_step_task_due(r);
+        tsn_step_task_due(s);
         return;
     case TSN_J_CALL:
     case TSN_J_START:
@@ -375,26 +460,38 @@ void tsn_run_due(struct tsn_run *r)
     }
 }
 
-void tsn_engine_wake(struct tsn_engine *e, const char *run_id)
+void tsn_run_due(struct tsn_run *r)
 {
-    struct tsn_run *r;
+    int64_t now = tsn_clock_wall_ms(), next = 0;
 
-    /* Before that, recovery finds it. */
-    if (!e->ready || e->closing || !tsn_id_valid(run_id))
-        return;
-    r = tsn_runmap_get(e, run_id);
     switch (r->phase) {
     case TSN_PHASE_IDLE:
         tsn_run_enqueue(r);
-        break;
-    case TSN_PHASE_LOADING:
-        r->again = true;
+        tsn_run_pump(r->e);
+        return;
+    case TSN_PHASE_STEP:
+    case TSN_PHASE_ACTIVE:
         break;
     case TSN_PHASE_QUEUED:
-    case TSN_PHASE_ACTIVE:
-    case TSN_PHASE_STEP:
+    case TSN_PHASE_LOADING:
     case TSN_PHASE_ENDING:
-        break;
+        return; /* looked at when it gets there */
     }
-    tsn_run_pump(e);
+    for (struct tsn_step *s = r->steps; s; s = s->next) {
+        if (!s->rests || s->wake_at == 0)
+            continue;
+        if (s->wake_at <= now)
+            step_due(s);
+        else if (next == 0 || s->wake_at < next)
+            next = s->wake_at;
+    }
+    tsn_run_wake_at(r, next);
+}
+
+void tsn_engine_wake(struct tsn_engine *e, const char *run_id)
+{
+    /* Before that, recovery finds it. */
+    if (!e->ready || e->closing || !tsn_id_valid(run_id))
+        return;
+    tsn_run_reload(tsn_runmap_get(e, run_id));
 }

@@ -14,8 +14,7 @@
 
 /* --- delivery */
 
-static bool deliver(struct tsn_run *r, const char *path, const struct tsn_settled *s,
-                    const char *outcome, const char *result)
+static bool deliver(struct tsn_run *r, const struct tsn_delivery *d)
 {
     struct tsn_buf b;
     bool sent;
@@ -24,32 +23,93 @@ static bool deliver(struct tsn_run *r, const char *path, const struct tsn_settle
     (void)tsn_buf_printf(&b,
                          "{\"at_ms\":%lld,\"deliver_no\":%lld,\"outcome\":\"%s\","
                          "\"path\":\"%s\",\"result\":%s,\"run\":\"%s\"}",
-                         (long long)s->at_ms, (long long)s->deliver_no, outcome, path, result,
-                         r->id);
+                         (long long)d->at_ms, (long long)d->deliver_no, d->outcome, d->path,
+                         d->result, r->id);
     sent = !b.err && tsn_worker_activate(r->worker, r, TSN_FRAME_DELIVER, b.data, b.len);
     tsn_buf_free(&b);
     return sent;
 }
 
-void tsn_run_settled(struct tsn_run *r, const struct tsn_settled *s, const char *outcome,
-                     const char *result)
+static struct tsn_delivery *due_take(struct tsn_run *r)
 {
+    struct tsn_delivery *d = r->due;
+
+    r->due = d->next;
+    if (!r->due)
+        r->due_end = NULL;
+    d->next = NULL;
+    return d;
+}
+
+static void due_add(struct tsn_run *r, const char *path, const struct tsn_settled *s,
+                    const char *outcome, const char *result)
+{
+    struct tsn_delivery *d = tsn_alloc(sizeof(*d));
+
+    memcpy(d->path, path, sizeof(d->path));
+    d->deliver_no = s->deliver_no;
+    d->at_ms = s->at_ms;
+    d->outcome = tsn_strdup(outcome);
+    d->result = tsn_strdup(result);
+    if (!r->due_end)
+        r->due_end = &r->due;
+    *r->due_end = d;
+    r->due_end = &d->next;
+}
+
+bool tsn_run_deliver(struct tsn_run *r)
+{
+    struct tsn_delivery *d;
+    bool sent = false;
+
+    if (!r->due)
+        return false;
+    d = due_take(r);
+    /* One is missing when a person or an event settled another branch in an op of theirs. */
+    if (r->worker && d->deliver_no == r->deliver_no + 1) {
+        r->deliver_no = d->deliver_no;
+        r->phase = TSN_PHASE_ACTIVE;
+        tsn_run_touch(r);
+        sent = deliver(r, d);
+    }
+    free(d->outcome);
+    free(d->result);
+    free(d);
+    if (!sent) {
+        r->phase = TSN_PHASE_STEP;
+        tsn_run_reload(r);
+    }
+    return true;
+}
+
+void tsn_step_settled(struct tsn_step *s, const struct tsn_settled *out, const char *outcome,
+                      const char *result)
+{
+    struct tsn_run *r = s->run;
     char path[TSN_PATH_MAX + 1];
 
     tsn_fault("engine.outcome.committed");
-    memcpy(path, r->step.path, sizeof(path));
-    memcpy(r->last_path, path, sizeof(path));
-    r->deliver_no = s->deliver_no;
-    tsn_step_clear(&r->step);
-    tsn_run_wake_at(r, 0);
-    if (r->worker) {
-        r->phase = TSN_PHASE_ACTIVE;
-        tsn_run_touch(r);
-        if (deliver(r, path, s, outcome, result))
-            return;
+    memcpy(path, s->path, sizeof(path));
+    tsn_step_remove(s);
+    r->rested = false;
+    switch (r->phase) {
+    case TSN_PHASE_ACTIVE:
+        due_add(r, path, out, outcome, result);
+        break;
+    case TSN_PHASE_STEP:
+        due_add(r, path, out, outcome, result);
+        (void)tsn_run_deliver(r);
+        break;
+    case TSN_PHASE_LOADING:
+        r->again = true;
+        break;
+    case TSN_PHASE_IDLE:
+        tsn_run_reload(r);
+        break;
+    case TSN_PHASE_QUEUED:
+    case TSN_PHASE_ENDING:
+        break;
     }
-    r->phase = TSN_PHASE_IDLE;
-    tsn_run_reload(r);
 }
 
 /* --- outcome of the open step */
@@ -80,12 +140,12 @@ static void settle_done(struct tsn_eop *o)
     struct settle_op *x = (struct settle_op *)o;
 
     if (tsn_eop_ok(o))
-        tsn_run_settled(o->run, &x->out, x->in.outcome, x->in.result);
+        tsn_step_settled(o->step, &x->out, x->in.outcome, x->in.result);
 }
 
-void tsn_step_end(struct tsn_run *r, const char *outcome, const char *reason, json_t *result)
+void tsn_step_end(struct tsn_step *s, const char *outcome, const char *reason, json_t *result)
 {
-    struct settle_op *x = tsn_eop_new(r->e, sizeof(*x), r, settle_apply, settle_done);
+    struct settle_op *x = tsn_eop_of_step(s, sizeof(*x), settle_apply, settle_done);
     struct tsn_arena *a = x->o.op.arena;
     char *text = tsn_json_text(result);
 
@@ -97,16 +157,16 @@ void tsn_step_end(struct tsn_run *r, const char *outcome, const char *reason, js
         outcome = "fail";
         reason = "R073";
     }
-    x->in.path = tsn_arena_strdup(a, r->step.path);
+    x->in.path = tsn_arena_strdup(a, s->path);
     x->in.outcome = outcome;
     x->in.reason = tsn_arena_strdup(a, tsn_code_word(reason, NULL));
     x->in.result = tsn_arena_strdup(a, text);
-    x->in.idem = tsn_arena_strdup(a, r->step.kind == TSN_J_CALL ? r->step.idem : NULL);
-    x->in.attempt = r->step.attempt;
+    x->in.idem = tsn_arena_strdup(a, s->kind == TSN_J_CALL ? s->idem : NULL);
+    x->in.attempt = s->attempt;
     x->in.ref = -1;
     /* Nothing of it is on record yet: the result carries what was asked. */
-    if (r->step.last == TSN_LAST_NONE)
-        x->in.request = tsn_arena_strdup(a, r->step.request);
+    if (s->last == TSN_LAST_NONE)
+        x->in.request = tsn_arena_strdup(a, s->request);
     free(text);
     json_decref(result);
     tsn_eop_submit(&x->o);
@@ -117,8 +177,8 @@ void tsn_step_end(struct tsn_run *r, const char *outcome, const char *reason, js
 struct sleep_op {
     struct tsn_eop o;
     const char *path, *request;
-    int64_t wake_at;
-    bool parks;
+    struct tsn_rest rest;
+    bool rests; /* out */
 };
 
 static tsn_err sleep_apply(struct tsn_op *op, struct tsn_store *st)
@@ -140,49 +200,51 @@ static tsn_err sleep_apply(struct tsn_op *op, struct tsn_store *st)
     err = tsn_store_append(st, &e, NULL);
     if (err)
         return err;
-    own.row.state = x->parks ? "parked" : "waiting";
-    own.row.reason = NULL;
-    own.row.attempts = 0;
-    own.row.wake_at = x->wake_at;
+    x->rests = tsn_rest_put(&own, &x->rest, NULL);
     return tsn_run_save(st, &own, x->o.epoch);
 }
 
 static void sleep_done(struct tsn_eop *o)
 {
     struct sleep_op *x = (struct sleep_op *)o;
-    struct tsn_run *r = o->run;
 
     tsn_fault("engine.sleep.committed");
-    if (!tsn_eop_ok(o))
-        return;
-    r->step.last = TSN_LAST_INTENT;
-    r->step.attempt = 1;
-    if (x->parks)
-        tsn_run_park(r, x->wake_at);
-    else
-        tsn_run_wake_at(r, x->wake_at);
+    if (tsn_eop_ok(o))
+        tsn_step_rests(o->step, x->rests);
 }
 
-void tsn_step_sleep(struct tsn_run *r)
+void tsn_step_rests(struct tsn_step *s, bool row_rests)
 {
-    int64_t ms = tsn_json_int(r->step.args, "ms", -1);
+    struct tsn_run *r = s->run;
+
+    s->last = TSN_LAST_INTENT;
+    s->attempt = 1;
+    s->rests = true;
+    r->rested = row_rests;
+    if (s->wake_at > 0 && (r->wake_at == 0 || s->wake_at < r->wake_at))
+        tsn_run_wake_at(r, s->wake_at);
+    tsn_run_settle_down(r);
+}
+
+void tsn_step_sleep(struct tsn_step *s)
+{
+    int64_t ms = tsn_json_int(s->args, "ms", -1);
     struct sleep_op *x;
 
     if (ms < 0 || ms > TSN_STEP_FOREVER) {
-        tsn_step_fail(r, "R036", "sleep needs a duration of 0 to 10 years");
+        tsn_step_fail(s, "R036", "sleep needs a duration of 0 to 10 years");
         return;
     }
-    x = tsn_eop_new(r->e, sizeof(*x), r, sleep_apply, sleep_done);
-    x->path = tsn_arena_strdup(x->o.op.arena, r->step.path);
-    x->request = tsn_arena_strdup(x->o.op.arena, r->step.request);
-    x->wake_at = x->o.now_ms + ms;
-    x->parks = ms > r->e->config.park_ms;
+    x = tsn_eop_of_step(s, sizeof(*x), sleep_apply, sleep_done);
+    x->path = tsn_arena_strdup(x->o.op.arena, s->path);
+    x->request = tsn_arena_strdup(x->o.op.arena, s->request);
+    x->rest = tsn_run_rest(s->run);
     tsn_eop_submit(&x->o);
 }
 
-void tsn_step_sleep_due(struct tsn_run *r)
+void tsn_step_sleep_due(struct tsn_step *s)
 {
-    tsn_step_end(r, "ok", "sleep", json_object());
+    tsn_step_end(s, "ok", "sleep", json_object());
 }
 
 /* --- in doubt: intent on record, outcome unknown */
@@ -191,6 +253,8 @@ struct doubt_op {
     struct tsn_eop o;
     const char *path, *idem, *name, *spec;
     int64_t attempt;
+    struct tsn_rest rest;
+    bool rests; /* out */
     char task_id[TSN_ULID_LEN + 1];
 };
 
@@ -225,23 +289,25 @@ static tsn_err doubt_apply(struct tsn_op *op, struct tsn_store *st)
     err = tsn_task_insert(st, a, &task, "as-");
     if (err)
         return err;
-    own.row.state = "in_doubt";
-    own.row.reason = tsn_arena_printf(a, "R031 did %s at step %s happen? Answer %s", x->name,
-                                      x->path, task.name);
-    own.row.wake_at = 0;
+    x->rests = tsn_rest_put(&own, &x->rest,
+                            tsn_arena_printf(a, "R031 did %s at step %s happen? Answer %s",
+                                             x->name, x->path, task.name));
     return tsn_run_save(st, &own, x->o.epoch);
 }
 
 static void doubt_done(struct tsn_eop *o)
 {
+    struct doubt_op *x = (struct doubt_op *)o;
+
     tsn_fault("engine.doubt.committed");
-    if (tsn_eop_ok(o))
-        tsn_run_park(o->run, 0);
+    if (!tsn_eop_ok(o))
+        return;
+    o->run->rested = x->rests;
+    tsn_run_settle_down(o->run);
 }
 
-static char *doubt_spec(const struct tsn_run *r)
+static char *doubt_spec(const struct tsn_step *s)
 {
-    const struct tsn_step *s = &r->step;
     bool secret = s->action && s->action->secret_args;
     char *title, *text;
     struct tsn_buf b;
@@ -267,17 +333,19 @@ static char *doubt_spec(const struct tsn_run *r)
     return text;
 }
 
-void tsn_step_doubt(struct tsn_run *r)
+void tsn_step_doubt(struct tsn_step *s)
 {
-    struct tsn_step *s = &r->step;
-    struct doubt_op *x = tsn_eop_new(r->e, sizeof(*x), r, doubt_apply, doubt_done);
-    char *spec = doubt_spec(r);
+    struct doubt_op *x = tsn_eop_of_step(s, sizeof(*x), doubt_apply, doubt_done);
+    char *spec = doubt_spec(s);
 
+    s->last = TSN_LAST_DOUBT;
+    s->rests = true;
     x->path = tsn_arena_strdup(x->o.op.arena, s->path);
     x->idem = tsn_arena_strdup(x->o.op.arena, s->idem);
     x->name = tsn_arena_strdup(x->o.op.arena, s->name);
     x->spec = tsn_arena_strdup(x->o.op.arena, spec);
     x->attempt = s->attempt;
+    x->rest = tsn_run_rest(s->run);
     tsn_id_new(x->task_id);
     free(spec);
     tsn_eop_submit(&x->o);

@@ -39,9 +39,9 @@ char *tsn_step_request(const char *kind, const char *name, const json_t *args,
     return text;
 }
 
-void tsn_step_fail(struct tsn_run *r, const char *code, const char *message)
+void tsn_step_fail(struct tsn_step *s, const char *code, const char *message)
 {
-    tsn_step_end(r, "fail", code,
+    tsn_step_end(s, "fail", code,
                  json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", message));
 }
 
@@ -85,27 +85,28 @@ static tsn_err intent_apply(struct tsn_op *op, struct tsn_store *st)
 
 static void intended(struct tsn_eop *o)
 {
-    struct tsn_run *r = o->run;
+    struct tsn_step *s = o->step;
 
     tsn_fault("engine.intent.committed");
     if (!tsn_eop_ok(o))
         return;
-    r->step.attempt = ((struct intent_op *)o)->attempt;
-    r->step.last = TSN_LAST_INTENT;
-    tsn_call_start(r);
+    s->attempt = ((struct intent_op *)o)->attempt;
+    s->last = TSN_LAST_INTENT;
+    tsn_call_start(s);
 }
 
 /* The next try of the open call: intent n + 1, then the effect. */
-static void intend(struct tsn_run *r)
+static void intend(struct tsn_step *s)
 {
-    struct intent_op *in = tsn_eop_new(r->e, sizeof(*in), r, intent_apply, intended);
+    struct intent_op *in = tsn_eop_of_step(s, sizeof(*in), intent_apply, intended);
     struct tsn_arena *a = in->o.op.arena;
 
-    in->path = tsn_arena_strdup(a, r->step.path);
-    in->name = tsn_arena_strdup(a, r->step.name);
-    in->request = tsn_arena_strdup(a, r->step.request);
-    in->idem = tsn_arena_strdup(a, r->step.idem);
-    in->attempt = r->step.attempt + 1;
+    in->path = tsn_arena_strdup(a, s->path);
+    in->name = tsn_arena_strdup(a, s->name);
+    in->request = tsn_arena_strdup(a, s->request);
+    in->idem = tsn_arena_strdup(a, s->idem);
+    in->attempt = s->attempt + 1;
+    s->run->rested = false;
     tsn_fault("engine.intent.begin");
     tsn_eop_submit(&in->o);
 }
@@ -166,106 +167,137 @@ static tsn_err effect_apply(struct tsn_op *op, struct tsn_store *st)
 static void effect_done(struct tsn_eop *o)
 {
     struct effect_op *x = (struct effect_op *)o;
-    struct tsn_run *r = o->run;
+    struct tsn_step *s = o->step;
 
     tsn_fault("engine.store_effect.committed");
     /* The action refused: nothing of it is in the store, and the playbook sees why. */
-    if (!r->dead && tsn_err_class(o->op.err) == TSN_CLASS_INPUT) {
-        tsn_step_fail(r, tsn_code_word(o->op.diag.code, "R033"),
+    if (!s->gone && !o->run->dead && tsn_err_class(o->op.err) == TSN_CLASS_INPUT) {
+        tsn_step_fail(s, tsn_code_word(o->op.diag.code, "R033"),
                       o->op.diag.what[0] ? o->op.diag.what : tsn_err_text(o->op.err));
         return;
     }
     if (tsn_eop_ok(o))
-        tsn_run_settled(r, &x->settled, "ok", x->result);
+        tsn_step_settled(s, &x->settled, "ok", x->result);
 }
 
-static void effect_start(struct tsn_run *r)
+static void effect_start(struct tsn_step *s)
 {
-    struct effect_op *x = tsn_eop_new(r->e, sizeof(*x), r, effect_apply, effect_done);
+    struct effect_op *x = tsn_eop_of_step(s, sizeof(*x), effect_apply, effect_done);
     struct tsn_arena *a = x->o.op.arena;
 
-    x->action = r->step.action;
-    x->request = tsn_arena_strdup(a, r->step.request);
-    x->call.action = r->step.action;
+    x->action = s->action;
+    x->request = tsn_arena_strdup(a, s->request);
+    x->call.action = s->action;
     x->call.run = x->o.run_id;
-    x->call.run_name = tsn_arena_strdup(a, r->name);
-    x->call.case_id = tsn_arena_strdup(a, r->case_id);
-    x->call.path = tsn_arena_strdup(a, r->step.path);
-    x->call.idem = tsn_arena_strdup(a, r->step.idem);
+    x->call.run_name = tsn_arena_strdup(a, s->run->name);
+    x->call.case_id = tsn_arena_strdup(a, s->run->case_id);
+    x->call.path = tsn_arena_strdup(a, s->path);
+    x->call.idem = tsn_arena_strdup(a, s->idem);
     x->call.attempt = 1;
-    x->call.args = json_deep_copy(r->step.args);
+    x->call.args = json_deep_copy(s->args);
     tsn_arena_defer(a, free_json, x->call.args);
     tsn_eop_submit(&x->o);
 }
 
 /* --- calls */
 
-static bool undo_known(struct tsn_run *r, struct tsn_diag *diag)
+static bool undo_known(const struct tsn_step *s, struct tsn_diag *diag)
 {
-    const json_t *undo = json_object_get(r->step.opts, "undo");
+    const struct tsn_registry *registry = s->run->e->config.registry;
+    const json_t *undo = json_object_get(s->opts, "undo");
     const char *name = tsn_json_str(undo, "action", NULL);
 
     if (!undo || json_is_null(undo))
         return true;
-    if (name && tsn_registry_find(r->e->config.registry, name))
+    if (name && tsn_registry_find(registry, name))
         return true;
-    (void)tsn_registry_unknown(r->e->config.registry, name ? name : "", diag);
+    (void)tsn_registry_unknown(registry, name ? name : "", diag);
     return false;
 }
 
-static void want_call(struct tsn_run *r)
+static void want_call(struct tsn_step *s)
 {
+    const struct tsn_registry *registry = s->run->e->config.registry;
     struct tsn_diag diag;
 
     tsn_diag_init(&diag);
-    r->step.action = tsn_registry_find(r->e->config.registry, r->step.name);
-    if (!r->step.action)
-        (void)tsn_registry_unknown(r->e->config.registry, r->step.name, &diag);
+    s->action = tsn_registry_find(registry, s->name);
+    if (!s->action)
+        (void)tsn_registry_unknown(registry, s->name, &diag);
     /* What cannot be taken back as promised is not begun. */
-    if (!r->step.action || !undo_known(r, &diag)) {
-        tsn_step_fail(r, tsn_code_word(diag.code, "R011"), diag.what);
+    if (!s->action || !undo_known(s, &diag)) {
+        tsn_step_fail(s, tsn_code_word(diag.code, "R011"), diag.what);
         return;
     }
-    switch (r->step.action->effect) {
+    switch (s->action->effect) {
     case TSN_EFFECT_NONE:
-        r->step.attempt = 1;
-        tsn_call_start(r);
+        s->attempt = 1;
+        tsn_call_start(s);
         break;
     case TSN_EFFECT_STORE:
-        effect_start(r);
+        effect_start(s);
         break;
     case TSN_EFFECT_EXTERNAL:
-        intend(r);
+        intend(s);
         break;
     }
 }
 
-void tsn_run_resume_call(struct tsn_run *r)
+void tsn_step_resume_call(struct tsn_step *s)
 {
-    const struct tsn_action *a = tsn_registry_find(r->e->config.registry, r->step.name);
+    const struct tsn_registry *registry = s->run->e->config.registry;
+    const struct tsn_action *a = tsn_registry_find(registry, s->name);
     struct tsn_diag diag;
 
-    r->step.action = a;
-    if (r->step.last == TSN_LAST_RETRY && a) {
-        intend(r);
+    s->action = a;
+    if (s->last == TSN_LAST_RETRY && a) {
+        intend(s);
         return;
     }
-    if (r->step.last == TSN_LAST_RETRY) { /* nothing happened, and nothing can any more */
+    if (s->last == TSN_LAST_RETRY) { /* nothing happened, and nothing can any more */
         tsn_diag_init(&diag);
-        (void)tsn_registry_unknown(r->e->config.registry, r->step.name, &diag);
-        tsn_step_fail(r, tsn_code_word(diag.code, "R011"), diag.what);
+        (void)tsn_registry_unknown(registry, s->name, &diag);
+        tsn_step_fail(s, tsn_code_word(diag.code, "R011"), diag.what);
         return;
     }
     /* An intent and no outcome: an older life of this process got no further. */
-    tsn_log(TSN_LOG_WARN, "step.in_doubt", "run", r->id, "step", r->step.path, "action",
-            r->step.name, NULL);
+    tsn_log(TSN_LOG_WARN, "step.in_doubt", "run", s->run->id, "step", s->path, "action",
+            s->name, NULL);
     if (a && a->effect == TSN_EFFECT_EXTERNAL && a->doubt == TSN_DOUBT_REPEAT_SAFE)
-        tsn_call_repeat(r);
+        tsn_call_repeat(s);
     else
-        tsn_step_doubt(r);
+        tsn_step_doubt(s);
 }
 
 /* --- WANT */
+
+/* "0.4b2.1" may begin once the parallel at "0.4" has. */
+static bool branch_open(const struct tsn_run *r, const char *path)
+{
+    char fork[TSN_PATH_MAX + 1];
+    char *b;
+    const struct tsn_step *s;
+
+    (void)tsn_copy(fork, sizeof(fork), path);
+    b = strrchr(fork, 'b');
+    if (!b)
+        return true;
+    *b = '\0';
+    s = tsn_step_find(r, fork);
+    return s && s->kind == TSN_J_PARALLEL;
+}
+
+static bool in_order(const struct tsn_run *r, const char *path)
+{
+    char next[TSN_PATH_MAX + 1];
+    const char *tip = tsn_run_tip(r, path);
+
+    if (tip[0]) {
+        memcpy(next, tip, sizeof(next));
+        return tsn_path_next(next, sizeof(next)) == 0 && strcmp(path, next) == 0;
+    }
+    return strcmp(strrchr(path, '.'), ".1") == 0 && branch_open(r, path);
+}
 
 /* NULL = fine; else what is wrong with it. A worker that gets here with nonsense is broken. */
 static const char *want_wrong(const struct tsn_run *r, const json_t *want)
@@ -273,84 +305,97 @@ static const char *want_wrong(const struct tsn_run *r, const json_t *want)
     const char *path = tsn_json_str(want, "path", "");
     const char *fp = tsn_json_str(want, "fp", "");
     const json_t *args = json_object_get(want, "args");
-    char next[TSN_PATH_MAX + 1] = "0.1", hex[65];
+    const struct tsn_step *open;
+    char hex[65];
     enum tsn_jkind kind;
     uint8_t hash[32];
 
     if (!tsn_path_valid(path) || !json_is_object(args))
         return "malformed step request";
-    if (r->last_path[0]) {
-        memcpy(next, r->last_path, sizeof(next));
-        if (tsn_path_next(next, sizeof(next)))
-            return "its journal has a path without a successor";
-    }
-    if (strcmp(path, next) != 0)
-        return "step request out of order";
     if (tsn_jkind_parse(tsn_json_str(want, "kind", ""), &kind))
         return "step request of an unknown kind";
     tsn_json_digest(hash, args);
     tsn_hex(hex, hash, sizeof(hash));
     if (strcmp(hex, fp) != 0)
         return "fingerprint of the arguments is wrong";
-    return NULL;
+    /* Under way here, but not on record when the run was loaded: asked for once more. */
+    open = tsn_step_find(r, path);
+    if (open)
+        return open->kind == kind && json_equal(open->args, args) && !open->fresh &&
+                       strcmp(open->name, tsn_json_str(want, "name", "")) == 0
+                   ? NULL
+                   : "another step is open at this path";
+    return in_order(r, path) ? NULL : "step request out of order";
 }
 
 static void take_step(struct tsn_run *r, const json_t *want)
 {
-    struct tsn_step *s = &r->step;
+    const char *path = tsn_json_str(want, "path", "");
     json_t *opts = json_object_get(want, "opts");
+    struct tsn_step *s;
 
-    tsn_step_clear(s);
-    (void)tsn_copy(s->path, sizeof(s->path), tsn_json_str(want, "path", ""));
+    if (tsn_step_find(r, path))
+        return;
+    s = tsn_step_new(r, path);
     (void)tsn_jkind_parse(tsn_json_str(want, "kind", ""), &s->kind);
     s->name = tsn_strdup(tsn_json_str(want, "name", ""));
     s->args = json_deep_copy(json_object_get(want, "args"));
     s->opts = json_is_object(opts) ? json_deep_copy(opts) : json_object();
-    s->request = tsn_step_request(tsn_jkind_name(s->kind), s->name, s->args, s->opts);
-    tsn_run_idem(s->idem, r->id, s->path);
     s->last = TSN_LAST_NONE;
+    s->fresh = true;
+    tsn_run_tip_set(r, path);
 }
 
 void tsn_run_want(struct tsn_run *r, const json_t *want)
 {
     const char *wrong = want_wrong(r, want);
 
-    if (wrong) {
+    if (wrong)
         tsn_run_stuck(r, "R070", wrong);
+    else
+        take_step(r, want);
+}
+
+/* --- IDLE: all that is wanted begins */
+
+/* When its own time is up. In the request, so that it stands on record with the step. */
+static void set_wake(struct tsn_step *s)
+{
+    int64_t ms = tsn_json_int(s->args, s->kind == TSN_J_SLEEP ? "ms" : "within_ms", 0);
+
+    if (!tsn_step_waits(s) || ms < 0 || ms > TSN_STEP_FOREVER ||
+        (ms == 0 && s->kind != TSN_J_SLEEP))
         return;
-    }
-    take_step(r, want);
-    r->phase = TSN_PHASE_STEP;
-    tsn_run_touch(r);
-    if (r->deliver_no >= TSN_RUN_STEPS_MAX) {
-        tsn_run_fail(r, "R072", "the run has reached 10,000 steps");
-        return;
-    }
-    if (strlen(r->step.request) > TSN_WANT_MAX) {
-        tsn_run_fail(r, "R036", "the arguments of a step are over 1 MiB");
+    s->wake_at = tsn_clock_wall_ms() + ms;
+    json_object_set_new(s->opts, "wake_at", json_integer(s->wake_at));
+}
+
+static void begin(struct tsn_step *s)
+{
+    if (strlen(s->request) > TSN_WANT_MAX) {
+        tsn_run_fail(s->run, "R036", "the arguments of a step are over 1 MiB");
         return;
     }
     /* These two stand in clear in the log. */
-    if ((r->step.kind == TSN_J_CALL || r->step.kind == TSN_J_WAIT) &&
-        !tsn_word_ok(r->step.name, 128)) {
+    if ((s->kind == TSN_J_CALL || s->kind == TSN_J_WAIT) && !tsn_word_ok(s->name, 128)) {
         tsn_step_fail(
-            r, "R036",
+            s, "R036",
             "the name of an action or event is 1 to 128 plain characters without spaces");
         return;
     }
-    switch (r->step.kind) {
+    switch (s->kind) {
     case TSN_J_CALL:
-        want_call(r);
+        want_call(s);
         return;
     case TSN_J_SLEEP:
-        tsn_step_sleep(r);
+        tsn_step_sleep(s);
         return;
     case TSN_J_WAIT:
-        tsn_step_wait(r);
+        tsn_step_wait(s);
         return;
     case TSN_J_ASK:
     case TSN_J_APPROVE:
-        tsn_step_task(r);
+        tsn_step_task(s);
         return;
     case TSN_J_START:
     case TSN_J_JOIN:
@@ -358,7 +403,67 @@ void tsn_run_want(struct tsn_run *r, const json_t *want)
     case TSN_J_UNDO:
     case TSN_J_RESTART:
     case TSN_J_END:
-        tsn_step_fail(r, "R036", "this kind of step is not offered");
+        tsn_step_fail(s, "R036", "this kind of step is not offered");
         return;
     }
+}
+
+static struct tsn_step *first_fresh(const struct tsn_run *r)
+{
+    struct tsn_step *s = r->steps;
+
+    while (s && !s->fresh)
+        s = s->next;
+    return s;
+}
+
+static void begin_all(struct tsn_run *r)
+{
+    struct tsn_step *s;
+
+    for (s = r->steps; s; s = s->next) {
+        if (!s->fresh)
+            continue;
+        set_wake(s);
+        s->request = tsn_step_request(tsn_jkind_name(s->kind), s->name, s->args, s->opts);
+    }
+    while (!r->dead && r->phase == TSN_PHASE_STEP && (s = first_fresh(r)) != NULL) {
+        s->fresh = false;
+        begin(s);
+    }
+}
+
+/* Is there anything that could still bring an outcome? */
+static bool awaits_something(const struct tsn_run *r)
+{
+    for (const struct tsn_step *s = r->steps; s; s = s->next)
+        if (s->kind != TSN_J_PARALLEL || tsn_step_busy(s) || s->fresh)
+            return true;
+    return r->due || r->again;
+}
+
+void tsn_run_idle(struct tsn_run *r)
+{
+    if (!awaits_something(r)) {
+        tsn_run_stuck(r, "R071", "the playbook waits for something that nobody was asked for");
+        return;
+    }
+    if (r->deliver_no >= TSN_RUN_STEPS_MAX) {
+        tsn_run_fail(r, "R072", "the run has reached 10,000 steps");
+        return;
+    }
+    r->phase = TSN_PHASE_STEP;
+    tsn_run_touch(r);
+    tsn_run_ref(r);
+    begin_all(r);
+    if (r->dead || r->phase != TSN_PHASE_STEP) {
+        /* it ended in there */
+    } else if (r->again) {
+        r->again = false;
+        tsn_run_reload(r);
+    } else if (!tsn_run_deliver(r)) {
+        tsn_run_due(r);
+        tsn_run_settle_down(r);
+    }
+    tsn_run_unref(r);
 }

@@ -87,27 +87,33 @@ static void map_remove(struct tsn_engine *e, struct tsn_run *r)
     }
 }
 
-void tsn_step_clear(struct tsn_step *s)
+void tsn_run_undue(struct tsn_run *r)
 {
-    free(s->name);
-    free(s->request);
-    json_decref(s->args);
-    json_decref(s->opts);
-    memset(s, 0, sizeof(*s));
+    struct tsn_delivery *d;
+
+    while ((d = r->due) != NULL) {
+        r->due = d->next;
+        free(d->outcome);
+        free(d->result);
+        free(d);
+    }
+    r->due_end = NULL;
 }
 
 /* What only a run that is being worked on needs. */
 static void run_strip(struct tsn_run *r)
 {
-    tsn_step_clear(&r->step);
+    tsn_steps_clear(r);
+    tsn_run_undue(r);
     free(r->name);
     free(r->case_id);
     free(r->title);
+    free(r->tips);
     json_decref(r->roles);
     r->name = r->case_id = r->title = NULL;
+    r->tips = NULL;
+    r->ntips = r->tips_cap = 0;
     r->roles = NULL;
-    tsn_timer_destroy(r->timer);
-    r->timer = NULL;
 }
 
 void tsn_run_ref(struct tsn_run *r)
@@ -295,34 +301,6 @@ struct tsn_run *tsn_run_dequeue(struct tsn_engine *e)
     return NULL;
 }
 
-/* --- the run's own timer */
-
-static void run_timer_fired(void *user)
-{
-    struct tsn_run *r = user;
-
-    tsn_run_ref(r);
-    if (!r->dead && r->timer_fn)
-        r->timer_fn(r);
-    tsn_run_unref(r);
-}
-
-void tsn_run_timer(struct tsn_run *r, int64_t ms, void (*fn)(struct tsn_run *r))
-{
-    if (r->e->closing)
-        return;
-    if (!r->timer)
-        r->timer = tsn_timer_new(r->e->config.loop, run_timer_fired, r);
-    r->timer_fn = fn;
-    tsn_timer_arm(r->timer, ms);
-}
-
-void tsn_run_timer_off(struct tsn_run *r)
-{
-    if (r->timer)
-        tsn_timer_disarm(r->timer);
-}
-
 /* --- leaving */
 
 void tsn_run_unload(struct tsn_run *r)
@@ -338,8 +316,7 @@ void tsn_run_forget(struct tsn_run *r)
     if (r->dead)
         return;
     r->dead = true;
-    tsn_call_cancel(r);
-    tsn_run_timer_off(r);
+    tsn_steps_clear(r);
     tsn_run_unload(r);
     heap_remove(r->e, r);
     wake_arm(r->e);

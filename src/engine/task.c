@@ -34,13 +34,14 @@ tsn_err tsn_task_insert(struct tsn_store *st, struct tsn_arena *a, struct tsn_re
 }
 
 tsn_err tsn_task_open_of(struct tsn_store *st, struct tsn_arena *a, const char *run_id,
-                         struct tsn_rec_task *out)
+                         const char *path, struct tsn_rec_task *out)
 {
     struct tsn_filter filters[] = {
         {"run", TSN_CMP_EQ, run_id, 0},
         {"state", TSN_CMP_EQ, "open", 0},
+        {"path", TSN_CMP_EQ, path, 0},
     };
-    struct tsn_list how = {.filters = filters, .nfilters = 2, .limit = 1};
+    struct tsn_list how = {.filters = filters, .nfilters = path ? 3 : 2, .limit = 1};
     void *rows = NULL;
     size_t n = 0;
     tsn_err err = tsn_store_list(st, a, &tsn_table_task, &how, &rows, &n);
@@ -60,6 +61,8 @@ struct task_op {
     bool approve;
     const char *path, *request;
     json_t *spec; /* gets "seq" on the store thread */
+    struct tsn_rest rest;
+    bool rests; /* out */
     struct tsn_rec_task task;
     char id[TSN_ULID_LEN + 1];
 };
@@ -100,10 +103,8 @@ static tsn_err task_apply(struct tsn_op *op, struct tsn_store *st)
     err = tsn_task_insert(st, a, &x->task, x->approve ? "ap-" : "as-");
     if (err)
         return err;
-    own.row.state = "waiting";
-    own.row.reason = tsn_arena_printf(a, "waits for %s: %s", x->task.role, x->task.name);
-    own.row.attempts = 0;
-    own.row.wake_at = x->task.due_at;
+    x->rests = tsn_rest_put(
+        &own, &x->rest, tsn_arena_printf(a, "waits for %s: %s", x->task.role, x->task.name));
     return tsn_run_save(st, &own, x->o.epoch);
 }
 
@@ -115,7 +116,7 @@ static void task_done(struct tsn_eop *o)
     if (!tsn_eop_ok(o))
         return;
     tsn_log(TSN_LOG_INFO, "task.opened", "run", o->run_id, "task", x->task.name, NULL);
-    tsn_run_park(o->run, x->task.due_at); /* a person may take days */
+    tsn_step_rests(o->step, x->rests);
 }
 
 /* What the playbook calls "triage" is a key of its roles, or a role itself. */
@@ -124,13 +125,13 @@ static const char *role_of(const struct tsn_run *r, const char *key)
     return tsn_json_str(r->roles, key, key);
 }
 
-static void digest_of(char out[80], const struct tsn_run *r, const char *role, int64_t quorum)
+static void digest_of(char out[80], const struct tsn_step *s, const char *role, int64_t quorum)
 {
-    json_t *show = json_object_get(r->step.args, "show");
-    json_t *v = json_pack("{s:s, s:o, s:s, s:s, s:s, s:I}", "title",
-                          tsn_json_str(r->step.args, "title", ""), "show",
-                          show ? json_deep_copy(show) : json_null(), "run", r->id, "path",
-                          r->step.path, "role", role, "quorum", (json_int_t)quorum);
+    json_t *show = json_object_get(s->args, "show");
+    json_t *v =
+        json_pack("{s:s, s:o, s:s, s:s, s:s, s:I}", "title", tsn_json_str(s->args, "title", ""),
+                  "show", show ? json_deep_copy(show) : json_null(), "run", s->run->id, "path",
+                  s->path, "role", role, "quorum", (json_int_t)quorum);
     uint8_t hash[TSN_HASH_LEN];
 
     tsn_json_digest(hash, v);
@@ -153,17 +154,17 @@ static bool names_of(const json_t *v)
 }
 
 /* NULL = fine. */
-static const char *task_wrong(const struct tsn_run *r, struct tsn_diag *diag)
+static const char *task_wrong(const struct tsn_step *s, struct tsn_diag *diag)
 {
-    const json_t *args = r->step.args;
-    bool approve = r->step.kind == TSN_J_APPROVE;
+    const json_t *args = s->args;
+    bool approve = s->kind == TSN_J_APPROVE;
     int64_t quorum = tsn_json_int(args, "quorum", 1);
     int64_t within = tsn_json_int(args, "within_ms", 0);
     const json_t *late = json_object_get(args, "on_timeout");
 
     if (!tsn_json_str(args, "title", NULL) || !tsn_json_str(args, "role", NULL))
         return "ask and approve need a title and a role";
-    if (!tsn_word_ok(role_of(r, tsn_json_str(args, "role", "")), 64))
+    if (!tsn_word_ok(role_of(s->run, tsn_json_str(args, "role", "")), 64))
         return "a role is a word of up to 64 plain characters";
     if (quorum < 1 || quorum > QUORUM_MAX || (!approve && quorum != 1))
         return "quorum is 1 to 20, and only for approve";
@@ -179,47 +180,47 @@ static const char *task_wrong(const struct tsn_run *r, struct tsn_diag *diag)
     return NULL;
 }
 
-static json_t *spec_of(const struct tsn_run *r, const char *role)
+static json_t *spec_of(const struct tsn_step *s, const char *role)
 {
     static const char *const kept[] = {"title",  "role",   "fields",    "show",
                                        "quorum", "not_by", "within_ms", "on_timeout"};
     json_t *spec = json_object();
 
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-        json_t *v = json_object_get(r->step.args, kept[i]);
+        json_t *v = json_object_get(s->args, kept[i]);
 
         if (v)
             json_object_set_new(spec, kept[i], json_deep_copy(v));
     }
     json_object_set_new(spec, "roles", json_pack("[s]", role));
-    json_object_set_new(spec, "name", json_string(r->step.name));
+    json_object_set_new(spec, "name", json_string(s->name));
     return spec;
 }
 
-void tsn_step_task(struct tsn_run *r)
+void tsn_step_task(struct tsn_step *s)
 {
     struct tsn_diag diag;
     const char *wrong, *role;
     char digest[80];
     struct task_op *x;
     struct tsn_arena *a;
-    int64_t within, quorum;
+    int64_t quorum;
 
     tsn_diag_init(&diag);
-    wrong = task_wrong(r, &diag);
+    wrong = task_wrong(s, &diag);
     if (wrong) {
-        tsn_step_fail(r, "R036", wrong);
+        tsn_step_fail(s, "R036", wrong);
         return;
     }
-    role = role_of(r, tsn_json_str(r->step.args, "role", ""));
-    within = tsn_json_int(r->step.args, "within_ms", 0);
-    quorum = tsn_json_int(r->step.args, "quorum", 1);
-    x = tsn_eop_new(r->e, sizeof(*x), r, task_apply, task_done);
+    role = role_of(s->run, tsn_json_str(s->args, "role", ""));
+    quorum = tsn_json_int(s->args, "quorum", 1);
+    x = tsn_eop_of_step(s, sizeof(*x), task_apply, task_done);
     a = x->o.op.arena;
-    x->approve = r->step.kind == TSN_J_APPROVE;
-    x->path = tsn_arena_strdup(a, r->step.path);
-    x->request = tsn_arena_strdup(a, r->step.request);
-    x->spec = spec_of(r, role);
+    x->approve = s->kind == TSN_J_APPROVE;
+    x->path = tsn_arena_strdup(a, s->path);
+    x->request = tsn_arena_strdup(a, s->request);
+    x->rest = tsn_run_rest(s->run);
+    x->spec = spec_of(s, role);
     tsn_arena_defer(a, free_json, x->spec);
     tsn_id_new(x->id);
     x->task.id = x->id;
@@ -230,9 +231,9 @@ void tsn_step_task(struct tsn_run *r)
     x->task.votes = "[]";
     x->task.quorum = quorum;
     x->task.opened_at = x->o.now_ms;
-    x->task.due_at = within > 0 ? x->o.now_ms + within : 0;
+    x->task.due_at = s->wake_at;
     if (x->approve) {
-        digest_of(digest, r, role, quorum);
+        digest_of(digest, s, role, quorum);
         x->task.digest = tsn_arena_strdup(a, digest);
     }
     tsn_eop_submit(&x->o);
@@ -317,13 +318,11 @@ static tsn_err expire_apply(struct tsn_op *op, struct tsn_store *st)
     x->expired = false;
     if (err)
         return err;
-    err = tsn_task_open_of(st, a, x->o.run_id, &t);
+    err = tsn_task_open_of(st, a, x->o.run_id, x->path, &t);
     if (err == TSN_ENOTFOUND)
         return 0;
     if (err)
         return err;
-    if (strcmp(t.path, x->path) != 0)
-        return 0;
     x->expired = true;
     late_result(x, &t);
     e = tsn_run_entry(a, &own.row,
@@ -355,18 +354,16 @@ static void expire_done(struct tsn_eop *o)
     tsn_fault("engine.expiry.committed");
     if (!tsn_eop_ok(o))
         return;
-    if (x->expired) {
-        tsn_run_settled(o->run, &x->out, x->in.outcome, x->in.result);
-        return;
-    }
-    o->run->phase = TSN_PHASE_IDLE;
-    tsn_run_reload(o->run);
+    if (x->expired)
+        tsn_step_settled(o->step, &x->out, x->in.outcome, x->in.result);
+    else
+        tsn_run_reload(o->run);
 }
 
-void tsn_step_task_due(struct tsn_run *r)
+void tsn_step_task_due(struct tsn_step *s)
 {
-    struct expire_op *x = tsn_eop_new(r->e, sizeof(*x), r, expire_apply, expire_done);
+    struct expire_op *x = tsn_eop_of_step(s, sizeof(*x), expire_apply, expire_done);
 
-    x->path = tsn_arena_strdup(x->o.op.arena, r->step.path);
+    x->path = tsn_arena_strdup(x->o.op.arena, s->path);
     tsn_eop_submit(&x->o);
 }

@@ -75,9 +75,8 @@ struct wait_op {
     struct tsn_eop o;
     const char *path, *request, *event;
     const json_t *where;
-    int64_t wake_at;
-    bool parks;
-    bool taken; /* out */
+    struct tsn_rest rest;
+    bool rests, taken; /* out */
     struct tsn_settle in;
     struct tsn_settled out;
 };
@@ -132,28 +131,22 @@ static tsn_err wait_apply(struct tsn_op *op, struct tsn_store *st)
         x->taken = true;
         return take_signal(st, a, &own, x->path, sig, "running", x->o.epoch, &x->in, &x->out);
     }
-    own.row.state = x->parks ? "parked" : "waiting";
-    own.row.reason = tsn_arena_printf(a, "waits for %s", x->event);
-    own.row.attempts = 0;
-    own.row.wake_at = x->wake_at;
+    x->rests = tsn_rest_put(&own, &x->rest, tsn_arena_printf(a, "waits for %s", x->event));
     return tsn_run_save(st, &own, x->o.epoch);
 }
 
 static void wait_done(struct tsn_eop *o)
 {
     struct wait_op *x = (struct wait_op *)o;
-    struct tsn_run *r = o->run;
 
     tsn_fault("engine.wait.committed");
     if (!tsn_eop_ok(o))
         return;
-    r->step.last = TSN_LAST_INTENT;
-    r->step.attempt = 1;
     /* A signal settles it behind our back, in its own op: the run is loaded again then. */
     if (x->taken)
-        tsn_run_settled(r, &x->out, "ok", x->in.result);
+        tsn_step_settled(o->step, &x->out, "ok", x->in.result);
     else
-        tsn_run_park(r, x->wake_at);
+        tsn_step_rests(o->step, x->rests);
 }
 
 static void free_json(void *p)
@@ -161,28 +154,27 @@ static void free_json(void *p)
     json_decref(p);
 }
 
-void tsn_step_wait(struct tsn_run *r)
+void tsn_step_wait(struct tsn_step *s)
 {
-    int64_t within = tsn_json_int(r->step.args, "within_ms", 0);
-    json_t *where = json_object_get(r->step.args, "where");
+    int64_t within = tsn_json_int(s->args, "within_ms", 0);
+    json_t *where = json_object_get(s->args, "where");
     struct wait_op *x;
 
     if (within < 0 || within > TSN_STEP_FOREVER ||
         (where && !json_is_object(where) && !json_is_null(where))) {
-        tsn_step_fail(r, "R036", "wait needs an event, and takes where (a table) and within");
+        tsn_step_fail(s, "R036", "wait needs an event, and takes where (a table) and within");
         return;
     }
-    x = tsn_eop_new(r->e, sizeof(*x), r, wait_apply, wait_done);
-    x->path = tsn_arena_strdup(x->o.op.arena, r->step.path);
-    x->request = tsn_arena_strdup(x->o.op.arena, r->step.request);
-    x->event = tsn_arena_strdup(x->o.op.arena, r->step.name);
+    x = tsn_eop_of_step(s, sizeof(*x), wait_apply, wait_done);
+    x->path = tsn_arena_strdup(x->o.op.arena, s->path);
+    x->request = tsn_arena_strdup(x->o.op.arena, s->request);
+    x->event = tsn_arena_strdup(x->o.op.arena, s->name);
     if (json_is_object(where)) {
         where = json_deep_copy(where);
         x->where = where;
         tsn_arena_defer(x->o.op.arena, free_json, where);
     }
-    x->wake_at = within > 0 ? x->o.now_ms + within : 0;
-    x->parks = within == 0 || within > r->e->config.park_ms;
+    x->rest = tsn_run_rest(s->run);
     tsn_eop_submit(&x->o);
 }
 
@@ -197,7 +189,7 @@ static tsn_err expire_apply(struct tsn_op *op, struct tsn_store *st)
     x->taken = false;
     if (!err)
         err = tsn_past_read(st, op->arena, x->o.run_id, false, &past);
-    if (err || !past.open || strcmp(past.open_path, x->path) != 0)
+    if (err || !tsn_past_find(&past, x->path))
         return err;
     x->taken = true;
     x->in = (struct tsn_settle){.path = x->path,
@@ -220,19 +212,17 @@ static void expire_done(struct tsn_eop *o)
 
     if (!tsn_eop_ok(o))
         return;
-    if (x->taken) {
-        tsn_run_settled(o->run, &x->out, "timeout", "{}");
-        return;
-    }
-    o->run->phase = TSN_PHASE_IDLE;
-    tsn_run_reload(o->run);
+    if (x->taken)
+        tsn_step_settled(o->step, &x->out, "timeout", "{}");
+    else
+        tsn_run_reload(o->run);
 }
 
-void tsn_step_wait_due(struct tsn_run *r)
+void tsn_step_wait_due(struct tsn_step *s)
 {
-    struct wait_op *x = tsn_eop_new(r->e, sizeof(*x), r, expire_apply, expire_done);
+    struct wait_op *x = tsn_eop_of_step(s, sizeof(*x), expire_apply, expire_done);
 
-    x->path = tsn_arena_strdup(x->o.op.arena, r->step.path);
+    x->path = tsn_arena_strdup(x->o.op.arena, s->path);
     tsn_eop_submit(&x->o);
 }
 
@@ -249,7 +239,21 @@ struct signal_op {
     void *user;
 };
 
-/* The open wait of one run, when it is for this signal. */
+static tsn_err fits(struct signal_op *x, const struct tsn_past_open *o, bool *out)
+{
+    json_t *v = NULL;
+    tsn_err err = tsn_json_parse(o->request, strlen(o->request), &v, NULL);
+
+    if (err)
+        return err;
+    *out = strcmp(tsn_json_str(v, "kind", ""), "wait") == 0 &&
+           strcmp(tsn_json_str(v, "name", ""), x->sig.event) == 0 &&
+           matches_text(json_object_get(json_object_get(v, "args"), "where"), x->sig.body);
+    json_decref(v);
+    return 0;
+}
+
+/* The first open wait of one run that is for this signal. */
 static tsn_err offer(struct signal_op *x, struct tsn_store *st, const char *run_id)
 {
     struct tsn_arena *a = x->o.op.arena;
@@ -257,35 +261,33 @@ static tsn_err offer(struct signal_op *x, struct tsn_store *st, const char *run_
     struct tsn_owned own;
     struct tsn_settle in = {0};
     struct tsn_settled out;
-    json_t *v = NULL;
-    bool fits;
+    bool yes = false;
     tsn_err err = tsn_run_own(st, a, run_id, x->o.epoch, &own);
 
     if (err == TSN_ELOST)
         return 0;
     if (!err)
         err = tsn_past_read(st, a, run_id, false, &past);
-    if (err || !past.open)
-        return err;
-    err = tsn_json_parse(past.open_request, strlen(past.open_request), &v, NULL);
     if (err)
         return err;
-    fits = strcmp(tsn_json_str(v, "kind", ""), "wait") == 0 &&
-           strcmp(tsn_json_str(v, "name", ""), x->sig.event) == 0 &&
-           matches_text(json_object_get(json_object_get(v, "args"), "where"), x->sig.body);
-    json_decref(v);
-    if (!fits)
-        return 0;
-    x->woken = own.row.id;
-    return take_signal(st, a, &own, past.open_path, &x->sig, "ready", x->o.epoch, &in, &out);
+    for (size_t i = 0; i < past.nopen && !err && !yes; i++) {
+        err = fits(x, &past.open[i], &yes);
+        if (err || !yes)
+            continue;
+        x->woken = own.row.id;
+        err = take_signal(st, a, &own, past.open[i].path, &x->sig, "ready", x->o.epoch, &in,
+                          &out);
+    }
+    return err;
 }
 
 static tsn_err offer_all(struct signal_op *x, struct tsn_store *st)
 {
-    static const char *const states[] = {"waiting", "parked"};
+    /* With several branches one may wait while another runs. */
+    static const char *const states[] = {"waiting", "parked", "in_doubt", "running", "ready"};
     tsn_err err = 0;
 
-    for (size_t s = 0; s < 2 && !err && !x->woken; s++) {
+    for (size_t s = 0; s < sizeof(states) / sizeof(states[0]) && !err && !x->woken; s++) {
         struct tsn_filter filters[] = {
             {"case_id", TSN_CMP_EQ, x->sig.case_id, 0},
             {"state", TSN_CMP_EQ, states[s], 0},

@@ -108,9 +108,8 @@ static void on_began(struct tsn_worker *w, const json_t *v, struct tsn_run *r)
 static void on_idle(struct tsn_worker *w, struct tsn_run *r)
 {
     w->active[0] = '\0';
-    /* It got everything on record and wants nothing: it would wait for ever. */
     if (r && r->phase == TSN_PHASE_ACTIVE && r->began)
-        tsn_run_stuck(r, "R071", "the playbook waits for something that nobody was asked for");
+        tsn_run_idle(r);
 }
 
 static void on_run_frame(struct tsn_run *r, uint8_t type, const json_t *v)
@@ -220,8 +219,10 @@ static void orphan(struct tsn_run *r, const char *active, bool head)
         tsn_run_charge(r, "R023", "the worker died or was ended while this run's code ran");
     else if (suspect(r, head))
         tsn_run_stuck(r, "R023", "workers die when they are given this run");
-    else
+    else {
+        r->phase = TSN_PHASE_STEP;
         tsn_run_reload(r);
+    }
 }
 
 static struct tsn_run *resident_of(struct tsn_engine *e, const struct tsn_worker *w)

@@ -641,7 +641,7 @@ static inline tsn_err rig_task_fn(struct tsn_store *st, struct tsn_arena *a, voi
 {
     struct rig_get *q = user;
 
-    return tsn_task_open_of(st, a, q->key, q->out);
+    return tsn_task_open_of(st, a, q->key, NULL, q->out);
 }
 
 /* Waits for the run's open task. */
