@@ -137,6 +137,7 @@ void tsn_req_read(struct tsn_req *req, tsn_read_fn *fn,
     rd->then = then;
     rd->id = tsn_arena_strdup(rd->op.arena, req->id);
     rd->casework = req->api->config.casework;
+    rd->engine = req->api->config.engine;
     for (int i = 0; req->in && i < TSN_PARAMS; i++)
         rd->param[i] = tsn_arena_strdup(rd->op.arena, tsn_http_query(req->in, param_names[i]));
     tsn_err err = tsn_reader_submit(req->api->config.reader, &rd->op);

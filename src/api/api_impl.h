@@ -59,6 +59,7 @@ struct tsn_read {
     const char *id; /* the part of the path that varies; "" = none */
     const char *param[TSN_PARAMS];
     const struct tsn_casework_config *casework;
+    const struct tsn_engine *engine; /* only for what it says any thread may ask */
     json_t *out;
     void (*then)(struct tsn_req *req, json_t *out); /* NULL: answer 200 with out */
 };
@@ -166,14 +167,24 @@ json_t *tsn_view_list(json_t *items, const char *next);
 /* --- reads (read_lists.c, read_show.c, read_audit.c, health.c) ---------------------------- */
 
 tsn_read_fn tsn_read_reports, tsn_read_cases, tsn_read_case, tsn_read_timeline, tsn_read_runs,
-    tsn_read_run, tsn_read_run_log, tsn_read_tasks, tsn_read_task, tsn_read_advisories,
-    tsn_read_advisory, tsn_read_show, tsn_read_status, tsn_read_entries, tsn_read_metrics;
+    tsn_read_run, tsn_read_run_steps, tsn_read_run_log, tsn_read_tasks, tsn_read_task,
+    tsn_read_advisories, tsn_read_advisory, tsn_read_show, tsn_read_status, tsn_read_entries,
+    tsn_read_metrics;
 /* By id, name or unique prefix of either; H031 and H032. `what`: "run". */
 tsn_err tsn_read_resolve(struct tsn_store *st, struct tsn_arena *arena,
                          const struct tsn_table *t, const char *what, const char *ref,
                          void *out, struct tsn_diag *diag);
 /* Limit from the query: 1 to `most`, `otherwise` when not given. */
 tsn_err tsn_read_limit(struct tsn_read *rd, size_t otherwise, size_t most, size_t *out);
+
+/* --- bodies (write_work.c): false = answered and ended already ---------------------------- */
+
+/* The body as an object with no key but these. */
+bool tsn_body_ok(struct tsn_req *req, const char *const *known, size_t n);
+/* H013 with a pointer; answers and ends. */
+void tsn_body_bad(struct tsn_req *req, const char *field, const char *what);
+/* Decisions are made by people; the unmapped owner may do anything but that. */
+bool tsn_body_person(struct tsn_req *req);
 
 /* --- acts ------------------------------------------------------------------------------- */
 
@@ -189,7 +200,8 @@ void tsn_act_report(struct tsn_req *req);
 void tsn_act_note(struct tsn_req *req);
 void tsn_act_answer(struct tsn_req *req);
 void tsn_act_decision(struct tsn_req *req);
-void tsn_act_cancel(struct tsn_req *req);
+void tsn_act_run(struct tsn_req *req);
+void tsn_act_resolve(struct tsn_req *req);
 void tsn_act_entries(struct tsn_req *req);
 void tsn_act_token_create(struct tsn_req *req);
 void tsn_act_token_revoke(struct tsn_req *req);

@@ -31,7 +31,12 @@ const struct tsn_route tsn_routes[] = {
     {"GET", V1 "/runs", TSN_NEED_READ, 0, tsn_read_runs, NULL, NULL},
     {"GET", V1 "/runs/{id}", TSN_NEED_READ, 0, tsn_read_run, NULL, NULL},
     {"GET", V1 "/runs/{id}/log", TSN_NEED_READ, 0, tsn_read_run_log, NULL, NULL},
-    {"POST", V1 "/runs/{id}/cancel", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_cancel, NULL},
+    {"GET", V1 "/runs/{id}/steps", TSN_NEED_READ, 0, tsn_read_run_steps, NULL, NULL},
+    {"POST", V1 "/runs/{id}/cancel", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run, NULL},
+    {"POST", V1 "/runs/{id}/pause", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run, NULL},
+    {"POST", V1 "/runs/{id}/resume", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run, NULL},
+    {"POST", V1 "/runs/{id}/retry", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run, NULL},
+    {"POST", V1 "/runs/{id}/resolve", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_resolve, NULL},
 
     {"GET", V1 "/tasks", TSN_NEED_READ, 0, tsn_read_tasks, NULL, NULL},
     {"GET", V1 "/tasks/{id}", TSN_NEED_READ, 0, tsn_read_task, NULL, NULL},

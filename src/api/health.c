@@ -8,9 +8,9 @@
 #include <string.h>
 #include "core/clock.h"
 
-static const char *const run_states[] = {"ready",    "running", "waiting",  "parked",
-                                         "in_doubt", "stuck",   "diverged", "cancelling",
-                                         "finished", "failed",  "cancelled"};
+static const char *const run_states[] = {
+    "ready",      "running", "waiting", "parked",   "in_doubt", "stuck",    "diverged",
+    "cancelling", "paused",  "queued",  "finished", "failed",   "cancelled"};
 #define NSTATES (sizeof(run_states) / sizeof(run_states[0]))
 
 json_t *tsn_ready_reasons(const struct tsn_api *api)
@@ -145,7 +145,7 @@ static tsn_err count_open(struct tsn_store *st, const struct tsn_table *t, int64
  * it has its task. */
 static tsn_err stopped_runs(struct tsn_store *st, struct tsn_arena *arena, json_t *out)
 {
-    static const char *const states[] = {"stuck", "diverged", "failed"};
+    static const char *const states[] = {"stuck", "diverged", "failed", "paused"};
 
     for (size_t s = 0; s < sizeof(states) / sizeof(states[0]); s++) {
         const struct tsn_filter f = {"state", TSN_CMP_EQ, states[s], 0};

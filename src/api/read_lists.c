@@ -336,6 +336,21 @@ tsn_err tsn_read_run(struct tsn_store *st, struct tsn_read *rd, json_t **out)
     return 0;
 }
 
+tsn_err tsn_read_run_steps(struct tsn_store *st, struct tsn_read *rd, json_t **out)
+{
+    struct tsn_rec_run r;
+    json_t *steps = NULL;
+    tsn_err err =
+        tsn_read_resolve(st, rd->op.arena, &tsn_table_run, "run", rd->id, &r, &rd->op.diag);
+    if (!err)
+        err = tsn_engine_steps(rd->engine, st, rd->op.arena, r.id, &steps);
+    if (err)
+        return err;
+    *out = tsn_view_list(steps, NULL);
+    json_object_set_new(*out, "run", tsn_view_run(&r, false));
+    return 0;
+}
+
 tsn_err tsn_read_task(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {
     struct tsn_rec_task t;

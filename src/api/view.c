@@ -37,6 +37,37 @@ json_t *tsn_view_list(json_t *items, const char *next)
     return json_pack("{s:o, s:o}", "items", items, "next", tsn_view_text(next));
 }
 
+/* Every state says who must do what next; NULL: nobody, it goes on by itself. */
+static const char *next_of(const char *state)
+{
+    static const struct {
+        const char *state, *next;
+    } rows[] = {
+        {"in_doubt", "tocsin run resolve %s --done|--failed|--retry --reason \"...\""},
+        {"stuck", "tocsin run retry %s --reason \"...\", or run cancel"},
+        {"diverged", "tocsin run move %s --dry-run, run retry, or run cancel"},
+        {"paused", "tocsin run resume %s --reason \"...\""},
+        {"failed", "tocsin run retry %s --dry-run"},
+    };
+    for (size_t i = 0; state && i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (strcmp(rows[i].state, state) == 0)
+            return rows[i].next;
+    return NULL;
+}
+
+static void add_next(json_t *out, const struct tsn_rec_run *r)
+{
+    const char *next = next_of(r->state), *hole = next ? strstr(next, "%s") : NULL;
+    struct tsn_buf b;
+    if (!hole)
+        return;
+    tsn_buf_init(&b, 400);
+    (void)tsn_buf_put(&b, next, (size_t)(hole - next));
+    (void)tsn_buf_printf(&b, "%s%s", r->name, hole + 2);
+    json_object_set_new(out, "next", json_string(b.data ? b.data : ""));
+    tsn_buf_free(&b);
+}
+
 json_t *tsn_view_run(const struct tsn_rec_run *r, bool full)
 {
     json_t *out = json_pack(
@@ -46,6 +77,9 @@ json_t *tsn_view_run(const struct tsn_rec_run *r, bool full)
         tsn_view_text(r->reason), "attempts", (json_int_t)r->attempts, "epoch",
         (json_int_t)r->epoch, "wake_at", tsn_view_time(r->wake_at), "started_at",
         tsn_view_time(r->started_at), "ended_at", tsn_view_time(r->ended_at));
+    add_next(out, r);
+    if (r->origin)
+        json_object_set_new(out, "origin", json_string(r->origin));
     if (full) {
         json_object_set_new(out, "input", tsn_view_parsed(r->input));
         json_object_set_new(out, "result", tsn_view_parsed(r->result));

@@ -1,4 +1,4 @@
-/* write_work.c - what people and machines do over HTTP: report, note, answer, decide, cancel, poll.
+/* write_work.c - what people and machines do over HTTP: report, note, answer, decide, poll.
  *
  * Checks the shape of the body, then hands over to intake, engine, casework or feed; answers only
  * after their commit. Loop thread, but for apply_note (writer).
@@ -11,8 +11,7 @@
 #include "core/id.h"
 #include "core/text.h"
 
-/* The body as an object with no key but these; else the answer is given and the request ended. */
-static bool body_ok(struct tsn_req *req, const char *const *known, size_t n)
+bool tsn_body_ok(struct tsn_req *req, const char *const *known, size_t n)
 {
     struct tsn_diag diag;
     tsn_diag_init(&diag);
@@ -27,7 +26,7 @@ static bool body_ok(struct tsn_req *req, const char *const *known, size_t n)
     return false;
 }
 
-static void bad_field(struct tsn_req *req, const char *field, const char *what)
+void tsn_body_bad(struct tsn_req *req, const char *field, const char *what)
 {
     struct tsn_diag diag;
     tsn_diag_init(&diag);
@@ -37,8 +36,7 @@ static void bad_field(struct tsn_req *req, const char *field, const char *what)
     tsn_req_end(req);
 }
 
-/* Decisions are made by people; the unmapped owner may do anything but that. */
-static bool is_person(struct tsn_req *req)
+bool tsn_body_person(struct tsn_req *req)
 {
     if (req->who.person)
         return true;
@@ -76,7 +74,7 @@ static void done_report(tsn_err err, int64_t seq, const json_t *info,
 void tsn_act_report(struct tsn_req *req)
 {
     if (!req->body) {
-        bad_field(req, "/", "the report is missing: send it as a JSON object");
+        tsn_body_bad(req, "/", "the report is missing: send it as a JSON object");
         return;
     }
     const char *key = tsn_http_header(req->in, "Idempotency-Key");
@@ -141,12 +139,12 @@ static void done_note(struct tsn_op *op)
 void tsn_act_note(struct tsn_req *req)
 {
     static const char *const known[] = {"text"};
-    if (!body_ok(req, known, 1))
+    if (!tsn_body_ok(req, known, 1))
         return;
     const char *text = tsn_json_str(req->body, "text", "");
     size_t len = strlen(text);
     if (len < 1 || len > 20000) {
-        bad_field(req, "/text", "text must be 1 to 20,000 bytes");
+        tsn_body_bad(req, "/text", "text must be 1 to 20,000 bytes");
         return;
     }
     struct note_op *n = tsn_op_new(sizeof(*n), apply_note, done_note, req);
@@ -162,11 +160,11 @@ void tsn_act_note(struct tsn_req *req)
 void tsn_act_answer(struct tsn_req *req)
 {
     static const char *const known[] = {"answer"};
-    if (!body_ok(req, known, 1) || !is_person(req))
+    if (!tsn_body_ok(req, known, 1) || !tsn_body_person(req))
         return;
     json_t *answer = json_object_get(req->body, "answer");
     if (!json_is_object(answer)) {
-        bad_field(req, "/answer", "answer must be an object of fields");
+        tsn_body_bad(req, "/answer", "answer must be an object of fields");
         return;
     }
     struct tsn_actor actor;
@@ -185,27 +183,27 @@ static bool digest_ok(const char *s)
 void tsn_act_decision(struct tsn_req *req)
 {
     static const char *const known[] = {"decision", "reason", "plan_digest"};
-    if (!body_ok(req, known, 3) || !is_person(req))
+    if (!tsn_body_ok(req, known, 3) || !tsn_body_person(req))
         return;
     const char *verb = tsn_json_str(req->body, "decision", "");
     const char *reason = tsn_json_str(req->body, "reason", "");
     const char *digest = tsn_json_str(req->body, "plan_digest", NULL);
     bool approve = strcmp(verb, "approve") == 0;
     if (!approve && strcmp(verb, "reject") != 0) {
-        bad_field(req, "/decision", "decision must be approve or reject");
+        tsn_body_bad(req, "/decision", "decision must be approve or reject");
         return;
     }
     if (strlen(reason) < 3 || strlen(reason) > 2000) {
-        bad_field(req, "/reason", "reason must be 3 to 2,000 bytes");
+        tsn_body_bad(req, "/reason", "reason must be 3 to 2,000 bytes");
         return;
     }
     if (approve && !digest) {
-        bad_field(req, "/plan_digest",
-                  "plan_digest is missing: the digest of the plan you were shown");
+        tsn_body_bad(req, "/plan_digest",
+                     "plan_digest is missing: the digest of the plan you were shown");
         return;
     }
     if (digest && !digest_ok(digest)) {
-        bad_field(req, "/plan_digest", "plan_digest must be sha256: and 64 hex digits");
+        tsn_body_bad(req, "/plan_digest", "plan_digest must be sha256: and 64 hex digits");
         return;
     }
     struct tsn_actor actor;
@@ -217,35 +215,11 @@ void tsn_act_decision(struct tsn_req *req)
     tsn_engine_decide(req->api->config.engine, &actor, &d, tsn_req_engine_done, req);
 }
 
-/* --- runs -------------------------------------------------------------------------------- */
-
-static void then_cancel(struct tsn_req *req, json_t *run)
-{
-    struct tsn_actor actor;
-    tsn_auth_actor(req, &actor);
-    const char *id = tsn_arena_strdup(req->arena, tsn_json_str(run, "id", ""));
-    tsn_engine_cancel(req->api->config.engine, &actor, id,
-                      tsn_json_str(req->body, "reason", ""), tsn_req_engine_done, req);
-}
-
-void tsn_act_cancel(struct tsn_req *req)
-{
-    static const char *const known[] = {"reason"};
-    if (!body_ok(req, known, 1))
-        return;
-    const char *reason = tsn_json_str(req->body, "reason", "");
-    if (strlen(reason) < 3 || strlen(reason) > 2000) {
-        bad_field(req, "/reason", "reason must be 3 to 2,000 bytes");
-        return;
-    }
-    tsn_req_read(req, tsn_read_run, then_cancel);
-}
-
 /* --- feeds ------------------------------------------------------------------------------- */
 
 void tsn_act_feed_poll(struct tsn_req *req)
 {
-    if (!body_ok(req, NULL, 0))
+    if (!tsn_body_ok(req, NULL, 0))
         return;
     if (!req->api->config.feeds) {
         tsn_req_refuse(req, 404, TSN_ENOTFOUND, "H031", "no feeds are configured", "");

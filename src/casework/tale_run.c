@@ -32,7 +32,7 @@ static void tell_run(struct tsn_tale *t, struct tsn_tale_line *l)
         tsn_buf_printf(&l->text, " %s", what);
     if (l->e->reason)
         tsn_buf_printf(&l->text, " (%s)", l->e->reason);
-    if (!strcmp(what, "cancelled"))
+    if (!strncmp(l->e->actor, "u:", 2) && strcmp(what, "opened") && strcmp(what, "started"))
         tsn_buf_printf(&l->text, " by %s", tsn_tale_person(l->e->actor));
     if (!strcmp(what, "closed"))
         t->failure = tsn_arena_strdup(

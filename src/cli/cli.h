@@ -72,6 +72,12 @@ enum tsn_flag {
     TSN_FLAG_TSV,
     TSN_FLAG_SBOM,
     TSN_FLAG_AGAINST,
+    TSN_FLAG_DONE,
+    TSN_FLAG_FAILED,
+    TSN_FLAG_RETRY,
+    TSN_FLAG_RESULT,
+    TSN_FLAG_STEP,
+    TSN_FLAG_DRY_RUN,
     TSN_FLAGS
 };
 #define TSN_BIT(flag) (UINT64_C(1) << (flag))
@@ -132,7 +138,12 @@ int tsn_cmd_case_list(struct tsn_cli *cli);
 int tsn_cmd_case_timeline(struct tsn_cli *cli);
 int tsn_cmd_run_list(struct tsn_cli *cli);
 int tsn_cmd_run_log(struct tsn_cli *cli);
+int tsn_cmd_run_show(struct tsn_cli *cli);
 int tsn_cmd_run_cancel(struct tsn_cli *cli);
+int tsn_cmd_run_pause(struct tsn_cli *cli);
+int tsn_cmd_run_resume(struct tsn_cli *cli);
+int tsn_cmd_run_retry(struct tsn_cli *cli);
+int tsn_cmd_run_resolve(struct tsn_cli *cli);
 int tsn_cmd_task_list(struct tsn_cli *cli);
 int tsn_cmd_advisory_lint(struct tsn_cli *cli);
 int tsn_cmd_advisory_draft(struct tsn_cli *cli);

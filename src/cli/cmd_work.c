@@ -215,7 +215,7 @@ static void status_stopped(struct tsn_cli *cli, const json_t *runs)
         return;
     heading(cli, "STOPPED");
     (void)printf("    %zu\n", json_array_size(runs));
-    struct tsn_grid *g = tsn_grid_new(cli, 5);
+    struct tsn_grid *g = tsn_grid_new(cli, 6);
     json_array_foreach(runs, i, run)
     {
         const char *state = tsn_json_str(run, "state", NULL);
@@ -224,6 +224,7 @@ static void status_stopped(struct tsn_cli *cli, const json_t *runs)
         tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(run, "playbook", NULL));
         tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(run, "case_name", NULL));
         tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(run, "reason", NULL));
+        tsn_grid_cell(g, TSN_DIM, tsn_json_str(run, "next", NULL));
     }
     tsn_grid_print(g, stdout, 2);
 }
@@ -423,7 +424,7 @@ int tsn_cmd_report_submit(struct tsn_cli *cli)
     return TSN_EXIT_OK;
 }
 
-/* --- feed poll, run cancel ----------------------------------------------------------------- */
+/* --- feed poll ----------------------------------------------------------------- */
 
 int tsn_cmd_feed_poll(struct tsn_cli *cli)
 {
@@ -448,30 +449,6 @@ int tsn_cmd_feed_poll(struct tsn_cli *cli)
         if (held)
             tsn_out_say(cli, "%lld documents are held back; the log says why", (long long)held);
     }
-    json_decref(out);
-    return TSN_EXIT_OK;
-}
-
-int tsn_cmd_run_cancel(struct tsn_cli *cli)
-{
-    const char *reason = cli->given & TSN_BIT(TSN_FLAG_REASON) ? cli->flag[TSN_FLAG_REASON]
-                                                               : tsn_out_ask(cli, "Why?");
-    if (!reason)
-        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U004", "",
-                             "--reason is missing");
-    json_t *body = json_pack("{s:s}", "reason", reason), *out;
-    int rc = tsn_client_call(
-        cli, "POST",
-        tsn_client_path(cli, "runs/%s/cancel", tsn_client_escape(cli, cli->arg[0])), body, NULL,
-        &out);
-    json_decref(body);
-    if (rc)
-        return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
-        tsn_out_say(cli, "Cancelled %s.  entry #%lld", cli->arg[0],
-                    (long long)tsn_json_int(out, "entry", -1));
     json_decref(out);
     return TSN_EXIT_OK;
 }

@@ -80,6 +80,40 @@ static tsn_err find_task(struct tsn_store *st, struct tsn_arena *a, const char *
     return err;
 }
 
+/* The open question what became of a step: a run is named, and the step where there are several. */
+static tsn_err find_resolve(struct tsn_store *st, struct tsn_arena *a, const char *ref,
+                            const char *step, struct tsn_rec_task *out, struct tsn_diag *diag)
+{
+    struct tsn_rec_run run;
+    tsn_err err = tsn_run_find(st, a, ref, &run, diag);
+    struct tsn_filter f[] = {{"run", TSN_CMP_EQ, "", 0},
+                             {"state", TSN_CMP_EQ, "open", 0},
+                             {"kind", TSN_CMP_EQ, "resolve", 0},
+                             {"path", TSN_CMP_EQ, step, 0}};
+    struct tsn_list how = {.filters = f, .nfilters = step ? 4 : 3, .limit = 2};
+    void *rows = NULL;
+    size_t n = 0;
+
+    if (err)
+        return err;
+    f[0].text = run.id;
+    err = tsn_store_list(st, a, &tsn_table_task, &how, &rows, &n);
+    if (err)
+        return err;
+    if (n == 0) {
+        tsn_diag_hint(diag, "tocsin run show %s", run.name);
+        return tsn_diag_set(diag, TSN_ECONFLICT, "R207", "no step of %s%s%s is in doubt",
+                            run.name, step ? " at " : "", step ? step : "");
+    }
+    if (n > 1) {
+        tsn_diag_hint(diag, "name one: --step PATH");
+        return tsn_diag_set(diag, TSN_ECONFLICT, "R208", "several steps of %s are in doubt",
+                            run.name);
+    }
+    *out = *(struct tsn_rec_task *)rows;
+    return 0;
+}
+
 /* --- entries and rows */
 
 static struct tsn_append entry_by(struct deciding *c, const char *kind)
@@ -278,7 +312,8 @@ static tsn_err decide_all(struct deciding *c)
 {
     struct decide_op *x = c->x;
     struct tsn_diag *diag = &x->o.op.diag;
-    tsn_err err = find_task(c->st, c->a, x->d.task, &c->task, diag);
+    tsn_err err = x->d.run ? find_resolve(c->st, c->a, x->d.run, x->d.step, &c->task, diag)
+                           : find_task(c->st, c->a, x->d.task, &c->task, diag);
 
     if (err)
         return err;
@@ -371,12 +406,14 @@ void tsn_engine_decide(struct tsn_engine *e, const struct tsn_actor *who,
     copy_actor(a, &x->who, who);
     x->d.task = tsn_arena_strdup(a, d->task ? d->task : "");
     x->d.verb = tsn_arena_strdup(a, d->verb ? d->verb : "");
+    x->d.run = tsn_arena_strdup(a, d->run);
+    x->d.step = tsn_arena_strdup(a, d->step);
     x->d.reason = tsn_arena_strdup(a, d->reason);
     x->d.digest = tsn_arena_strdup(a, d->digest);
     x->d.plan_seen = d->plan_seen;
     x->d.answer = json_is_object(d->answer) ? json_deep_copy(d->answer) : json_object();
     tsn_arena_defer(a, free_op_json, x);
-    if (!*x->d.task)
+    if (!*x->d.task && !x->d.run)
         x->o.op.err = tsn_diag_set(&x->o.op.diag, TSN_EINPUT, "H031", "no task is named");
     else if (who->person && !tsn_word_ok(who->person, 64))
         x->o.op.err = tsn_diag_set(&x->o.op.diag, TSN_EINPUT, "A017",

@@ -68,6 +68,7 @@ struct tsn_run_new {
     const char *case_id;                        /* must exist in the same transaction */
     const char *input;                          /* canonical JSON: { event: {...} } */
     const char *key;                            /* NULL = none */
+    const char *origin; /* run whose work it goes on with; NULL = none */
     const struct tsn_actor *by;
     int64_t ref; /* seq of the entry that caused it; -1 */
 };
@@ -89,6 +90,8 @@ struct tsn_decision {
     const char *reason; /* approve and reject: 3 to 2,000 characters */
     const char *digest; /* "sha256:..." of what was shown; NULL: not given (refused for
                               approve unless `plan_seen`) */
+    const char *run;    /* answer: instead of a task, the open resolve task of this run */
+    const char *step;   /* of this step; NULL = the only one */
     bool plan_seen;     /* the client printed the plan in the same command */
     json_t *answer;     /* answer: object of fields; borrowed */
 };
@@ -96,6 +99,23 @@ typedef void tsn_engine_done(tsn_err err, int64_t seq, const json_t *info,
                              const struct tsn_diag *diag, void *user);
 void tsn_engine_decide(struct tsn_engine *e, const struct tsn_actor *who,
                        const struct tsn_decision *d, tsn_engine_done *done, void *user);
+/* What a person does to a run, whatever the path; journaled with who and why. R2xx, A008. */
+struct tsn_run_act {
+    const char *run;    /* id, name or unique prefix of the name */
+    const char *verb;   /* "cancel" "pause" "resume" "retry" */
+    const char *reason; /* 3 to 2,000 characters */
+    /* retry: a run that is stuck or diverged goes on in place; one that is over, or from an earlier
+     * step, or on another version, as a new run that takes the steps before it over. */
+    const char *from; /* path of the first step to do again; NULL = where it stopped */
+    int64_t version;  /* of the same playbook; 0 = the newest */
+    bool plan; /* only say what would happen: info.plan; changes nothing, needs no reason */
+};
+void tsn_engine_act(struct tsn_engine *e, const struct tsn_actor *who,
+                    const struct tsn_run_act *act, tsn_engine_done *done, void *user);
+/* Store thread: { steps: [{step,kind,name,outcome,effect,says?}] }, what a run did and what becomes
+ * of the step it is at. */
+tsn_err tsn_engine_steps(const struct tsn_engine *e, struct tsn_store *st, struct tsn_arena *a,
+                         const char *run_id, json_t **out);
 /* A kill always works: also a run that is stuck, diverged or in doubt. */
 void tsn_engine_cancel(struct tsn_engine *e, const struct tsn_actor *who, const char *run,
                        const char *reason, tsn_engine_done *done, void *user);

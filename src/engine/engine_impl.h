@@ -102,6 +102,7 @@ struct tsn_run {
     bool began;   /* the worker started the activation we last asked for */
     bool rested;  /* its row says that it rests */
     bool resting; /* the op that tells it so is on its way */
+    bool held;    /* paused: what is under way ends, nothing new begins */
     unsigned suspected;
     struct tsn_worker *worker; /* resident there */
     char *name, *case_id, *title;
@@ -234,6 +235,13 @@ bool tsn_run_over(const char *state); /* finished, failed, cancelled */
 tsn_err tsn_run_own(struct tsn_store *st, struct tsn_arena *a, const char *id, int64_t epoch,
                     struct tsn_owned *out);
 tsn_err tsn_run_save(struct tsn_store *st, struct tsn_owned *own, int64_t epoch);
+/* A paused run's row reads as what it is otherwise; tsn_run_save puts the word back. */
+void tsn_run_unhold(struct tsn_arena *a, struct tsn_rec_run *row);
+/* By id, name or unique prefix of the name; H031 H032. Unheld. */
+tsn_err tsn_run_find(struct tsn_store *st, struct tsn_arena *a, const char *ref,
+                     struct tsn_rec_run *out, struct tsn_diag *diag);
+/* "u:resp1", "op:owner" for the daemon's owner who is nobody in particular, else "svc:tocsin". */
+const char *tsn_run_actor(struct tsn_arena *a, const char *person, const char *auth);
 /* An entry about this run on its own chain, by the engine. */
 struct tsn_append tsn_run_entry(struct tsn_arena *a, const struct tsn_rec_run *row,
                                 const char *kind);
@@ -296,6 +304,7 @@ struct tsn_past_step {
     const char *path, *kind, *name, *outcome, *result, *request;
     uint8_t fp[32];
     int64_t deliver_no, at_ms;
+    int64_t seq; /* of the entry with the outcome; of the first one when it was taken over */
 };
 struct tsn_past_open {
     const char *path, *request;
@@ -303,6 +312,7 @@ struct tsn_past_open {
     int64_t attempt, seq, at_ms;
     const struct tsn_logged *opener; /* entry that carries the request */
 };
+#define TSN_TAKEN_OVER "taken-over" /* reason of a step.result that stands for another run's */
 struct tsn_past {
     struct tsn_past_step *steps; /* settled, in order; only with `full` */
     size_t nsteps;               /* always right */
@@ -315,6 +325,15 @@ const struct tsn_past_open *tsn_past_find(const struct tsn_past *p, const char *
 /* Kind, name and fingerprint out of a request. */
 tsn_err tsn_past_identify(struct tsn_arena *a, const char *request, struct tsn_past_step *s);
 
+/* --- run_outlook.c: pure */
+json_t *tsn_run_steps_json(const struct tsn_registry *registry, const struct tsn_past *past);
+/* { kept, from, again: [{step,kind,name,outcome,effect,says,repeats}] } of a retry. */
+json_t *tsn_run_outlook(const struct tsn_registry *registry, const struct tsn_past *past,
+                        size_t kept);
+/* How many settled steps a retry keeps; R204 R205. */
+tsn_err tsn_retry_cut(const struct tsn_past *past, const char *from, const char *state,
+                      size_t *kept, struct tsn_diag *diag);
+
 /* --- run_load.c */
 void tsn_run_pump(struct tsn_engine *e); /* starts loads while there is room */
 /* Where a run in the heap goes on when its time has come. */
@@ -325,6 +344,8 @@ void tsn_run_reload(struct tsn_run *r);
 
 /* --- run_step.c */
 void tsn_run_want(struct tsn_run *r, const json_t *want);
+/* Paused: what only Lua wants is dropped, memory given back as far as it goes. `r` may be freed. */
+void tsn_run_stand(struct tsn_run *r);
 /* The worker has said all it wants: what is fresh begins, what is due is delivered. */
 void tsn_run_idle(struct tsn_run *r);
 /* After a load that found an open call. */
@@ -402,6 +423,11 @@ void tsn_run_charge(struct tsn_run *r, const char *code, const char *why);
 /* Stops for good until a person ends it: what is on record cannot be used. */
 void tsn_run_stuck(struct tsn_run *r, const char *code, const char *why);
 
+/* Store thread: run.cancelled, open step settled, tasks void, closed, saved. */
+tsn_err tsn_run_end_now(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
+                        const char *actor, const char *auth, const char *note, int64_t epoch,
+                        int64_t now_ms);
+
 /* --- worker_pool.c */
 tsn_err tsn_pool_open(struct tsn_engine *e, struct tsn_diag *diag);
 void tsn_pool_close(struct tsn_engine *e);
@@ -421,6 +447,10 @@ void tsn_playbooks_described(struct tsn_engine *e, int file, const json_t *frame
 void tsn_playbooks_killed(struct tsn_engine *e, int file);
 void tsn_playbooks_close(struct tsn_engine *e);
 void tsn_playbooks_broken(struct tsn_engine *e, const struct tsn_diag *diag);
+
+/* Store thread: this version of a playbook, 0 = the newest; TSN_ENOTFOUND. */
+tsn_err tsn_playbook_version(struct tsn_store *st, struct tsn_arena *a, const char *name,
+                             int64_t version, struct tsn_rec_playbook *out);
 
 /* --- recover.c */
 void tsn_recover_begin(struct tsn_engine *e);

@@ -104,6 +104,14 @@ static tsn_err read_result(struct reading *r, const struct tsn_logged *e)
     s->outcome = e->entry.outcome ? e->entry.outcome : "ok";
     s->deliver_no = (int64_t)p->nsteps;
     s->at_ms = e->entry.time_ms;
+    s->seq = e->entry.seq;
+    if (e->entry.reason && strcmp(e->entry.reason, TSN_TAKEN_OVER) == 0) {
+        /* Another run did it: what the playbook saw then is what it sees now. */
+        s->seq = e->entry.ref;
+        err = tsn_run_time_of(r->st, r->arena, e->entry.ref, &s->at_ms);
+        if (err)
+            return err;
+    }
     err = past_args(r->st, r->arena, asked, &s->request);
     if (!err)
         err = tsn_store_open_field(r->st, r->arena, e, "result", &s->result, &len);

@@ -39,18 +39,23 @@ struct recover_op {
 
 /* --- playbooks */
 
-static tsn_err last_version(struct tsn_store *st, struct tsn_arena *a, const char *name,
-                            int64_t *out)
+tsn_err tsn_playbook_version(struct tsn_store *st, struct tsn_arena *a, const char *name,
+                             int64_t version, struct tsn_rec_playbook *out)
 {
-    struct tsn_filter f = {"name", TSN_CMP_EQ, name, 0};
-    struct tsn_list how = {
-        .filters = &f, .nfilters = 1, .order = "version", .descending = true, .limit = 1};
+    struct tsn_filter f[] = {{"name", TSN_CMP_EQ, name, 0},
+                             {"version", TSN_CMP_EQ, NULL, version}};
+    struct tsn_list how = {.filters = f,
+                           .nfilters = version > 0 ? 2 : 1,
+                           .order = "version",
+                           .descending = true,
+                           .limit = 1};
     void *rows = NULL;
     size_t n = 0;
     tsn_err err = tsn_store_list(st, a, &tsn_table_playbook, &how, &rows, &n);
 
-    *out = !err && n ? ((struct tsn_rec_playbook *)rows)->version : 0;
-    return err;
+    if (!err && n)
+        *out = *(struct tsn_rec_playbook *)rows;
+    return err || n ? err : TSN_ENOTFOUND;
 }
 
 static tsn_err deploy(struct recover_op *x, struct tsn_store *st, struct deployed *d)
@@ -58,7 +63,6 @@ static tsn_err deploy(struct recover_op *x, struct tsn_store *st, struct deploye
     struct tsn_arena *a = x->o.op.arena;
     struct tsn_append e = TSN_APPEND_INIT;
     struct tsn_rec_playbook row;
-    int64_t last;
     tsn_err err = tsn_store_get(st, a, &tsn_table_playbook, d->hash, &row);
 
     if (!err) {
@@ -67,10 +71,10 @@ static tsn_err deploy(struct recover_op *x, struct tsn_store *st, struct deploye
     }
     if (err != TSN_ENOTFOUND)
         return err;
-    err = last_version(st, a, d->name, &last);
-    if (err)
+    err = tsn_playbook_version(st, a, d->name, 0, &row);
+    if (err && err != TSN_ENOTFOUND)
         return err;
-    d->version = last + 1;
+    d->version = err ? 1 : row.version + 1;
     row = (struct tsn_rec_playbook){.hash = d->hash,
                                     .name = d->name,
                                     .meta = d->meta,
@@ -116,6 +120,7 @@ static tsn_err take_over(struct recover_op *x, struct tsn_store *st, const char 
         for (size_t i = 0; i < n && !err; i++) {
             struct tsn_owned own = {.row = rows[i], .guard = rows[i].epoch};
 
+            tsn_run_unhold(x->o.op.arena, &own.row);
             err = tsn_run_save(st, &own, x->epoch);
             if (!err)
                 note(x, &rows[i], goes_on);
@@ -132,8 +137,9 @@ static tsn_err recover_apply(struct tsn_op *op, struct tsn_store *st)
         const char *state;
         bool goes_on;
     } states[] = {
-        {"ready", true},   {"running", true},   {"cancelling", true}, {"waiting", false},
-        {"parked", false}, {"in_doubt", false}, {"stuck", false},     {"diverged", false},
+        {"ready", true},    {"running", true},   {"cancelling", true},
+        {"waiting", false}, {"parked", false},   {"in_doubt", false},
+        {"stuck", false},   {"diverged", false}, {"paused", false},
     };
     struct recover_op *x = (struct recover_op *)op;
     tsn_err err = tsn_store_epoch_begin(st, &x->epoch);

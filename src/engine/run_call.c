@@ -125,6 +125,10 @@ static tsn_err retry_apply(struct tsn_op *op, struct tsn_store *st)
 
 static void retry_due(struct tsn_step *s)
 {
+    if (s->run->held) {
+        tsn_run_stand(s->run);
+        return;
+    }
     if (s->action->effect == TSN_EFFECT_NONE) {
         s->attempt++;
         tsn_call_start(s);

@@ -294,44 +294,11 @@ struct cancel_op {
     int64_t seq;
 };
 
-static tsn_err run_by_prefix(struct tsn_store *st, struct tsn_arena *a, const char *ref,
-                             struct tsn_rec_run *out, struct tsn_diag *diag)
-{
-    struct tsn_filter f = {"name", TSN_CMP_PREFIX, ref, 0};
-    struct tsn_list how = {.filters = &f, .nfilters = 1, .limit = 2};
-    void *rows = NULL;
-    size_t n = 0;
-    tsn_err err = tsn_store_list(st, a, &tsn_table_run, &how, &rows, &n);
-
-    if (err)
-        return err;
-    if (n == 0)
-        return tsn_diag_set(diag, TSN_ENOTFOUND, "H031", "there is no run %s", ref);
-    if (n > 1)
-        return tsn_diag_set(diag, TSN_ECONFLICT, "H032", "%s could be several runs", ref);
-    *out = *(struct tsn_rec_run *)rows;
-    return 0;
-}
-
-static tsn_err find_run(struct tsn_store *st, struct tsn_arena *a, const char *ref,
-                        struct tsn_rec_run *out, struct tsn_diag *diag)
-{
-    tsn_err err = TSN_ENOTFOUND;
-
-    if (tsn_id_valid(ref))
-        err = tsn_store_get(st, a, &tsn_table_run, ref, out);
-    if (err == TSN_ENOTFOUND)
-        err = tsn_store_find(st, a, &tsn_table_run, "name", ref, out);
-    if (err == TSN_ENOTFOUND)
-        err = run_by_prefix(st, a, ref, out, diag);
-    return err;
-}
-
 /* What was open gets an honest outcome: an effect that was begun may have happened. */
-static tsn_err settle_one(struct cancel_op *x, struct tsn_store *st,
-                          const struct tsn_past_open *o)
+static tsn_err settle_one(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
+                          int64_t ref, const struct tsn_past_open *o)
 {
-    struct tsn_settle in = {.reason = "cancelled", .result = "{}", .ref = x->seq};
+    struct tsn_settle in = {.reason = "cancelled", .result = "{}", .ref = ref};
     struct tsn_settled out;
     json_t *v = NULL;
     bool call;
@@ -342,20 +309,58 @@ static tsn_err settle_one(struct cancel_op *x, struct tsn_store *st,
     in.path = o->path;
     in.outcome = call && o->last != TSN_LAST_RETRY ? "unknown" : "cancelled";
     in.attempt = o->attempt;
-    return tsn_step_settle(st, x->o.op.arena, &x->own, &in, &out);
+    return tsn_step_settle(st, a, own, &in, &out);
 }
 
-static tsn_err settle_open(struct cancel_op *x, struct tsn_store *st)
+static tsn_err settle_open(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
+                           int64_t ref)
 {
     struct tsn_past past;
-    tsn_err err = tsn_past_read(st, x->o.op.arena, x->own.row.id, false, &past);
+    tsn_err err = tsn_past_read(st, a, own->row.id, false, &past);
 
     /* A journal that cannot be read must not keep a run alive. */
     if (err)
         return err == TSN_ETAMPERED || err == TSN_ENOTFOUND ? 0 : err;
     for (size_t i = 0; i < past.nopen && !err; i++)
-        err = settle_one(x, st, &past.open[i]);
+        err = settle_one(st, a, own, ref, &past.open[i]);
     return err;
+}
+
+static tsn_err end_now(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
+                       const char *actor, const char *auth, const char *note, int64_t epoch,
+                       int64_t now_ms, int64_t *seq)
+{
+    const char *by = strchr(actor, ':') + 1;
+    struct tsn_field field = {"note", note, strlen(note)};
+    struct tsn_append e = tsn_run_entry(a, &own->row, "run.cancelled");
+    tsn_err err;
+
+    e.actor = actor;
+    e.auth = auth;
+    e.outcome = "cancelled";
+    e.fields = &field;
+    e.nfields = 1;
+    err = tsn_store_append(st, &e, seq);
+    if (!err)
+        err = settle_open(st, a, own, *seq);
+    if (!err)
+        err = void_tasks(st, a, own->row.id, now_ms, by);
+    if (!err)
+        err = tsn_run_close(
+            st, a, own, "cancelled", "cancelled", "R030",
+            tsn_arena_printf(a, "R030 cancelled by %s", by),
+            text_in(a, json_pack("{s:{s:s, s:s}}", "error", "code", "R030", "message", note)),
+            now_ms);
+    return err ? err : tsn_run_save(st, own, epoch);
+}
+
+tsn_err tsn_run_end_now(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
+                        const char *actor, const char *auth, const char *note, int64_t epoch,
+                        int64_t now_ms)
+{
+    int64_t seq;
+
+    return end_now(st, a, own, actor, auth, note, epoch, now_ms, &seq);
 }
 
 static tsn_err cancel_apply(struct tsn_op *op, struct tsn_store *st)
@@ -363,9 +368,7 @@ static tsn_err cancel_apply(struct tsn_op *op, struct tsn_store *st)
     struct cancel_op *x = (struct cancel_op *)op;
     struct tsn_arena *a = op->arena;
     struct tsn_rec_run *row = &x->own.row;
-    struct tsn_field field = {"note", x->note, strlen(x->note)};
-    struct tsn_append e;
-    tsn_err err = find_run(st, a, x->ref, row, &op->diag);
+    tsn_err err = tsn_run_find(st, a, x->ref, row, &op->diag);
 
     if (err)
         return err;
@@ -373,25 +376,8 @@ static tsn_err cancel_apply(struct tsn_op *op, struct tsn_store *st)
         return tsn_diag_set(&op->diag, TSN_ECONFLICT, "R037", "%s is over: %s", row->name,
                             row->state);
     x->own.guard = row->epoch;
-    e = tsn_run_entry(a, row, "run.cancelled");
-    e.actor = x->person ? tsn_arena_printf(a, "u:%s", x->person) : "svc:tocsin";
-    e.auth = x->auth;
-    e.outcome = "cancelled";
-    e.fields = &field;
-    e.nfields = 1;
-    err = tsn_store_append(st, &e, &x->seq);
-    if (!err)
-        err = settle_open(x, st);
-    if (!err)
-        err = void_tasks(st, a, row->id, x->o.now_ms, x->person);
-    if (!err)
-        err = tsn_run_close(
-            st, a, &x->own, "cancelled", "cancelled", "R030",
-            tsn_arena_printf(a, "R030 cancelled by %s", x->person ? x->person : "tocsin"),
-            text_in(a,
-                    json_pack("{s:{s:s, s:s}}", "error", "code", "R030", "message", x->note)),
-            x->o.now_ms);
-    return err ? err : tsn_run_save(st, &x->own, x->o.epoch);
+    return end_now(st, a, &x->own, tsn_run_actor(a, x->person, x->auth), x->auth, x->note,
+                   x->o.epoch, x->o.now_ms, &x->seq);
 }
 
 static void cancel_done(struct tsn_eop *o)

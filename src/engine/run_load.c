@@ -18,8 +18,10 @@ struct load_op {
     const char *connectors;
     int64_t cpu_ms;
     /* out */
-    bool found;
+    bool found, held;
     struct tsn_rec_run row;
+    const char
+        *seed_run; /* whose seed and start it has: its own id, or where it goes on from */
     struct tsn_past past;
     const char *meta;
     struct tsn_buf frame;
@@ -126,7 +128,7 @@ static tsn_err build_frame(struct load_op *l, const char *bundle)
     char *c = case_of(input, l->row.case_id);
     tsn_err err;
 
-    seed_of(seed, l->row.id);
+    seed_of(seed, l->seed_run);
     (void)tsn_buf_printf(b, "{\"bundle\":%s,\"case\":%s,\"connectors\":%s,\"cpu_ms\":%lld",
                          bundle, c, l->connectors, (long long)l->cpu_ms);
     free(c);
@@ -155,6 +157,23 @@ static bool only_waits(const struct load_op *l)
             strcmp(state, "in_doubt") == 0);
 }
 
+/* A run that goes on for another one sees that one's randomness and beginning. */
+static tsn_err load_origin(struct load_op *l, struct tsn_store *st)
+{
+    struct tsn_rec_run first;
+    tsn_err err;
+
+    l->seed_run = l->row.id;
+    if (!l->row.origin)
+        return 0;
+    err = tsn_store_get(st, l->o.op.arena, &tsn_table_run, l->row.origin, &first);
+    if (err)
+        return err;
+    l->seed_run = l->row.origin;
+    l->row.started_at = first.started_at;
+    return 0;
+}
+
 static tsn_err load_all(struct load_op *l, struct tsn_store *st)
 {
     struct tsn_arena *a = l->o.op.arena;
@@ -166,8 +185,13 @@ static tsn_err load_all(struct load_op *l, struct tsn_store *st)
     if (err)
         return err;
     l->found = true;
+    l->held = l->row.held != NULL;
+    tsn_run_unhold(a, &l->row);
     if (stands_still(l->row.state))
         return 0;
+    err = load_origin(l, st);
+    if (err)
+        return err;
     l->broken_code = "R070";
     err = tsn_past_read(st, a, l->o.run_id, true, &l->past);
     if (err)
@@ -342,6 +366,14 @@ static void go_on(struct tsn_run *r, struct load_op *l)
         return;
     }
     r->phase = TSN_PHASE_STEP;
+    r->held = l->held;
+    if (r->held) {
+        tsn_run_ref(r);
+        tsn_run_due(r); /* times go on, and what they settle is kept */
+        tsn_run_stand(r);
+        tsn_run_unref(r);
+        return;
+    }
     if (!only_waits(l))
         send_load(r, &l->frame);
     tsn_run_ref(r);

@@ -28,6 +28,7 @@ tsn_err tsn_run_own(struct tsn_store *st, struct tsn_arena *a, const char *id, i
         return TSN_ELOST;
     if (err)
         return err;
+    tsn_run_unhold(a, &out->row);
     /* Epoch 0: made while nobody ran it; the first write claims it. */
     if (tsn_run_over(out->row.state) || (out->row.epoch != epoch && out->row.epoch != 0))
         return TSN_ELOST;
@@ -35,11 +36,76 @@ tsn_err tsn_run_own(struct tsn_store *st, struct tsn_arena *a, const char *id, i
     return 0;
 }
 
+void tsn_run_unhold(struct tsn_arena *a, struct tsn_rec_run *row)
+{
+    const char *lf = row->held ? strchr(row->held, '\n') : NULL;
+
+    if (!lf || strcmp(row->state, "paused") != 0)
+        return;
+    row->state = tsn_arena_strndup(a, row->held, (size_t)(lf - row->held));
+    row->reason = lf[1] ? lf + 1 : NULL;
+}
+
+/* A paused run goes on being what it is behind the word, so that nobody else has to know. */
 tsn_err tsn_run_save(struct tsn_store *st, struct tsn_owned *own, int64_t epoch)
 {
+    struct tsn_rec_run row;
+    struct tsn_buf held;
+    tsn_err err;
+
     own->row.epoch = epoch;
     own->row.owner = epoch;
-    return tsn_store_update_if(st, &tsn_table_run, &own->row, "epoch", own->guard);
+    if (!own->row.held)
+        return tsn_store_update_if(st, &tsn_table_run, &own->row, "epoch", own->guard);
+    row = own->row;
+    tsn_buf_init(&held, 2000);
+    if (tsn_run_over(row.state)) {
+        row.held = row.hold = NULL;
+    } else {
+        (void)tsn_buf_printf(&held, "%s\n%s", row.state, row.reason ? row.reason : "");
+        row.held = held.data;
+        row.state = "paused";
+        row.reason = row.hold;
+    }
+    err = held.err ? held.err
+                   : tsn_store_update_if(st, &tsn_table_run, &row, "epoch", own->guard);
+    tsn_buf_free(&held);
+    return err;
+}
+
+static tsn_err run_by_prefix(struct tsn_store *st, struct tsn_arena *a, const char *ref,
+                             struct tsn_rec_run *out, struct tsn_diag *diag)
+{
+    struct tsn_filter f = {"name", TSN_CMP_PREFIX, ref, 0};
+    struct tsn_list how = {.filters = &f, .nfilters = 1, .limit = 2};
+    void *rows = NULL;
+    size_t n = 0;
+    tsn_err err = tsn_store_list(st, a, &tsn_table_run, &how, &rows, &n);
+
+    if (err)
+        return err;
+    if (n == 0)
+        return tsn_diag_set(diag, TSN_ENOTFOUND, "H031", "there is no run %s", ref);
+    if (n > 1)
+        return tsn_diag_set(diag, TSN_ECONFLICT, "H032", "%s could be several runs", ref);
+    *out = *(struct tsn_rec_run *)rows;
+    return 0;
+}
+
+tsn_err tsn_run_find(struct tsn_store *st, struct tsn_arena *a, const char *ref,
+                     struct tsn_rec_run *out, struct tsn_diag *diag)
+{
+    tsn_err err = TSN_ENOTFOUND;
+
+    if (tsn_id_valid(ref))
+        err = tsn_store_get(st, a, &tsn_table_run, ref, out);
+    if (err == TSN_ENOTFOUND)
+        err = tsn_store_find(st, a, &tsn_table_run, "name", ref, out);
+    if (err == TSN_ENOTFOUND)
+        err = run_by_prefix(st, a, ref, out, diag);
+    if (!err)
+        tsn_run_unhold(a, out);
+    return err;
 }
 
 static const char *playbook_of(struct tsn_arena *a, const char *title, const char *hash)
@@ -70,11 +136,11 @@ tsn_err tsn_run_time_of(struct tsn_store *st, struct tsn_arena *a, int64_t seq, 
     return err;
 }
 
-static const char *actor_of(struct tsn_arena *a, const struct tsn_actor *by)
+const char *tsn_run_actor(struct tsn_arena *a, const char *person, const char *auth)
 {
-    if (by && by->person)
-        return tsn_arena_printf(a, "u:%s", by->person);
-    return "svc:tocsin";
+    if (person)
+        return tsn_arena_printf(a, "u:%s", person);
+    return auth && strcmp(auth, "local") == 0 ? "op:owner" : "svc:tocsin";
 }
 
 tsn_err tsn_run_create(struct tsn_store *st, struct tsn_arena *arena,
@@ -93,6 +159,7 @@ tsn_err tsn_run_create(struct tsn_store *st, struct tsn_arena *arena,
     out->title = tsn_arena_strdup(arena, in->playbook_title);
     out->state = "ready";
     out->key = tsn_arena_strdup(arena, in->key);
+    out->origin = tsn_arena_strdup(arena, in->origin);
     out->input = tsn_arena_strdup(arena, in->input);
     out->level = TSN_ENGINE_LEVEL;
     out->started_at = now_ms;
@@ -113,7 +180,8 @@ tsn_err tsn_run_create(struct tsn_store *st, struct tsn_arena *arena,
 
     opened = tsn_run_entry(arena, out, "run.opened");
     opened.case_chain = true;
-    opened.actor = actor_of(arena, in->by);
+    opened.actor =
+        tsn_run_actor(arena, in->by ? in->by->person : NULL, in->by ? in->by->auth : NULL);
     opened.auth = in->by ? in->by->auth : NULL;
     opened.ref = in->ref;
     err = tsn_store_append(st, &opened, NULL);

@@ -442,8 +442,33 @@ static bool awaits_something(const struct tsn_run *r)
     return r->due || r->again;
 }
 
+void tsn_run_stand(struct tsn_run *r)
+{
+    struct tsn_step *next;
+    bool busy = false;
+
+    if (r->dead || r->phase != TSN_PHASE_STEP)
+        return;
+    for (struct tsn_step *s = r->steps; s; s = next) {
+        next = s->next;
+        if (s->fresh)
+            tsn_step_remove(s); /* asked again when it is resumed */
+        else
+            busy = busy || tsn_step_busy(s);
+    }
+    tsn_run_undue(r);
+    tsn_run_unload(r);
+    if (!busy)
+        tsn_run_park(r, tsn_run_rest(r).wake_at);
+}
+
 void tsn_run_idle(struct tsn_run *r)
 {
+    if (r->held) {
+        r->phase = TSN_PHASE_STEP;
+        tsn_run_stand(r);
+        return;
+    }
     if (!awaits_something(r)) {
         tsn_run_stuck(r, "R071", "the playbook waits for something that nobody was asked for");
         return;

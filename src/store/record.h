@@ -67,9 +67,12 @@ struct tsn_rec_run {
     const char *playbook; /* bundle hash, 64 hex */
     const char *title;    /* name@version */
     const char *state;    /* ready running waiting parked in_doubt stuck diverged cancelling
-                             finished failed cancelled */
+                             paused queued finished failed cancelled */
     const char *reason;   /* why it stopped: code and words a person may see; may be NULL */
     const char *key;      /* of the playbook's key=; may be NULL */
+    const char *held;     /* paused: the state and reason it has otherwise, "state LF reason" */
+    const char *hold;     /* paused: by whom and why */
+    const char *origin;   /* retried or moved: id of the run it goes on from (seed, start) */
     const char *input, *result; /* sealed JSON */
     int64_t level, epoch, owner, attempts, deliver_no, wake_at, started_at, ended_at;
 };

@@ -1,0 +1,60 @@
+/* write_runs.c - what people do to runs over HTTP: cancel, pause, resume, retry, resolve.
+ *
+ * Checks the shape of the body, then hands over to the engine, which knows the rules; answers after
+ * its commit. Loop thread.
+ */
+#include "api/api_impl.h"
+
+#include <string.h>
+#include "core/text.h"
+
+/* The word at the end of the route. */
+static const char *verb_of(const struct tsn_req *req)
+{
+    return strrchr(req->route->pattern, '/') + 1;
+}
+
+void tsn_act_run(struct tsn_req *req)
+{
+    static const char *const known[] = {"reason", "from", "version", "dry_run"};
+    bool retry = strcmp(verb_of(req), "retry") == 0;
+    struct tsn_actor actor;
+
+    if (!tsn_body_ok(req, known, retry ? 4 : 1))
+        return;
+    const json_t *version = json_object_get(req->body, "version");
+    if (version && (!json_is_integer(version) || json_integer_value(version) < 1)) {
+        tsn_body_bad(req, "/version", "version is the number of a version, from 1");
+        return;
+    }
+    tsn_auth_actor(req, &actor);
+    const struct tsn_run_act act = {.run = req->id,
+                                    .verb = verb_of(req),
+                                    .reason = tsn_json_str(req->body, "reason", ""),
+                                    .from = tsn_json_str(req->body, "from", NULL),
+                                    .version = json_integer_value(version),
+                                    .plan = tsn_json_bool(req->body, "dry_run", false)};
+    tsn_engine_act(req->api->config.engine, &actor, &act, tsn_req_engine_done, req);
+}
+
+void tsn_act_resolve(struct tsn_req *req)
+{
+    static const char *const known[] = {"outcome", "reason", "result", "step"};
+    struct tsn_actor actor;
+
+    if (!tsn_body_ok(req, known, 4) || !tsn_body_person(req))
+        return;
+    json_t *answer = json_object();
+    for (size_t i = 0; i < 3; i++) {
+        json_t *v = json_object_get(req->body, known[i]);
+        if (v)
+            json_object_set(answer, known[i], v);
+    }
+    tsn_auth_actor(req, &actor);
+    const struct tsn_decision d = {.run = req->id,
+                                   .step = tsn_json_str(req->body, "step", NULL),
+                                   .verb = "answer",
+                                   .answer = answer};
+    tsn_engine_decide(req->api->config.engine, &actor, &d, tsn_req_engine_done, req);
+    json_decref(answer);
+}
