@@ -65,11 +65,19 @@ void tsn_engine_decide(struct tsn_engine *e, const struct tsn_actor *who,
     done(fake_decide_err, fake_decide_err ? -1 : 41, NULL, &diag, user);
 }
 
-void tsn_engine_cancel(struct tsn_engine *e, const struct tsn_actor *who, const char *run,
-                       const char *reason, tsn_engine_done *done, void *user)
+void tsn_engine_act(struct tsn_engine *e, const struct tsn_actor *who,
+                    const struct tsn_run_act *act, tsn_engine_done *done, void *user)
 {
-    (void)e, (void)who, (void)run, (void)reason;
+    (void)e, (void)who, (void)act;
     done(0, 42, NULL, NULL, user);
+}
+
+tsn_err tsn_engine_steps(const struct tsn_engine *e, struct tsn_store *st, struct tsn_arena *a,
+                         const char *run_id, json_t **out)
+{
+    (void)e, (void)st, (void)a, (void)run_id;
+    *out = json_array();
+    return 0;
 }
 
 void tsn_intake_report(struct tsn_intake *in, const struct tsn_actor *who, const char *source,
