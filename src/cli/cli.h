@@ -78,6 +78,7 @@ enum tsn_flag {
     TSN_FLAG_RESULT,
     TSN_FLAG_STEP,
     TSN_FLAG_DRY_RUN,
+    TSN_FLAG_KEYRING,
     TSN_FLAGS
 };
 #define TSN_BIT(flag) (UINT64_C(1) << (flag))
@@ -165,6 +166,7 @@ int tsn_cmd_cvss(struct tsn_cli *cli);
 int tsn_cmd_version_compare(struct tsn_cli *cli);
 int tsn_cmd_purl(struct tsn_cli *cli);
 int tsn_cmd_cpe(struct tsn_cli *cli);
+int tsn_cmd_mail_parse(struct tsn_cli *cli);
 
 /* cmd_help.c: the page of one command, to stdout. */
 int tsn_help_command(struct tsn_cli *cli, const struct tsn_command *c);

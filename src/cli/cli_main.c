@@ -104,6 +104,10 @@ const struct tsn_command tsn_commands[] = {
     {"cpe", "[CPE...|-]", "CPE 2.3 names and 2.2 URIs in one form and in parts",
      "tocsin cpe cpe:/a:openssl:openssl:3.0.7", 0, 0, TSN_ARGS_MAX, tsn_cmd_cpe, work},
 
+    {"mail parse", "FILE...", "what is found in a mail, PGP and all; `-` is stdin; no daemon",
+     "tocsin mail parse report.eml --keyring ./keys --json", B(TSN_FLAG_KEYRING), 1,
+     TSN_ARGS_MAX, tsn_cmd_mail_parse, work},
+
     {"audit log", "", "entries of the log, newest at the end", "tocsin audit log --limit 20",
      B(TSN_FLAG_FROM) | B(TSN_FLAG_LIMIT), 0, 0, tsn_cmd_audit_log, audit},
     {"audit verify", "[DATADIR|FILE]", "recompute every entry, chain and the tree; no daemon",
@@ -184,6 +188,8 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_SBOM] = {"sbom", "FILE", "CycloneDX or SPDX JSON; `-` is standard input"},
     [TSN_FLAG_AGAINST] = {"against", "DIR|FILE", "advisories: a folder or one document"},
     [TSN_FLAG_TSV] = {"tsv", NULL, "a line of names, then tab-separated lines; `-` is nothing"},
+    [TSN_FLAG_KEYRING] = {"keyring", "DIR",
+                          "key files (.asc, .gpg) to read and check mail with"},
 };
 
 enum common {

@@ -33,7 +33,9 @@ enum tsn_frame_type {
     TSN_FRAME_IDLE = 27,  /* the worker yielded: stops it */
     TSN_FRAME_SEAL = 40,  /* core to sealer; docs/sealer.md */
     TSN_FRAME_SEALED = 41,
-    TSN_FRAME_SEAL_REFUSED = 42
+    TSN_FRAME_SEAL_REFUSED = 42,
+    TSN_FRAME_PARSE = 50, /* core to parser; parser/main/parser_main.c */
+    TSN_FRAME_PARSED = 51
 };
 
 struct tsn_frame {

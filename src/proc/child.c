@@ -396,6 +396,8 @@ static struct tsn_child *new_child(struct tsn_loop *loop, const struct tsn_child
     c->cfg = *cfg;
     c->cfg.argv = c->cfg.env = NULL;
     c->cfg.cwd = NULL;
+    c->cfg.pass = NULL;
+    c->cfg.npass = 0;
     c->name = tsn_strdup(cfg->name ? cfg->name : "child");
     c->cfg.name = c->name;
     if (c->cfg.max_line == 0)
@@ -426,8 +428,9 @@ static tsn_err spawn(struct tsn_child *c, const struct tsn_child_config *cfg)
 #endif
                                             NULL};
     const int pipe_flags = UV_CREATE_PIPE | UV_READABLE_PIPE | UV_WRITABLE_PIPE;
-    uv_stdio_container_t io[4] = {
+    uv_stdio_container_t io[4 + TSN_CHILD_PASS_MAX] = {
         {.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {.flags = UV_IGNORE}};
+    int nio = cfg->lines ? 3 : 4;
     io[2].flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE;
     io[2].data.stream = (uv_stream_t *)&c->err;
     if (cfg->lines) {
@@ -438,6 +441,10 @@ static tsn_err spawn(struct tsn_child *c, const struct tsn_child_config *cfg)
     } else {
         io[3].flags = (uv_stdio_flags)pipe_flags;
         io[3].data.stream = (uv_stream_t *)&c->from;
+    }
+    for (size_t i = 0; i < cfg->npass; i++) {
+        io[nio].flags = UV_INHERIT_FD;
+        io[nio++].data.fd = cfg->pass[i];
     }
     uv_process_options_t opt = {0};
     opt.exit_cb = on_process_exit;
@@ -452,7 +459,7 @@ static tsn_err spawn(struct tsn_child *c, const struct tsn_child_config *cfg)
     opt.cwd = cfg->cwd ? cfg->cwd : "/";
     opt.flags = UV_PROCESS_DETACHED; /* setsid: its own group, which we kill as a whole */
     opt.stdio = io;
-    opt.stdio_count = cfg->lines ? 3 : 4;
+    opt.stdio_count = nio;
     /* Whoever started us, or a library, may have left a descriptor without this mark. Old kernels
      * cannot do it; our own descriptors all have it anyway. */
     (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -463,6 +470,7 @@ tsn_err tsn_child_start(struct tsn_child **out, struct tsn_loop *loop,
                         const struct tsn_child_config *cfg, struct tsn_diag *diag)
 {
     *out = NULL;
+    TSN_ASSERT(cfg->npass <= TSN_CHILD_PASS_MAX);
     if (!cfg->argv || !cfg->argv[0] || cfg->argv[0][0] != '/')
         return tsn_diag_set(diag, TSN_EBUG, "S040", "a program needs an absolute path");
     struct tsn_child *c = new_child(loop, cfg);

@@ -19,6 +19,8 @@
 struct tsn_loop;
 struct tsn_child;
 
+#define TSN_CHILD_PASS_MAX 4
+
 struct tsn_child_config {
     const char *name;        /* for the log: "worker 1", "plugin edge" */
     const char *const *argv; /* NULL-terminated; argv[0] is an absolute path */
@@ -26,6 +28,10 @@ struct tsn_child_config {
     const char *cwd;         /* NULL = "/" */
     bool lines;              /* false: frames on descriptor 3; true: lines on stdin/stdout */
     size_t max_line;         /* lines: 0 = 1 MiB; a longer one kills the child */
+    /* Descriptors of ours that the child gets as well, as 3, 4 ... (lines) or 4, 5 ... (frames).
+     * Borrowed for the call. At most TSN_CHILD_PASS_MAX. */
+    const int *pass;
+    size_t npass;
     void (*on_frame)(struct tsn_child *c, const struct tsn_frame *f, void *user);
     void (*on_line)(struct tsn_child *c, const char *line, size_t len, void *user);
     /* Exactly once, after the last frame or line; the child is freed afterwards. */

@@ -7,7 +7,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lintlib import code_only, complain, files, finish, line_of, read
 
 TABLE = "src/core/codes.def"
-LETTERS = "ACDFHIKLRSUV"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ROW = re.compile(r'^X\("([^"]*)",\s*((?:"(?:[^"\\]|\\.)*"\s*)+),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)',
                  re.MULTILINE)
 USE = re.compile(r'["\']([%s][0-9]{3})["\']' % LETTERS)

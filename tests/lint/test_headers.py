@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lintlib import ROOT, complain, files, finish, read, skip
 
 LIBRARIES = ["libuv", "lua5.4", "yaml-0.1", "sqlite3", "libcurl", "libcrypto", "libsodium",
-             "libmicrohttpd", "jansson", "libseccomp", "cmocka"]
+             "libmicrohttpd", "jansson", "libseccomp", "gmime-3.0", "cmocka"]
 compiler = os.environ.get("CC") or "gcc"
 if not shutil.which(compiler):
     skip(compiler + " is not installed")

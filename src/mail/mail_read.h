@@ -1,0 +1,49 @@
+/* mail_read.h - one mail from bytes to what was found in it, PGP and all.
+ *
+ * Starts a tsn parser child for this mail alone, has gpg decrypt and verify what it finds, gives
+ * decrypted parts back to the same child, and joins everything to one object (docs/mail.md). A
+ * mail that the child cannot survive still gives its header fields and a problem that says so.
+ * Decrypted parts are never joined with what stood around them.
+ * Loop thread; `done` runs exactly once, never inside start.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include "core/diag.h"
+
+struct tsn_loop;
+struct tsn_mail_read;
+
+struct tsn_mail_read_config {
+    struct tsn_loop *loop;
+    const char *gnupghome; /* absolute; NULL: PGP stays unread ("no-keys") */
+    const char *const
+        *products;            /* NULL-terminated names to look for in the text; may be NULL */
+    const char *case_pattern; /* what a case id looks like in a subject: "PSIRT"; its prefix */
+    bool bytes;               /* attachments with their content */
+};
+
+/* `mail` is a new reference; `diag` tells why it is NULL (the parser cannot be started). */
+typedef void tsn_mail_read_done(json_t *mail, const struct tsn_diag *diag, void *user);
+/* Borrows config's strings and [p, p+n) until done. */
+struct tsn_mail_read *tsn_mail_read_start(const struct tsn_mail_read_config *config,
+                                          const void *p, size_t n, tsn_mail_read_done *done,
+                                          void *user);
+/* Forgets it: done is not called. Children are ended. */
+void tsn_mail_read_cancel(struct tsn_mail_read *m);
+
+/* --- pure parts --- */
+
+/* Parser document with results in its crypto entries to the final object. New reference. */
+json_t *tsn_mail_form(json_t *doc, const struct tsn_mail_read_config *config, const void *p,
+                      size_t n);
+/* What the text says, as fields with their line: cvss, cve, cwe, product, version, disclosure,
+ * credit, exploited, public. New reference: [{name, value, line}]. */
+json_t *tsn_mail_fields(const char *subject, const char *text, const char *const *products);
+/* incident or weakness, by the words used (docs/mail.md lists them). */
+const char *tsn_mail_kind(const char *subject, const char *text);
+/* NULL, or why no automatic answer may go out (RFC 3834 2): bounce auto-reply list bulk own. */
+const char *tsn_mail_automatic(const json_t *doc);
+/* The case id that a subject carries in brackets, or NULL. malloc'ed. */
+char *tsn_mail_case_id(const char *subject, const char *prefix);

@@ -1,0 +1,262 @@
+/* pgp.c - starts gpg, feeds it memory files, collects status lines and output. */
+#include "mail/pgp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "core/mem.h"
+#include "loop/loop.h"
+#include "proc/child.h"
+
+#define ARGS_MAX 32
+
+struct job {
+    struct tsn_loop *loop;
+    struct tsn_child *child; /* NULL once it has ended */
+    struct tsn_timer *timer;
+    tsn_pgp_done *done;
+    void *user;
+    struct tsn_pgp_result r;
+    struct tsn_pgp_status status;
+    bool decrypting;
+    int fds[3]; /* input, signature or output; -1 = none */
+    int output; /* index into fds, or -1 */
+};
+
+static void finish(struct job *j)
+{
+    j->done(&j->r, j->user);
+    for (size_t i = 0; i < 3; i++) {
+        if (j->fds[i] >= 0)
+            close(j->fds[i]);
+    }
+    tsn_timer_destroy(j->timer);
+    tsn_buf_free(&j->r.plain);
+    free(j->r.signer);
+    free(j);
+}
+
+static void read_output(struct job *j)
+{
+    struct stat st;
+    char *p;
+
+    if (j->output < 0 || fstat(j->fds[j->output], &st) != 0 || st.st_size <= 0)
+        return;
+    /* gpg stops some way before --max-output. */
+    if (st.st_size >= (off_t)TSN_PGP_PLAIN_MAX - (1 << 20)) {
+        j->r.reason = "too-large";
+        j->status.failed = true;
+        return;
+    }
+    p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, j->fds[j->output], 0);
+    if (p == MAP_FAILED)
+        return;
+    (void)tsn_buf_put(&j->r.plain, p, (size_t)st.st_size);
+    munmap(p, (size_t)st.st_size);
+}
+
+static void on_line(struct tsn_child *c, const char *line, size_t len, void *user)
+{
+    static const char mark[] = "[GNUPG:] ";
+    struct job *j = user;
+
+    (void)c;
+    if (len > sizeof(mark) - 1 && memcmp(line, mark, sizeof(mark) - 1) == 0)
+        tsn_pgp_status_line(&j->status, line + sizeof(mark) - 1);
+}
+
+static void on_exit_(struct tsn_child *c, int64_t status, int signal, void *user)
+{
+    struct job *j = user;
+
+    (void)c;
+    j->child = NULL;
+    tsn_timer_disarm(j->timer);
+    read_output(j);
+    tsn_pgp_status_end(&j->status, j->decrypting, status, signal);
+    if (!j->decrypting)
+        j->r.decrypted = j->status.imported;
+    finish(j);
+}
+
+static void on_timer(void *user)
+{
+    struct job *j = user;
+
+    if (!j->child) { /* could not be started */
+        finish(j);
+        return;
+    }
+    j->r.reason = "timeout";
+    j->status.failed = true;
+    tsn_child_kill(j->child);
+}
+
+static int memory_file(const char *name, const void *p, size_t n)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    const char *from = p;
+
+    while (fd >= 0 && n > 0) {
+        ssize_t k = write(fd, from, n);
+
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k <= 0) {
+            close(fd);
+            return -1;
+        }
+        from += k;
+        n -= (size_t)k;
+    }
+    if (fd >= 0 && lseek(fd, 0, SEEK_SET) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static const char *program(void)
+{
+    static const char *const places[] = {"/usr/bin/gpg", "/usr/local/bin/gpg", "/bin/gpg"};
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (access(places[i], X_OK) == 0)
+            return places[i];
+    }
+    return NULL;
+}
+
+static struct job *job_new(struct tsn_loop *loop, tsn_pgp_done *done, void *user)
+{
+    struct job *j = tsn_alloc(sizeof(*j));
+
+    j->loop = loop;
+    j->done = done;
+    j->user = user;
+    j->status.r = &j->r;
+    j->fds[0] = j->fds[1] = j->fds[2] = -1;
+    j->output = -1;
+    tsn_buf_init(&j->r.plain, TSN_PGP_PLAIN_MAX + 1);
+    j->timer = tsn_timer_new(loop, on_timer, j);
+    return j;
+}
+
+/* `words` is what this call adds; descriptors are passed as 3, 4. */
+static void start(struct job *j, const char *home, const char *const *words)
+{
+    const char *argv[ARGS_MAX] = {program(),
+                                  "--homedir",
+                                  home,
+                                  "--batch",
+                                  "--no-tty",
+                                  "--no-options",
+                                  "--status-fd",
+                                  "1",
+                                  "--no-auto-key-retrieve",
+                                  "--no-auto-key-locate",
+                                  "--disable-dirmngr",
+                                  "--trust-model",
+                                  "always",
+                                  "--no-auto-check-trustdb",
+                                  "--display-charset",
+                                  "utf-8",
+
+                                  "--logger-file",
+                                  "/dev/null",
+                                  "--enable-special-filenames"};
+    struct tsn_child_config cfg = {.name = "gpg",
+                                   .argv = argv,
+                                   .lines = true,
+                                   .on_line = on_line,
+                                   .on_exit = on_exit_,
+                                   .user = j,
+                                   .pass = j->fds};
+    struct rlimit size = {TSN_PGP_PLAIN_MAX, TSN_PGP_PLAIN_MAX};
+    struct tsn_diag diag;
+    size_t n = 0;
+
+    while (argv[n])
+        n++;
+    for (; *words && n + 1 < ARGS_MAX; words++)
+        argv[n++] = *words;
+    while (cfg.npass < 3 && j->fds[cfg.npass] >= 0)
+        cfg.npass++;
+    tsn_diag_init(&diag);
+    if (!argv[0] || cfg.npass == 0 || tsn_child_start(&j->child, j->loop, &cfg, &diag) != 0) {
+        tsn_log(TSN_LOG_ERROR, "pgp.no_gpg", "why",
+                argv[0] ? diag.what : "gpg is not installed", NULL);
+        j->child = NULL;
+        j->r.reason = "gpg-missing";
+        tsn_timer_arm(j->timer, 0);
+        return;
+    }
+    /* A memory file counts as a file: 443 bytes must not become 300 MB. */
+    (void)prlimit(tsn_child_pid(j->child), RLIMIT_FSIZE, &size, NULL);
+    tsn_timer_arm(j->timer, TSN_PGP_TIME_MS);
+}
+
+void tsn_pgp_decrypt(struct tsn_loop *loop, const char *home, const void *p, size_t n,
+                     tsn_pgp_done *done, void *user)
+{
+    static const char *const words[] = {"--max-output", "67108863", "--output", "-&4",
+                                        "--decrypt",    "--",       "-&3",      NULL};
+    struct job *j = job_new(loop, done, user);
+
+    j->decrypting = true;
+    j->fds[0] = memory_file("pgp-in", p, n);
+    j->fds[1] = memory_file("pgp-out", NULL, 0);
+    j->output = 1;
+    start(j, home, words);
+}
+
+void tsn_pgp_verify(struct tsn_loop *loop, const char *home, const void *text, size_t text_len,
+                    const void *sig, size_t sig_len, tsn_pgp_done *done, void *user)
+{
+    static const char *const words[] = {"--verify", "--", "-&3", "-&4", NULL};
+    struct job *j = job_new(loop, done, user);
+
+    j->fds[0] = memory_file("pgp-sig", sig, sig_len);
+    j->fds[1] = memory_file("pgp-text", text, text_len);
+    start(j, home, words);
+}
+
+void tsn_pgp_import(struct tsn_loop *loop, const char *home, const void *p, size_t n,
+                    tsn_pgp_done *done, void *user)
+{
+    static const char *const words[] = {"--import", "--", "-&3", NULL};
+    struct job *j = job_new(loop, done, user);
+
+    j->fds[0] = memory_file("pgp-keys", p, n);
+    start(j, home, words);
+}
+
+void tsn_pgp_quit(const char *home)
+{
+    static char name[] = "gpgconf", kill_all[] = "--kill", all[] = "all", at[] = "--homedir";
+    char *dir = tsn_strdup(home);
+    char *argv[] = {name, at, dir, kill_all, all, NULL};
+    posix_spawn_file_actions_t quiet;
+    int status;
+    pid_t pid;
+
+    posix_spawn_file_actions_init(&quiet);
+    posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
+    if (posix_spawnp(&pid, name, &quiet, NULL, argv, environ) == 0) {
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    }
+    posix_spawn_file_actions_destroy(&quiet);
+    free(dir);
+}

@@ -1,0 +1,67 @@
+/* pgp.h - OpenPGP by gpg as a child: decrypt and verify, judged by its status lines alone.
+ *
+ * gpg runs in a home of its own, fetches nothing, asks nobody, and gets its input and gives its
+ * output through memory files (memfd), so that no plaintext touches a disk. Whatever it wrote is
+ * thrown away unless it ended with 0 and its status lines say that decryption succeeded and the
+ * message was protected against change (GnuPG doc/DETAILS; reference: RFC 4880 5.13, RFC 3156).
+ * A bad signature is a state to show, never a reason to drop a mail.
+ * Loop thread; `done` runs exactly once, never inside the call that starts it.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include "core/buf.h"
+#include "core/diag.h"
+
+struct tsn_loop;
+
+#define TSN_PGP_PLAIN_MAX (64u << 20) /* what one message may expand to */
+#define TSN_PGP_TIME_MS   30000
+
+enum tsn_pgp_signature {
+    TSN_PGP_NONE,
+    TSN_PGP_GOOD,
+    TSN_PGP_BAD,         /* the bytes are not those that were signed */
+    TSN_PGP_UNKNOWN_KEY, /* nothing can be said: we do not have the signer's key */
+    TSN_PGP_EXPIRED_KEY,
+    TSN_PGP_REVOKED_KEY,
+    TSN_PGP_EXPIRED, /* the signature itself has an end, and it is past */
+    TSN_PGP_ERROR    /* a signature that gpg cannot read */
+};
+const char *tsn_pgp_signature_text(enum tsn_pgp_signature s); /* "unknown-key" */
+
+struct tsn_pgp_result {
+    bool decrypted;
+    /* Why not: no-secret-key no-integrity modified damaged too-large timeout gpg-missing; static. */
+    const char *reason;
+    enum tsn_pgp_signature signature; /* the worst of several */
+    unsigned signatures;
+    char fpr[65];         /* the signer's primary key, upper case hex; "" = not known */
+    char keyid[17];       /* what the signature names when the key is not known */
+    char *signer;         /* user id as gpg shows it, UTF-8; may be NULL */
+    struct tsn_buf plain; /* decrypted, or what a clear signature covers */
+};
+/* `r` lives during the call; take `plain` with tsn_buf_take. */
+typedef void tsn_pgp_done(struct tsn_pgp_result *r, void *user);
+
+/* `home`: the GNUPGHOME, an absolute path. Each starts one gpg. */
+void tsn_pgp_decrypt(struct tsn_loop *loop, const char *home, const void *p, size_t n,
+                     tsn_pgp_done *done, void *user);
+void tsn_pgp_verify(struct tsn_loop *loop, const char *home, const void *text, size_t text_len,
+                    const void *sig, size_t sig_len, tsn_pgp_done *done, void *user);
+/* Keys of every kind into `home`; result: decrypted = at least one was taken. */
+void tsn_pgp_import(struct tsn_loop *loop, const char *home, const void *p, size_t n,
+                    tsn_pgp_done *done, void *user);
+/* Ends the agent that gpg started for this home. Blocking, short; at the end of a process. */
+void tsn_pgp_quit(const char *home);
+
+/* Status lines to a result, one after the other; for tests and pgp.c. `line` without [GNUPG:]. */
+struct tsn_pgp_status {
+    struct tsn_pgp_result *r;
+    char considered[65]; /* the key that gpg looked at last */
+    bool okay, integrity, unprotected, failed, no_key, modified, no_data, too_large, imported;
+};
+void tsn_pgp_status_line(struct tsn_pgp_status *s, const char *line);
+void tsn_pgp_status_end(struct tsn_pgp_status *s, bool decrypting, int64_t exit_status,
+                        int signal);
