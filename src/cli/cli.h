@@ -81,10 +81,13 @@ enum tsn_flag {
     TSN_FLAG_KEYRING,
     TSN_FLAGS
 };
-#define TSN_BIT(flag) (UINT64_C(1) << (flag))
+/* A set of flags: there are more than 64. */
+__extension__ typedef unsigned __int128 tsn_flagset;
+#define TSN_BIT(flag) ((tsn_flagset)1 << (flag))
+_Static_assert(TSN_FLAGS < 128, "a set of flags has 128 bits");
 
-#define TSN_ARGS_MAX  4096 /* arguments of one command */
-#define TSN_LIST_MAX  64   /* values of a flag that may come several times */
+#define TSN_ARGS_MAX 4096 /* arguments of one command */
+#define TSN_LIST_MAX 64   /* values of a flag that may come several times */
 
 enum tsn_colour { TSN_COLOUR_AUTO, TSN_COLOUR_ALWAYS, TSN_COLOUR_NEVER };
 
@@ -97,7 +100,7 @@ struct tsn_cli {
     bool paint_out, paint_err; /* decided per stream */
     const char *server, *socket, *config_file, *data, *as;
     int64_t timeout_ms; /* 0 = not given */
-    uint64_t given;     /* bits of enum tsn_flag */
+    tsn_flagset given;  /* bits of enum tsn_flag */
     const char *flag[TSN_FLAGS];
     const char *set[TSN_LIST_MAX], *indicator[TSN_LIST_MAX];
     size_t nset, nindicator;
@@ -110,7 +113,7 @@ struct tsn_command {
     const char *args;    /* "ID" */
     const char *summary; /* one sentence part */
     const char *example;
-    uint64_t flags;
+    tsn_flagset flags;
     size_t least, most; /* arguments */
     int (*run)(struct tsn_cli *cli);
     const char *group;

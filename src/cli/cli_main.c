@@ -473,7 +473,7 @@ static int check_command(struct tsn_cli *cli)
 {
     const struct tsn_command *c = cli->command;
     const char *hint = tsn_arena_printf(cli->arena, "For example: %s", c->example);
-    uint64_t wrong = cli->given & ~c->flags;
+    tsn_flagset wrong = cli->given & ~c->flags;
     for (int i = 0; wrong && i < TSN_FLAGS; i++) {
         if (wrong & TSN_BIT(i))
             return usage(cli, "U002", hint,

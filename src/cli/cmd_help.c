@@ -74,7 +74,7 @@ static const struct {
 };
 #define NTOPICS (sizeof(topics) / sizeof(topics[0]))
 
-static json_t *flags_json(uint64_t bits)
+static json_t *flags_json(tsn_flagset bits)
 {
     json_t *out = json_array();
     for (int i = 0; i < TSN_FLAGS; i++) {
