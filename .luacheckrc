@@ -6,4 +6,6 @@ files["playbooks/**/*.lua"].globals = {
   "number", "date", "pick", "one_of", "sorted", "now", "uuid", "random", "log", "json", "require", "timestamp",
 }
 files["playbooks/**/*.lua"].std = "min"
+-- Rows of words and rules, one a line.
+files["src/worker/author/**/*.lua"].max_line_length = 124
 exclude_files = { "build/**" }

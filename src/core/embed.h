@@ -12,3 +12,4 @@ struct tsn_embedded {
 
 extern const struct tsn_embedded tsn_sql_sqlite[];
 extern const struct tsn_embedded tsn_prelude[];
+extern const struct tsn_embedded tsn_author[]; /* src/worker/author: the author's tools */

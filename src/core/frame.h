@@ -14,7 +14,7 @@
 #define TSN_FRAME_HEAD    6
 #define TSN_FRAME_MAX     (64u << 20)
 
-/* Core to worker: LOAD DELIVER CANCEL DROP DESCRIBE PING. Worker to core: the rest.
+/* Core to worker: LOAD DELIVER CANCEL DROP DESCRIBE TOOL. Worker to core: the rest.
  * Payloads are described in docs/worker-protocol.md. Numbers are never reused. */
 enum tsn_frame_type {
     TSN_FRAME_HELLO = 1,
@@ -23,15 +23,17 @@ enum tsn_frame_type {
     TSN_FRAME_CANCEL = 4,
     TSN_FRAME_DROP = 5,
     TSN_FRAME_DESCRIBE = 6,
+    TSN_FRAME_TOOL = 7,
     TSN_FRAME_WANT = 20,
     TSN_FRAME_ENDED = 21,
     TSN_FRAME_FAILED = 22,
     TSN_FRAME_DIVERGED = 23,
     TSN_FRAME_LOG = 24,
     TSN_FRAME_DESCRIBED = 25,
-    TSN_FRAME_BEGAN = 26, /* the worker now runs this run's Lua: starts its wall watchdog */
-    TSN_FRAME_IDLE = 27,  /* the worker yielded: stops it */
-    TSN_FRAME_SEAL = 40,  /* core to sealer; docs/sealer.md */
+    TSN_FRAME_BEGAN = 26,  /* the worker now runs this run's Lua: starts its wall watchdog */
+    TSN_FRAME_IDLE = 27,   /* the worker yielded: stops it */
+    TSN_FRAME_TOOLED = 28, /* answer to TOOL */
+    TSN_FRAME_SEAL = 40,   /* core to sealer; docs/sealer.md */
     TSN_FRAME_SEALED = 41,
     TSN_FRAME_SEAL_REFUSED = 42,
     TSN_FRAME_PARSE = 50, /* core to parser; parser/main/parser_main.c */

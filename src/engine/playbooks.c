@@ -4,20 +4,16 @@
  * canonical JSON. A file that cannot be described is reported and left out; the others go on.
  * Reading blocks and happens once, before the loop runs. Loop thread.
  */
+#include "engine/bundle.h"
 #include "engine/engine_impl.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
 
-#define SOURCE_MAX    ((size_t)1 << 20)
-#define PLAYBOOKS_MAX 1000
-#define KILLS_MAX     2
+#define KILLS_MAX 2
 
 void tsn_playbooks_broken(struct tsn_engine *e, const struct tsn_diag *diag)
 {
@@ -27,96 +23,9 @@ void tsn_playbooks_broken(struct tsn_engine *e, const struct tsn_diag *diag)
             diag->what, NULL);
 }
 
-static bool ends_with(const char *s, const char *end)
+static void broken_module(void *user, const struct tsn_diag *diag)
 {
-    size_t n = strlen(s), m = strlen(end);
-
-    return n > m && strcmp(s + n - m, end) == 0;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Lua files of a folder, sorted, without specs. */
-static tsn_err lua_files(const char *dir, char ***out, size_t *n)
-{
-    DIR *d = opendir(dir);
-    struct dirent *ent;
-
-    *out = NULL;
-    *n = 0;
-    if (!d)
-        return tsn_err_from_errno(errno);
-    while ((ent = readdir(d)) != NULL && *n < PLAYBOOKS_MAX) {
-        if (ent->d_name[0] == '.' || !ends_with(ent->d_name, ".lua") ||
-            ends_with(ent->d_name, "_spec.lua"))
-            continue;
-        *out = tsn_realloc(*out, (*n + 1) * sizeof(**out));
-        (*out)[(*n)++] = tsn_strdup(ent->d_name);
-    }
-    closedir(d);
-    if (*n)
-        qsort(*out, *n, sizeof(**out), by_name);
-    return 0;
-}
-
-static void free_names(char **names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        free(names[i]);
-    free(names);
-}
-
-static json_t *read_source(const char *dir, const char *name, struct tsn_diag *diag)
-{
-    char path[4096];
-    struct tsn_buf b;
-    json_t *source = NULL;
-    tsn_err err;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-    tsn_buf_init(&b, SOURCE_MAX);
-    err = tsn_buf_read_file(&b, path);
-    if (err)
-        (void)tsn_diag_set(diag, err, "R039", "cannot be read: %s", tsn_err_text(err));
-    else if (!tsn_utf8_valid(b.data ? b.data : "", b.len) ||
-             (b.data && memchr(b.data, '\0', b.len)))
-        (void)tsn_diag_set(diag, TSN_EINPUT, "R039", "is not UTF-8 text");
-    else
-        source = json_stringn(b.data ? b.data : "", b.len);
-    tsn_buf_free(&b);
-    return source;
-}
-
-/* lib/NAME.lua for every module; a broken one is reported once. */
-static json_t *read_lib(struct tsn_engine *e)
-{
-    json_t *lib = json_object();
-    char dir[4096], key[300];
-    char **names;
-    size_t n;
-
-    (void)snprintf(dir, sizeof(dir), "%s/lib", e->playbook_dir);
-    if (lua_files(dir, &names, &n))
-        return lib;
-    for (size_t i = 0; i < n; i++) {
-        struct tsn_diag diag;
-        json_t *source;
-
-        tsn_diag_init(&diag);
-        (void)snprintf(key, sizeof(key), "lib/%.255s", names[i]);
-        source = read_source(dir, names[i], &diag);
-        if (source) {
-            json_object_set_new(lib, key, source);
-        } else {
-            tsn_diag_at(&diag, key, 0, 0);
-            tsn_playbooks_broken(e, &diag);
-        }
-    }
-    free_names(names, n);
-    return lib;
+    tsn_playbooks_broken(user, diag);
 }
 
 static void make_bundle(struct tsn_pbfile *f, json_t *source, json_t *lib)
@@ -139,7 +48,7 @@ static void add_file(struct tsn_engine *e, const char *name, json_t *lib)
     json_t *source;
 
     tsn_diag_init(&diag);
-    source = read_source(e->playbook_dir, name, &diag);
+    source = tsn_bundle_source(e->playbook_dir, name, &diag);
     if (!source) {
         tsn_diag_at(&diag, name, 0, 0);
         tsn_playbooks_broken(e, &diag);
@@ -155,7 +64,7 @@ tsn_err tsn_playbooks_read(struct tsn_engine *e, struct tsn_diag *diag)
     char **names;
     size_t n;
     json_t *lib;
-    tsn_err err = lua_files(e->playbook_dir, &names, &n);
+    tsn_err err = tsn_bundle_files(e->playbook_dir, false, &names, &n);
 
     if (err) {
         tsn_diag_at(diag, e->playbook_dir, 0, 0);
@@ -163,11 +72,11 @@ tsn_err tsn_playbooks_read(struct tsn_engine *e, struct tsn_diag *diag)
                             tsn_err_text(err));
     }
     e->files = tsn_alloc((n + 1) * sizeof(*e->files));
-    lib = read_lib(e);
+    lib = tsn_bundle_lib(e->playbook_dir, broken_module, e);
     for (size_t i = 0; i < n; i++)
         add_file(e, names[i], lib);
     json_decref(lib);
-    free_names(names, n);
+    tsn_bundle_files_free(names, n);
     return 0;
 }
 

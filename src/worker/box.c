@@ -180,6 +180,10 @@ static int boot(lua_State *L)
 {
     struct tsn_box *box = tsn_box_of(L);
     tsn_box_open_env(L);
+    if (!box->main[0]) {
+        box->meta = json_object();
+        return 0;
+    }
     tsn_box_load_file(L, box->main);
     lua_call(L, 0, 1);
     /* The prelude judges what came back and stores it, with a plain copy for describe. */
@@ -220,7 +224,8 @@ tsn_err tsn_box_open(struct tsn_box **out, const struct tsn_box_config *config)
     box->cpu_ms = config->cpu_ms > 0 ? config->cpu_ms : 250;
     box->files = keep(config->files);
     box->connectors = config->connectors ? keep(config->connectors) : NULL;
-    box->main = tsn_strdup(config->main);
+    box->main = tsn_strdup(config->main ? config->main : "");
+    box->author = config->author;
     box->connected = json_array();
     box->now_ms = config->started_ms;
     box->log = config->log;
@@ -304,6 +309,35 @@ static enum tsn_box_state run_on(struct tsn_box *box, int nargs)
         return TSN_BOX_FAILED;
     }
     return TSN_BOX_ENDED;
+}
+
+/* Body of a tool: native.tools[name](input). JUMPS. */
+static int tool(lua_State *L)
+{
+    const char *name = lua_touserdata(L, 1);
+    const json_t *input = lua_touserdata(L, 2);
+    lua_settop(L, 0);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &tsn_box_key_prelude);
+    lua_getfield(L, -1, "tools");
+    lua_getfield(L, -1, name);
+    tsn_value_push(L, input);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+tsn_err tsn_box_tool(struct tsn_box *box, const char *name, const json_t *input, json_t **out)
+{
+    *out = NULL;
+    if (box->phase != BOX_LOADED || box->main[0] || !box->author)
+        return TSN_EBUG;
+    lua_pushcfunction(box->co, tool);
+    lua_pushlightuserdata(box->co, (char *)(uintptr_t)name);
+    lua_pushlightuserdata(box->co, tsn_value_unconst(input));
+    box->phase = BOX_RUNNING;
+    if (run_on(box, 2) != TSN_BOX_ENDED)
+        return box->error.killed ? TSN_EKILLED : TSN_EINPUT;
+    *out = keep(box->result);
+    return 0;
 }
 
 /* Body of the run: the prelude's entry with case and input. JUMPS. */

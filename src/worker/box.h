@@ -18,12 +18,13 @@ struct tsn_box;
 
 struct tsn_box_config {
     const json_t *files;      /* path -> source; the bundle */
-    const char *main;         /* "customer-incident.lua" */
+    const char *main;         /* "customer-incident.lua"; NULL = a box for tools only */
     const json_t *connectors; /* name -> [method, ...]; NULL = any (describe) */
     const char *seed;         /* any text; the same one gives the same random() and uuid() */
     int64_t started_ms;       /* now() before the first step */
     size_t memory_bytes;      /* 0 = 16 MiB */
     int64_t cpu_ms;           /* between two yields; 0 = 250 */
+    bool author;              /* with the author's tools, and specs instead of playbooks */
     void (*log)(void *user, const char *level, const char *text); /* may be NULL */
     void *user;
 };
@@ -61,6 +62,10 @@ const char *tsn_box_init(void);
 /* Runs the file's top level; `*out` is set also on failure, so that the error can be read. */
 tsn_err tsn_box_open(struct tsn_box **out, const struct tsn_box_config *config);
 void tsn_box_close(struct tsn_box *box); /* NULL allowed */
+
+/* Of a box with the author's tools and no main file: calls tool `name` of src/worker/author. *out is
+ * a new reference. TSN_EINPUT, TSN_EKILLED: tsn_box_error says why, and the box is over. */
+tsn_err tsn_box_tool(struct tsn_box *box, const char *name, const json_t *input, json_t **out);
 
 /* name, title, on, roles, clocks, key and match (flags), connectors. New reference. */
 json_t *tsn_box_meta(const struct tsn_box *box);

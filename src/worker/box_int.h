@@ -17,7 +17,7 @@ struct tsn_box {
     size_t used, cap;
     int64_t cpu_ms;
     volatile sig_atomic_t spent; /* set by the signal handler */
-    bool replaying;
+    bool replaying, author;
     enum box_phase phase;
 
     /* A fault ends the run whatever the code catches. Empty = none. */

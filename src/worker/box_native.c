@@ -367,10 +367,15 @@ static void open_native(lua_State *L)
     luaL_newlib(L, own);
 }
 
-/* The prelude is parsed once in a process and kept compiled, since each run has a state of its own
+/* Our own Lua is parsed once in a process and kept compiled, since each run has a state of its own
  * and parsing was most of what opening one cost. Only what this process compiled from its own
  * embedded text is ever loaded this way. */
-static struct tsn_buf compiled[16];
+struct own_code {
+    const struct tsn_embedded *files;
+    struct tsn_buf compiled[16];
+};
+static struct own_code prelude_code = {.files = tsn_prelude},
+                       author_code = {.files = tsn_author};
 
 static int dump_part(lua_State *L, const void *p, size_t n, void *ud)
 {
@@ -378,10 +383,11 @@ static int dump_part(lua_State *L, const void *p, size_t n, void *ud)
     return tsn_buf_put(ud, p, n) ? 1 : 0;
 }
 
-static void push_prelude(lua_State *L, size_t i)
+static void push_own(lua_State *L, struct own_code *code, size_t i)
 {
-    const struct tsn_embedded *f = &tsn_prelude[i];
-    struct tsn_buf *b = i < sizeof compiled / sizeof compiled[0] ? &compiled[i] : NULL;
+    const struct tsn_embedded *f = &code->files[i];
+    const size_t kept = sizeof code->compiled / sizeof code->compiled[0];
+    struct tsn_buf *b = i < kept ? &code->compiled[i] : NULL;
 
     if (b && b->len > 0) {
         if (luaL_loadbufferx(L, b->data, b->len, "=[tocsin]", "b") != LUA_OK)
@@ -394,6 +400,19 @@ static void push_prelude(lua_State *L, size_t i)
         tsn_buf_init(b, 1u << 20);
         if (lua_dump(L, dump_part, b, 0) != 0)
             tsn_buf_free(b);
+    }
+}
+
+/* Each file with (native, api), in the environment at stack index 1. */
+static void run_own(lua_State *L, struct own_code *code)
+{
+    for (size_t i = 0; code->files[i].name; i++) {
+        push_own(L, code, i);
+        lua_pushvalue(L, 1);
+        lua_setupvalue(L, -2, 1);
+        lua_pushvalue(L, 3);
+        lua_pushvalue(L, 2);
+        lua_call(L, 2, 0);
     }
 }
 
@@ -410,13 +429,8 @@ void tsn_box_open_env(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &tsn_box_key_env);
     lua_pushvalue(L, 3);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &tsn_box_key_prelude);
-    for (size_t i = 0; tsn_prelude[i].name; i++) {
-        push_prelude(L, i);
-        lua_pushvalue(L, 1);
-        lua_setupvalue(L, -2, 1);
-        lua_pushvalue(L, 3);
-        lua_pushvalue(L, 2);
-        lua_call(L, 2, 0);
-    }
+    run_own(L, &prelude_code);
+    if (tsn_box_of(L)->author)
+        run_own(L, &author_code);
     lua_settop(L, 0);
 }

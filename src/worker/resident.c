@@ -11,6 +11,10 @@
 #include "worker/box.h"
 #include "worker/box_value.h"
 
+/* Tools look at whole files, and nobody's run waits behind them. */
+#define TOOL_CPU_MS 5000
+#define TOOL_MEMORY ((size_t)64 << 20)
+
 struct tsn_resident {
     char *run;
     struct tsn_box *box;
@@ -424,5 +428,34 @@ tsn_err tsn_resident_describe(const json_t *frame, tsn_worker_emit *emit, void *
     }
     tsn_box_close(box);
     emit(user, TSN_FRAME_DESCRIBED, v);
+    return 0;
+}
+
+tsn_err tsn_resident_tool(const json_t *frame, tsn_worker_emit *emit, void *user)
+{
+    const char *name = tsn_json_str(frame, "tool", NULL);
+    struct tsn_box_config config = {
+        .author = true, .cpu_ms = TOOL_CPU_MS, .memory_bytes = TOOL_MEMORY};
+    struct tsn_box *box;
+    json_t *v = json_object(), *out = NULL;
+
+    if (!name) {
+        json_decref(v);
+        return TSN_EINPUT;
+    }
+    tsn_err err = tsn_box_open(&box, &config);
+    if (!err)
+        err = tsn_box_tool(box, name, json_object_get(frame, "input"), &out);
+    json_object_set_new(v, "tool", tsn_worker_text(name));
+    json_object_set_new(v, "ok", json_boolean(!err));
+    if (err) {
+        json_t *error = json_object();
+        send_error(error, tsn_box_error(box));
+        json_object_set_new(v, "error", error);
+    } else {
+        json_object_set_new(v, "output", out);
+    }
+    tsn_box_close(box);
+    emit(user, TSN_FRAME_TOOLED, v);
     return 0;
 }

@@ -29,5 +29,8 @@ void tsn_resident_cancel(struct tsn_resident *r, const char *reason);
 /* Answers a DESCRIBE frame. TSN_EINPUT: not one. */
 tsn_err tsn_resident_describe(const json_t *frame, tsn_worker_emit *emit, void *user);
 
+/* Answers a TOOL frame: a tool of src/worker/author. TSN_EINPUT: not one. */
+tsn_err tsn_resident_tool(const json_t *frame, tsn_worker_emit *emit, void *user);
+
 /* A text that JSON can hold: bytes that are not UTF-8 become '?'. New reference. */
 json_t *tsn_worker_text(const char *s);

@@ -136,6 +136,9 @@ static tsn_err on_frame(struct tsn_worker *w, const struct tsn_frame *f)
     case TSN_FRAME_DESCRIBE:
         err = tsn_resident_describe(v, emit, w);
         break;
+    case TSN_FRAME_TOOL:
+        err = tsn_resident_tool(v, emit, w);
+        break;
     default:
         err = TSN_EINPUT;
     }

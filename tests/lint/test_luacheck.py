@@ -1,4 +1,4 @@
-"""luacheck finds nothing in the playbooks and in the worker's prelude (.luacheckrc)."""
+"""luacheck finds nothing in the playbooks and in the Lua of the worker (.luacheckrc)."""
 import os
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from lintlib import ROOT, complain, files, finish, skip
 
 if not shutil.which("luacheck"):
     skip("luacheck is not installed (Debian: lua-check)")
-sources = files("playbooks", "src/worker/prelude", "plugins", ext=".lua")
+sources = files("playbooks", "src/worker/prelude", "src/worker/author", "plugins", ext=".lua")
 if sources:
     run = subprocess.run(["luacheck", "--formatter", "plain", "--no-color"] + sources, cwd=ROOT,
                          capture_output=True, text=True)

@@ -340,6 +340,15 @@ class Protocol(unittest.TestCase):
         self.assertIn(w.close(), (0, 2))
         self.assertGreater(lives, 100)
 
+    def test_tables_with_many_names(self):
+        """Sorting more than a kilobyte of keys takes another way through libc, past the filter."""
+        body = "local n, t = 0, {}\nfor i = 1, 5000 do t['k' .. i] = i end\n" \
+            "for _ in pairs(t) do n = n + 1 end\nreturn { n = n, t = t }"
+        with Worker() as w:
+            w.send("LOAD", load("r1", playbook(body)))
+            name, payload = w.activation()[-1]
+        self.assertEqual((name, payload["result"]["n"], payload["result"]["t"]["k77"]), ("ENDED", 5000, 77))
+
     def test_describe(self):
         with Worker() as w:
             source = 'local j = use "jira"\nreturn playbook { name = "p", on = "e", run = function() j.nope {} end }'

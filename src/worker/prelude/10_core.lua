@@ -5,6 +5,9 @@
 local native, api = ...
 local raise = native.raise
 
+-- What stands behind the libraries that playbooks can only read.
+native.libraries = {}
+
 local function names_of(t)
   local list = {}
   for name in pairs(t) do
@@ -80,6 +83,7 @@ for _, name in ipairs { "assert", "error", "getmetatable", "ipairs", "next", "pa
   api[name] = assert(_ENV[name], name)
 end
 
+-- Names people try, and what to write instead.
 local elsewhere = {
   ["math.random"] = "use random(), which gives the same at every replay",
   ["math.randomseed"] = "use random(), which gives the same at every replay",
@@ -95,8 +99,11 @@ local elsewhere = {
   _G = "playbooks have no table of globals",
 }
 
+native.elsewhere = elsewhere
+
 -- A library that can be read, not changed. What is not in it raises at once.
 function native.readonly(name, t)
+  native.libraries[name] = t
   return setmetatable({}, {
     __index = function(_, key)
       local value = t[key]

@@ -5,10 +5,9 @@
 local native, api = ...
 local raise = native.raise
 
-local common = { label = true, required = true, placeholder = true, help = true }
-
 -- A lone text is the label.
-local function spec_of(what, spec, more)
+local function spec_of(what, spec)
+  local allowed = native.fields_for(what)
   if spec == nil then
     return {}
   end
@@ -18,12 +17,11 @@ local function spec_of(what, spec, more)
   local out = {}
   for key, value in pairs(native.table_arg(what, spec)) do
     if type(key) == "string" then
-      if not common[key] and not more[key] then
-        raise("L013", ("%s does not take `%s`"):format(what, key),
-          native.did_you_mean(key, common) or native.did_you_mean(key, more))
+      if not allowed[key] then
+        raise("L013", ("%s does not take `%s`"):format(what, key), native.did_you_mean(key, allowed))
       end
       out[key] = value
-    elseif not more.options then
+    elseif not allowed.options then
       raise("L013", what .. " takes named fields, not a list")
     end
   end
@@ -35,7 +33,7 @@ local function spec_of(what, spec, more)
 end
 
 local function choice_of(what, spec, required)
-  local out = spec_of(what, spec, { options = true })
+  local out = spec_of(what, spec)
   local options = out.options or {}
   for _, option in ipairs(native.table_arg(what, spec)) do
     options[#options + 1] = option
@@ -70,7 +68,7 @@ function api.pick(spec)
   if type(spec) == "string" then
     out = { of = spec }
   else
-    out = spec_of("pick", spec, { of = true })
+    out = spec_of("pick", spec)
   end
   native.text_of("pick", out, "of", true)
   out.type = "pick"
@@ -80,9 +78,9 @@ function api.pick(spec)
   return out
 end
 
-local function simple(kind, required, more)
+local function simple(kind, required)
   api[kind] = function(spec)
-    local out = spec_of(kind, spec, more)
+    local out = spec_of(kind, spec)
     out.type = kind
     if out.required == nil then
       out.required = required
@@ -95,10 +93,10 @@ local function simple(kind, required, more)
     return out
   end
 end
-simple("flag", true, {})
-simple("text", false, { min = true, max = true })
-simple("number", false, { min = true, max = true })
-simple("date", false, {})
+simple("flag", true)
+simple("text", false)
+simple("number", false)
+simple("date", false)
 
 local kinds = { choice = true, pick = true, flag = true, text = true, number = true, date = true }
 

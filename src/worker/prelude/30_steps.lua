@@ -147,11 +147,8 @@ local function reminder(what, key, value)
   return out
 end
 
-local ask_fields = { id = true, role = true, title = true, fields = true, show = true, remind = true,
-  escalate = true, within = true, on_timeout = true, to = true, not_by = true }
-
 function api.ask(t)
-  native.known("ask", t, ask_fields)
+  native.known("ask", t, native.fields_for("ask"))
   local id = id_of("ask", t)
   local outcome, result = step("ask", id, {
     title = native.text_of("ask", t, "title") or id,
@@ -171,12 +168,9 @@ function api.ask(t)
   return result
 end
 
-local approve_fields = { id = true, role = true, title = true, quorum = true, not_by = true, show = true,
-  within = true, on_timeout = true, escalate = true, remind = true, assurance = true }
-
 -- ok, decision = approve { ... }: the decision is a table and always true, so test the first.
 function api.approve(t)
-  native.known("approve", t, approve_fields)
+  native.known("approve", t, native.fields_for("approve"))
   local id = id_of("approve", t)
   local quorum = t.quorum or 1
   if math.type(quorum) ~= "integer" or quorum < 1 or quorum > 20 then
@@ -210,11 +204,9 @@ end
 
 -- Time and events -----------------------------------------------------------------------------------
 
-local wait_fields = { id = true, event = true, where = true, within = true }
-
 -- The event, or nil and "timeout".
 function api.wait(t)
-  native.known("wait", t, wait_fields)
+  native.known("wait", t, native.fields_for("wait"))
   local event = native.text_of("wait", t, "event", true)
   if t.where ~= nil and type(t.where) ~= "table" then
     raise("L012", "wait: `where` is a table of fields that must be equal")
@@ -245,11 +237,10 @@ function api.sleep(duration)
   end
 end
 
-local clock_fields = { due = true, at = true, owner = true }
-
 local clock_methods = {}
+native.methods.clock = clock_methods
 function clock_methods.start(self, t)
-  native.known("clock:start", t, clock_fields)
+  native.known("clock:start", t, native.fields_for("clock:start"))
   if t.due ~= nil then
     native.duration_of("clock:start: due", t.due)
   end

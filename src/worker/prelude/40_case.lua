@@ -6,6 +6,7 @@ local native = ...
 local raise, call = native.raise, native.call
 
 local case_methods, report_methods = {}, {}
+native.methods.case = case_methods
 
 function case_methods.set(self, changes)
   native.table_arg("case:set", changes)
@@ -40,10 +41,8 @@ function case_methods.advisory(_, t)
   return call("advisory.draft", t)
 end
 
-local close_fields = { resolution = true, reason = true }
-
 function case_methods.close(_, t)
-  native.known("case:close", t, close_fields)
+  native.known("case:close", t, native.fields_for("case:close"))
   native.text_of("case:close", t, "resolution", true)
   return call("case.close", t)
 end
@@ -72,15 +71,13 @@ local function object(data, methods, kind)
   return setmetatable(out, { __index = methods, __metatable = kind })
 end
 
-local acknowledge_fields = { template = true, vars = true }
-
 local function words(value)
   return type(value) == "string" and value or ""
 end
 
 -- Mail to the reporter; nothing (and no step) when the reporter left no address.
 local function acknowledge(case, report, t)
-  native.known("report:acknowledge", t, acknowledge_fields)
+  native.known("report:acknowledge", t, native.fields_for("report:acknowledge"))
   local template = native.text_of("report:acknowledge", t, "template", true)
   local contact = report.contact
   if type(contact) ~= "table" or type(contact.mail) ~= "string" or contact.mail == "" then
@@ -95,6 +92,8 @@ local function acknowledge(case, report, t)
   end
   return call("mail.send", { to = contact.mail, template = template, vars = vars })
 end
+
+native.methods.report = { update = report_methods.update, acknowledge = acknowledge }
 
 function native.enter(data, event)
   local case = object(type(data) == "table" and data or {}, case_methods, "case")

@@ -2,9 +2,6 @@
 local native, api = ...
 local raise = native.raise
 
-local fields = { name = true, title = true, on = true, roles = true, clocks = true, key = true,
-  match = true, run = true, summary = true }
-
 local the_playbook
 
 local function texts(what, t)
@@ -20,7 +17,7 @@ local function texts(what, t)
 end
 
 function api.playbook(t)
-  native.known("playbook", t, fields)
+  native.known("playbook", t, native.fields_for("playbook"))
   local name = native.text_of("playbook", t, "name", true)
   if #name > 80 or not name:find("^[%l%d][%l%d_%-]*$") then
     raise("L004", "playbook: `name` takes small letters, digits and -")
@@ -59,4 +56,7 @@ function native.loaded(t)
   }
 end
 
+for name in pairs(api) do
+  assert(native.offers[name], name)
+end
 native.close_env()

@@ -1,0 +1,6 @@
+-- 05_tools.lua - the tools of playbook authors: functions from plain data to plain data.
+--
+-- They run in the worker, confined like a playbook and with the prelude around them, so that what they
+-- know of the language is the prelude itself. The core calls them by name (frame TOOL).
+local native = ...
+native.tools = {}
