@@ -17,7 +17,7 @@
 #include "core/text.h"
 #include "loop/loop.h"
 #include "mail/mail_read.h"
-#include "mail/pgp.h"
+#include "proc/pgp.h"
 
 #define FILE_MAX (128u << 20)
 
@@ -36,7 +36,7 @@ static void on_import(struct tsn_pgp_result *r, void *user)
 {
     struct reading *t = user;
 
-    t->imported = r->decrypted;
+    t->imported = r->ok;
     tsn_loop_stop(t->loop);
 }
 

@@ -9,7 +9,7 @@
 #include "core/mem.h"
 #include "core/text.h"
 #include "loop/loop.h"
-#include "mail/pgp.h"
+#include "proc/pgp.h"
 #include "proc/child.h"
 
 #define BYTES_MAX  (25u << 20) /* what the parser takes: TSN_MIME_BYTES_MAX */

@@ -5,7 +5,7 @@
 
 #include "core/mem.h"
 #include "core/text.h"
-#include "mail/pgp.h"
+#include "proc/pgp.h"
 
 const char *tsn_pgp_signature_text(enum tsn_pgp_signature s)
 {
@@ -175,6 +175,13 @@ void tsn_pgp_status_line(struct tsn_pgp_status *s, const char *line)
         s->no_data = true;
     } else if (named(line, "IMPORT_OK", &rest)) {
         s->imported = true;
+        word(rest, 1, w, sizeof(w));
+        if (all_hex(w))
+            (void)tsn_copy(s->r->fpr, sizeof(s->r->fpr), w);
+    } else if (named(line, "SIG_CREATED", &rest) || named(line, "END_ENCRYPTION", &rest)) {
+        s->made = true;
+    } else if (named(line, "INV_RECP", &rest) || named(line, "INV_SGNR", &rest)) {
+        s->failed = true;
     } else if (named(line, "ERROR", &rest) || named(line, "FAILURE", &rest)) {
         s->failed = s->failed || strncmp(rest, "decrypt", 7) == 0;
     }
@@ -185,8 +192,12 @@ void tsn_pgp_status_end(struct tsn_pgp_status *s, bool decrypting, int64_t exit_
 {
     struct tsn_pgp_result *r = s->r;
 
-    if (!decrypting)
+    if (!decrypting) {
+        r->ok = s->imported || (s->made && !s->failed && exit_status == 0 && !signal);
+        if (!r->ok)
+            tsn_buf_free(&r->plain);
         return;
+    }
     /* A clear-signed text is no encryption: its words count even when the signature is bad. */
     if (s->okay && s->integrity && !s->failed && !s->modified && exit_status == 0 && !signal) {
         r->decrypted = true;

@@ -1,5 +1,5 @@
 /* pgp.c - starts gpg, feeds it memory files, collects status lines and output. */
-#include "mail/pgp.h"
+#include "proc/pgp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include "loop/loop.h"
 #include "proc/child.h"
 
-#define ARGS_MAX 32
+#define ARGS_MAX 48
 
 struct job {
     struct tsn_loop *loop;
@@ -84,8 +84,6 @@ static void on_exit_(struct tsn_child *c, int64_t status, int signal, void *user
     tsn_timer_disarm(j->timer);
     read_output(j);
     tsn_pgp_status_end(&j->status, j->decrypting, status, signal);
-    if (!j->decrypting)
-        j->r.decrypted = j->status.imported;
     finish(j);
 }
 
@@ -228,6 +226,45 @@ void tsn_pgp_verify(struct tsn_loop *loop, const char *home, const void *text, s
 
     j->fds[0] = memory_file("pgp-sig", sig, sig_len);
     j->fds[1] = memory_file("pgp-text", text, text_len);
+    start(j, home, words);
+}
+
+void tsn_pgp_sign(struct tsn_loop *loop, const char *home, const char *signer, const void *text,
+                  size_t n, tsn_pgp_done *done, void *user)
+{
+    const char *const words[] = {"--armor", "--local-user", signer, "--digest-algo",
+                                 "SHA256",  "--output",     "-&4",  "--detach-sign",
+                                 "--",      "-&3",          NULL};
+    struct job *j = job_new(loop, done, user);
+
+    j->fds[0] = memory_file("pgp-in", text, n);
+    j->fds[1] = memory_file("pgp-out", NULL, 0);
+    j->output = 1;
+    start(j, home, words);
+}
+
+void tsn_pgp_encrypt(struct tsn_loop *loop, const char *home, const char *const *to,
+                     const char *signer, const void *text, size_t n, tsn_pgp_done *done,
+                     void *user)
+{
+    const char *words[ARGS_MAX] = {"--armor", "--output", "-&4", "--encrypt"};
+    struct job *j = job_new(loop, done, user);
+    size_t at = 4;
+
+    if (signer) {
+        words[at++] = "--sign";
+        words[at++] = "--local-user";
+        words[at++] = signer;
+    }
+    for (; *to && at + 4 < ARGS_MAX; to++) {
+        words[at++] = "--recipient";
+        words[at++] = *to;
+    }
+    words[at++] = "--";
+    words[at++] = "-&3";
+    j->fds[0] = memory_file("pgp-in", text, n);
+    j->fds[1] = memory_file("pgp-out", NULL, 0);
+    j->output = 1;
     start(j, home, words);
 }
 

@@ -1,4 +1,4 @@
-/* pgp.h - OpenPGP by gpg as a child: decrypt and verify, judged by its status lines alone.
+/* pgp.h - OpenPGP by gpg as a child: decrypt, verify, sign, encrypt; its status lines decide.
  *
  * gpg runs in a home of its own, fetches nothing, asks nobody, and gets its input and gives its
  * output through memory files (memfd), so that no plaintext touches a disk. Whatever it wrote is
@@ -33,6 +33,7 @@ const char *tsn_pgp_signature_text(enum tsn_pgp_signature s); /* "unknown-key" *
 
 struct tsn_pgp_result {
     bool decrypted;
+    bool ok; /* sign, encrypt, import: it was done */
     /* Why not: no-secret-key no-integrity modified damaged too-large timeout gpg-missing; static. */
     const char *reason;
     enum tsn_pgp_signature signature; /* the worst of several */
@@ -50,7 +51,16 @@ void tsn_pgp_decrypt(struct tsn_loop *loop, const char *home, const void *p, siz
                      tsn_pgp_done *done, void *user);
 void tsn_pgp_verify(struct tsn_loop *loop, const char *home, const void *text, size_t text_len,
                     const void *sig, size_t sig_len, tsn_pgp_done *done, void *user);
-/* Keys of every kind into `home`; result: decrypted = at least one was taken. */
+/* A detached armored signature over the text by the key `signer` (fingerprint or address), or the
+ * text encrypted to the keys `to` (NULL-terminated fingerprints), signed inside when `signer` is
+ * given. Result: `ok`, and `plain` holds the armor. `home` must hold the secret key without a
+ * passphrase, or its agent know it. */
+void tsn_pgp_sign(struct tsn_loop *loop, const char *home, const char *signer, const void *text,
+                  size_t n, tsn_pgp_done *done, void *user);
+void tsn_pgp_encrypt(struct tsn_loop *loop, const char *home, const char *const *to,
+                     const char *signer, const void *text, size_t n, tsn_pgp_done *done,
+                     void *user);
+/* Keys of every kind into `home`; `ok` = at least one is there now; `fpr` is the last of them. */
 void tsn_pgp_import(struct tsn_loop *loop, const char *home, const void *p, size_t n,
                     tsn_pgp_done *done, void *user);
 /* Ends the agent that gpg started for this home. Blocking, short; at the end of a process. */
@@ -60,7 +70,8 @@ void tsn_pgp_quit(const char *home);
 struct tsn_pgp_status {
     struct tsn_pgp_result *r;
     char considered[65]; /* the key that gpg looked at last */
-    bool okay, integrity, unprotected, failed, no_key, modified, no_data, too_large, imported;
+    bool okay, integrity, unprotected, made, failed, no_key, modified, no_data, too_large,
+        imported;
 };
 void tsn_pgp_status_line(struct tsn_pgp_status *s, const char *line);
 void tsn_pgp_status_end(struct tsn_pgp_status *s, bool decrypting, int64_t exit_status,
