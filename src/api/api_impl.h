@@ -170,6 +170,7 @@ tsn_read_fn tsn_read_reports, tsn_read_cases, tsn_read_case, tsn_read_timeline, 
     tsn_read_run, tsn_read_run_steps, tsn_read_run_log, tsn_read_tasks, tsn_read_task,
     tsn_read_advisories, tsn_read_advisory, tsn_read_show, tsn_read_status, tsn_read_entries,
     tsn_read_metrics;
+tsn_read_fn tsn_read_tracks; /* act_case.c */
 /* By id, name or unique prefix of either; H031 and H032. `what`: "run". */
 tsn_err tsn_read_resolve(struct tsn_store *st, struct tsn_arena *arena,
                          const struct tsn_table *t, const char *what, const char *ref,
@@ -205,6 +206,8 @@ void tsn_act_resolve(struct tsn_req *req);
 void tsn_act_entries(struct tsn_req *req);
 void tsn_act_token_create(struct tsn_req *req);
 void tsn_act_token_revoke(struct tsn_req *req);
+void tsn_act_case(struct tsn_req *req);
+void tsn_act_case_ops(struct tsn_req *req);
 void tsn_finish_status(struct tsn_req *req, json_t *out);
 /* Why the node is not ready, as a new array; empty = ready. */
 json_t *tsn_ready_reasons(const struct tsn_api *api);

@@ -9,6 +9,7 @@
 
 #define V1          "/api/v1"
 #define BODY_REPORT ((size_t)1 << 20)
+#define BODY_CASE   ((size_t)16 << 20) /* evidence comes along */
 #define BODY_SMALL  ((size_t)64 << 10)
 
 const struct tsn_route tsn_routes[] = {
@@ -27,6 +28,10 @@ const struct tsn_route tsn_routes[] = {
     {"GET", V1 "/cases/{id}", TSN_NEED_READ, 0, tsn_read_case, NULL, NULL},
     {"GET", V1 "/cases/{id}/timeline", TSN_NEED_READ, 0, tsn_read_timeline, NULL, NULL},
     {"POST", V1 "/cases/{id}/notes", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_note, NULL},
+
+    {"POST", V1 "/cases/{id}/act", TSN_NEED_WORK, BODY_CASE, NULL, tsn_act_case, NULL},
+    {"GET", V1 "/cases/{id}/tracks", TSN_NEED_READ, 0, tsn_read_tracks, NULL, NULL},
+    {"GET", V1 "/case-operations", TSN_NEED_READ, 0, NULL, tsn_act_case_ops, NULL},
 
     {"GET", V1 "/runs", TSN_NEED_READ, 0, tsn_read_runs, NULL, NULL},
     {"GET", V1 "/runs/{id}", TSN_NEED_READ, 0, tsn_read_run, NULL, NULL},

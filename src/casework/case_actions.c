@@ -3,7 +3,7 @@
  *
  * All are of effect `store`: they run on the writer thread inside the transaction that records
  * the step's outcome, so none of them can be in doubt. The case is the run's own. */
-#include "casework/case_int.h"
+#include "casework/case_work.h"
 
 #include <string.h>
 #include "core/clock.h"
@@ -290,35 +290,52 @@ static tsn_err apply_clock_met(struct tsn_store *st, struct tsn_arena *arena,
     return err;
 }
 
+static const struct tsn_action actions[] = {
+    {.name = "case.set", .summary = "Set severity, product and facts", .apply = apply_set},
+    {.name = "case.note", .summary = "Write a note into the log", .apply = apply_note},
+    {.name = "case.link", .summary = "Link a ticket or a page", .apply = apply_link},
+    {.name = "case.close", .summary = "Close with a resolution", .apply = apply_close},
+    {.name = "case.get", .summary = "The case as it is now", .apply = apply_get},
+    {.name = "case.affected_customers",
+     .summary = "Customers who have the affected products",
+     .apply = apply_affected},
+    {.name = "report.update",
+     .summary = "State and word to the reporter's record",
+     .apply = apply_update},
+    {.name = "clock.start",
+     .summary = "Start a promise or deadline",
+     .apply = apply_clock_start},
+    {.name = "clock.met", .summary = "The promise was kept", .apply = apply_clock_met},
+};
+
+/* What was changed may change what is seen of the case. */
+static tsn_err apply_settled(struct tsn_store *st, struct tsn_arena *arena,
+                             const struct tsn_call *call, int64_t now_ms, json_t **result,
+                             struct tsn_diag *diag)
+{
+    struct tsn_case_by by = by_call(call);
+    const struct tsn_action *own = actions;
+    while (strcmp(own->name, call->action->name) != 0)
+        own++;
+    tsn_err err = own->apply(st, arena, call, now_ms, result, diag);
+    if (!err)
+        err = tsn_case_settle(st, arena, call->action->user, call->case_id, &by, now_ms, diag);
+    return err;
+}
+
 tsn_err tsn_casework_register(struct tsn_registry *r, const struct tsn_casework_config *config)
 {
-    static const struct tsn_action actions[] = {
-        {.name = "case.set", .summary = "Set severity, product and facts", .apply = apply_set},
-        {.name = "case.note", .summary = "Write a note into the log", .apply = apply_note},
-        {.name = "case.link", .summary = "Link a ticket or a page", .apply = apply_link},
-        {.name = "case.close", .summary = "Close with a resolution", .apply = apply_close},
-        {.name = "case.get", .summary = "The case as it is now", .apply = apply_get},
-        {.name = "case.affected_customers",
-         .summary = "Customers who have the affected products",
-         .apply = apply_affected},
-        {.name = "report.update",
-         .summary = "State and word to the reporter's record",
-         .apply = apply_update},
-        {.name = "clock.start",
-         .summary = "Start a promise or deadline",
-         .apply = apply_clock_start},
-        {.name = "clock.met", .summary = "The promise was kept", .apply = apply_clock_met},
-    };
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         struct tsn_action a = actions[i];
         a.effect = TSN_EFFECT_STORE;
+        a.apply = apply_settled;
         /* apply_* read it through a pointer to const again. */
         a.user = (void *)(uintptr_t)config;
         tsn_err err = tsn_registry_add(r, &a);
         if (err)
             return err;
     }
-    return 0;
+    return tsn_case_ops_register(r, config);
 }
 
 /* --- the same for people (api) ------------------------------------------------------------- */

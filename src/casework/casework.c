@@ -129,6 +129,7 @@ tsn_err tsn_case_open(struct tsn_store *st, struct tsn_arena *arena,
     out->id = tsn_arena_strdup(arena, id);
     out->kind = tsn_arena_strdup(arena, in->kind);
     out->state = "open";
+    out->phase = "NEW";
     out->severity = tsn_arena_strdup(arena, in->severity);
     out->tlp = tsn_arena_strdup(arena, in->tlp);
     out->product = tsn_arena_strdup(arena, in->product);
@@ -248,6 +249,8 @@ json_t *tsn_case_json(const struct tsn_rec_case *c)
     put_str(o, "tlp", c->tlp);
     put_str(o, "product", c->product);
     put_str(o, "resolution", c->resolution);
+    put_str(o, "phase", c->phase);
+    put_str(o, "embargo", c->embargo);
     put_str(o, "title", c->title);
     put_time(o, "opened_at", c->opened_at);
     put_time(o, "closed_at", c->closed_at);

@@ -12,6 +12,8 @@ struct tsn_casework_config {
     const json_t
         *products; /* [{ id, name, vendor, owner, branches... }] for pick and matching */
     const json_t *customers; /* [{ name, mail, products: [...] }] */
+    const char *const
+        *lead_roles; /* NULL-terminated; NULL = psirt-lead case-lead duty-manager */
 };
 
 /* Registers case.set case.note case.link case.close case.get case.affected_customers
@@ -51,3 +53,30 @@ const json_t *tsn_case_product(const struct tsn_casework_config *config, const c
 /* What a run is given as its case, frozen when it starts: { id, name, title, kind, severity, product,
  * receipt, report }. New reference. */
 json_t *tsn_case_frozen(const struct tsn_rec_case *c);
+
+/* --- operations ---------------------------------------------------------------------------------- */
+
+/* One operation on a case: track.move, embargo.propose, case.merge ...; the same for people (by),
+ * and for playbooks, which have them as actions (run, step). */
+struct tsn_case_act {
+    const char *case_id, *op;
+    const json_t *args; /* borrowed */
+    const struct tsn_actor *by;
+    const char *service, *run, *step; /* NULL for people */
+    int64_t now_ms;
+};
+/* Checks arguments and who may, does it, lets everything follow that must (forced moves, clocks,
+ * phase), all in the caller's transaction. *result: new reference. W codes. */
+tsn_err tsn_case_act(struct tsn_store *st, struct tsn_arena *arena,
+                     const struct tsn_casework_config *config, const struct tsn_case_act *in,
+                     json_t **result, int64_t *seq, struct tsn_diag *diag);
+/* [{ name, summary, who, arguments }]; any thread. */
+json_t *tsn_case_ops_json(void);
+/* { report: [...], facts: [...], ..., phase: { name, workflow, next_needs } } */
+json_t *tsn_case_tracks_json(struct tsn_store *st, struct tsn_arena *arena,
+                             const struct tsn_rec_case *c);
+/* A report was stored with its case: its tracks begin. */
+tsn_err tsn_case_report_came(struct tsn_store *st, struct tsn_arena *arena,
+                             const struct tsn_casework_config *config,
+                             const struct tsn_rec_report *r, const struct tsn_actor *by,
+                             int64_t now_ms, struct tsn_diag *diag);

@@ -214,12 +214,52 @@ static void tell_advisory(struct tsn_tale *t, struct tsn_tale_line *l)
     tsn_buf_puts(&l->text, strrchr(l->e->kind, '.') + 1);
 }
 
+/* track.embargo, track.report, ...: what, from where to where, why. */
+static void tell_track(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    const char *subject = tsn_tale_text(t, l->logged, "subject");
+    const char *note = tsn_tale_text(t, l->logged, "note");
+    l->word = strchr(l->e->kind, '.') + 1;
+    /* That it came in is told by the report itself. */
+    l->quiet = l->e->from && !strcmp(l->e->from, "start");
+    if (subject)
+        tsn_buf_printf(&l->text, "%s: ", subject);
+    tsn_buf_printf(&l->text, "%s → %s", l->e->from ? l->e->from : "", l->e->to ? l->e->to : "");
+    if (note && note[0]) {
+        tsn_buf_puts(&l->text, ": ");
+        tsn_tale_quote(&l->text, note);
+    }
+}
+
+static void tell_phase(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    (void)t;
+    l->word = "phase";
+    tsn_buf_printf(&l->text, "%s → %s", l->e->from ? l->e->from : "", l->e->to ? l->e->to : "");
+}
+
+static void tell_instant(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    const char *note = tsn_tale_text(t, l->logged, "note");
+    l->word = "when";
+    tsn_buf_printf(&l->text, "%s: %s → %s", l->e->reason ? l->e->reason : "",
+                   l->e->from ? l->e->from : "", l->e->to ? l->e->to : "");
+    if (note && note[0]) {
+        tsn_buf_puts(&l->text, ": ");
+        tsn_tale_quote(&l->text, note);
+    }
+}
+
 const struct tsn_tale_teller tsn_tale_case[] = {
     {"case.created", tell_created},
     {"case.updated", tell_updated},
     {"case.note", tell_note},
     {"case.linked", tell_linked},
     {"case.closed", tell_closed},
+    {"case.done", tell_closed},
+    {"case.phase", tell_phase},
+    {"case.instant", tell_instant},
+    {"track.", tell_track},
     {"report.received", tell_report},
     {"report.updated", tell_report_update},
     {"clock.", tell_clock},

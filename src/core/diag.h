@@ -3,7 +3,7 @@
  * Lives in the caller's memory. Functions whose failure a person will read take one (NULL is
  * allowed everywhere) and fill it when they return an error. Codes: C configuration, L Lua,
  * R run, A access and approvals, H HTTP, S server and store, V audit verification, F feeds,
- * I inventory, D advisories, K scores, U usage. Every code has a row in core/codes.def (for
+ * I inventory, D advisories, K scores, U usage, W casework. Every code has a row in core/codes.def (for
  * `tocsin explain`).
  */
 #pragma once

@@ -140,7 +140,8 @@ static tsn_err case_of(struct tsn_store *st, struct tsn_arena *arena,
 static tsn_err write_report(struct tsn_store *st, struct tsn_arena *arena,
                             const struct tsn_event_new *ev, const struct tsn_report_part *part,
                             const struct tsn_event_out *out, int64_t now_ms,
-                            const char **id_out)
+                            const char **id_out, const struct tsn_intake *in,
+                            struct tsn_diag *diag)
 {
     char id[TSN_ULID_LEN + 1];
     tsn_id_new(id);
@@ -174,6 +175,8 @@ static tsn_err write_report(struct tsn_store *st, struct tsn_arena *arena,
                                  .received_at = now_ms};
     if (!err)
         err = tsn_store_insert(st, &tsn_table_report, &rec);
+    if (!err)
+        err = tsn_case_report_came(st, arena, in->config.casework, &rec, ev->by, now_ms, diag);
     free(text);
     return err;
 }
@@ -285,7 +288,7 @@ tsn_err tsn_event_write(struct tsn_store *st, struct tsn_arena *arena,
     if (!err)
         err = case_of(st, arena, in, &known, now_ms, &out->rcase, diag);
     if (!err && report)
-        err = write_report(st, arena, &known, report, out, now_ms, &report_id);
+        err = write_report(st, arena, &known, report, out, now_ms, &report_id, in, diag);
     if (!err)
         err = start_runs(st, arena, in, &known, now_ms, out, names);
     if (err)

@@ -23,10 +23,10 @@
                                               COUNT(rec##_cols), case_column}
 
 static const struct tsn_col case_cols[] = {
-    TEXT(case, id),         TEXT(case, name),    TEXT(case, kind),     TEXT(case, state),
-    TEXT(case, severity),   TEXT(case, tlp),     TEXT(case, product),  TEXT(case, resolution),
-    SEALED(case, title),    SEALED(case, facts), INT(case, opened_at), INT(case, closed_at),
-    INT(case, updated_seq),
+    TEXT(case, id),       TEXT(case, name),     TEXT(case, kind),       TEXT(case, state),
+    TEXT(case, severity), TEXT(case, tlp),      TEXT(case, product),    TEXT(case, resolution),
+    TEXT(case, phase),    TEXT(case, embargo),  SEALED(case, title),    SEALED(case, facts),
+    INT(case, opened_at), INT(case, closed_at), INT(case, updated_seq),
 };
 TABLE(case, 0);
 
@@ -129,3 +129,10 @@ static const struct tsn_col signal_cols[] = {
     TEXT(signal, taken_by), SEALED(signal, body),  INT(signal, received_at),
 };
 TABLE(signal, 1);
+
+static const struct tsn_col track_cols[] = {
+    TEXT(track, id),        TEXT(track, case_id), TEXT(track, track),  TEXT(track, subject),
+    TEXT(track, state),     SEALED(track, label), SEALED(track, data), INT(track, next_at),
+    INT(track, updated_at), INT(track, seq),
+};
+TABLE(track, 1);

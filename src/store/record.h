@@ -43,8 +43,10 @@ struct tsn_rec_case {
     const char *kind;  /* incident weakness upstream */
     const char *state; /* open closed */
     const char *severity, *tlp, *product, *resolution;
-    const char *title; /* sealed */
-    const char *facts; /* sealed; JSON object: everything case:set gave, report, links */
+    const char *phase;   /* NEW TRIAGE ...: computed, casework/phase.h */
+    const char *embargo; /* state of that track: what access looks at */
+    const char *title;   /* sealed */
+    const char *facts;   /* sealed; JSON object: everything case:set gave, report, links */
     int64_t opened_at, closed_at, updated_seq;
 };
 
@@ -146,6 +148,15 @@ struct tsn_rec_signal {
     int64_t received_at;
 };
 
+/* Where one of a case's automata stands; casework/track.h. */
+struct tsn_rec_track {
+    const char *id; /* <case>:<track>:<subject> */
+    const char *case_id, *track, *subject, *state;
+    const char *label, *data; /* sealed: the subject's name; JSON object */
+    int64_t next_at;          /* when a timer looks at it; 0 = never */
+    int64_t updated_at, seq;
+};
+
 /* Small values: node id, schema, counters. */
 struct tsn_rec_meta {
     const char *name, *value;
@@ -154,4 +165,4 @@ struct tsn_rec_meta {
 extern const struct tsn_table tsn_table_case, tsn_table_report, tsn_table_event, tsn_table_run,
     tsn_table_task, tsn_table_playbook, tsn_table_token, tsn_table_feed, tsn_table_document,
     tsn_table_match, tsn_table_advisory, tsn_table_casekey, tsn_table_chain, tsn_table_meta,
-    tsn_table_signal;
+    tsn_table_signal, tsn_table_track;

@@ -233,16 +233,20 @@ static void test_accepted(void **state)
     assert_int_equal(kinds(w, "sys", "trigger.received"), 1);
     const char *chain = tsn_arena_printf(w->arena, "case:%s", id);
     size_t n = walk(w, chain, &e);
-    assert_int_equal(n, 4);
+    assert_int_equal(n, 7);
     assert_string_equal(e[0].entry.kind, "case.created");
     assert_string_equal(e[1].entry.kind, "report.received");
     assert_string_equal(e[1].entry.actor, "u:intake");
     assert_int_equal(e[1].entry.ref, a->seq);
-    assert_string_equal(e[2].entry.kind, "run.opened");
-    assert_int_equal(e[2].entry.ref, a->seq);
+    assert_string_equal(e[2].entry.kind, "track.report");
+    assert_string_equal(e[3].entry.kind, "track.incident");
+    assert_string_equal(e[4].entry.kind, "track.facts");
+    assert_string_equal(e[4].entry.to, "Vfdpxa");
+    assert_string_equal(e[5].entry.kind, "run.opened");
+    assert_int_equal(e[5].entry.ref, a->seq);
     /* The second rule names a playbook that is not there: said on the case, nothing lost. */
-    assert_string_equal(e[3].entry.kind, "case.note");
-    assert_string_equal(e[3].entry.reason, "no-playbook");
+    assert_string_equal(e[6].entry.kind, "case.note");
+    assert_string_equal(e[6].entry.reason, "no-playbook");
     assert_int_equal(count(w, &tsn_table_run), 1);
     assert_int_equal(kinds(w, tsn_arena_printf(w->arena, "run:%s", run.id), "run.started"), 1);
 }

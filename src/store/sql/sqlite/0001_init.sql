@@ -36,6 +36,8 @@ CREATE TABLE "case" (
   "tlp" TEXT,
   "product" TEXT,
   "resolution" TEXT,
+  "phase" TEXT,
+  "embargo" TEXT,
   "title" BLOB,
   "facts" BLOB,
   "opened_at" INTEGER NOT NULL DEFAULT 0,
@@ -230,3 +232,23 @@ CREATE TABLE "signal" (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX signal_case_id ON "signal" ("case_id");
+
+-- Casework: where each automaton of a case stands, clocks and memberships among them.
+CREATE TABLE "track" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "case_id" TEXT NOT NULL,
+  "track" TEXT NOT NULL,
+  "subject" TEXT NOT NULL,
+  "state" TEXT NOT NULL,
+  "label" BLOB,
+  "data" BLOB,
+  "next_at" INTEGER NOT NULL DEFAULT 0,
+  "updated_at" INTEGER NOT NULL DEFAULT 0,
+  "seq" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX track_case_id ON "track" ("case_id", "track");
+
+CREATE INDEX track_subject ON "track" ("subject", "track");
+
+CREATE INDEX track_next_at ON "track" ("next_at") WHERE "next_at" > 0;

@@ -1,0 +1,95 @@
+/* act_case.c - operations on a case over HTTP: one route for all of them, one for their list.
+ *
+ * Loop thread, but for apply_act (writer) and tsn_read_* (reader).
+ */
+#include "api/api_impl.h"
+
+#include <string.h>
+#include "core/clock.h"
+
+tsn_err tsn_read_tracks(struct tsn_store *st, struct tsn_read *rd, json_t **out)
+{
+    struct tsn_rec_case c;
+    tsn_err err = tsn_case_find(st, rd->op.arena, rd->id, &c, &rd->op.diag);
+    if (!err)
+        *out = tsn_case_tracks_json(st, rd->op.arena, &c);
+    if (!err)
+        json_object_set_new(*out, "case", json_string(c.name));
+    return err;
+}
+
+void tsn_act_case_ops(struct tsn_req *req)
+{
+    json_t *out = tsn_view_list(tsn_case_ops_json(), NULL);
+    tsn_req_json(req, 200, out);
+    json_decref(out);
+    tsn_req_end(req);
+}
+
+struct case_op {
+    struct tsn_op op;
+    const struct tsn_casework_config *casework;
+    const char *ref;
+    struct tsn_case_act act;
+    struct tsn_actor by;
+    json_t *result;
+    int64_t seq;
+};
+
+static tsn_err apply_act(struct tsn_op *op, struct tsn_store *st)
+{
+    struct case_op *x = (struct case_op *)op;
+    struct tsn_rec_case c;
+    json_decref(x->result);
+    x->result = NULL;
+    tsn_err err = tsn_case_find(st, op->arena, x->ref, &c, &op->diag);
+    if (err)
+        return err;
+    x->act.case_id = c.id;
+    return tsn_case_act(st, op->arena, x->casework, &x->act, &x->result, &x->seq, &op->diag);
+}
+
+static void done_act(struct tsn_op *op)
+{
+    struct case_op *x = (struct case_op *)op;
+    struct tsn_req *req = op->user;
+    if (op->err) {
+        tsn_req_problem(req, op->err, &op->diag);
+    } else {
+        if (x->seq >= 0)
+            json_object_set_new(x->result, "entry", json_integer(x->seq));
+        tsn_req_json(req, 200, x->result);
+    }
+    json_decref(x->result);
+    tsn_req_end(req);
+    tsn_op_destroy(op);
+}
+
+void tsn_act_case(struct tsn_req *req)
+{
+    static const char *const known[] = {"operation", "args"};
+    struct tsn_diag diag;
+    tsn_diag_init(&diag);
+    if (!req->body)
+        req->body = json_object();
+    tsn_err err = tsn_json_known(req->body, known, 2, &diag);
+    const char *name = tsn_json_str(req->body, "operation", "");
+    if (!err && !name[0]) {
+        tsn_diag_at(&diag, "/operation", 0, 0);
+        err = tsn_diag_set(&diag, TSN_EINPUT, "H013", "operation is missing");
+    }
+    if (err) {
+        tsn_req_problem(req, err, &diag);
+        tsn_req_end(req);
+        return;
+    }
+    struct case_op *x = tsn_op_new(sizeof(*x), apply_act, done_act, req);
+    x->casework = req->api->config.casework;
+    x->ref = req->id;
+    tsn_auth_actor(req, &x->by);
+    x->act = (struct tsn_case_act){.op = name,
+                                   .args = json_object_get(req->body, "args"),
+                                   .by = &x->by,
+                                   .now_ms = tsn_clock_wall_ms()};
+    tsn_req_write(req, &x->op);
+}

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Casework on the real binary: tracks, forced moves, many reports in many cases, merge and split."""
+import sys
+
+import tocsin_test as t
+
+CONFIG = {"rules": [], "products": [{"id": "edge-gw", "name": "Edge Gateway"}]}
+
+
+def make_node():
+    return t.make_dir(CONFIG)
+
+
+def report(node, title, key=None, kind="weakness"):
+    out = node.cli("report", "submit", "--kind", kind, "--title", title, "--product", "edge-gw",
+                   "--mail", "finder@lab.example", "--text", "details of " + title, check=0)
+    return out.json["receipt"], out.json["case"]
+
+
+def do(node, case, operation, person="resp1", check=0, **args):
+    flags = []
+    for key, value in args.items():
+        flags += ["--set", "%s=%s" % (key, value)]
+    return node.cli("case", "do", case, operation, *flags, as_person=person, check=check)
+
+
+def tracks(node, case):
+    return node.cli("case", "tracks", case, check=0).json
+
+
+def state(node, case, track, subject=None):
+    rows = tracks(node, case).get(track, [])
+    for row in rows:
+        if subject is None or subject in (row["name"], row["subject"]):
+            return row["state"]
+    return None
+
+
+def test_tracks_move_by_their_tables():
+    with make_node() as node:
+        node.start()
+        receipt, case = report(node, "Heap overflow")
+        now = tracks(node, case)
+        assert state(node, case, "report", receipt) == "received", now
+        assert state(node, case, "facts") == "Vfdpxa", now
+        assert now["phase"]["name"] == "TRIAGE" and "cwe" in now["phase"]["next_needs"], now
+        subject = now["report"][0]["subject"]
+        # No short cut, a word that is no state, a missing subject: refused with what would fit.
+        wrong = do(node, case, "track.move", check=5, track="report", subject=subject, to="accepted")
+        assert wrong.error["code"] == "W001" and "valid" in wrong.error["hint"], wrong
+        wrong = do(node, case, "track.move", check=(1, 2), track="report", subject=subject, to="good")
+        assert wrong.error["code"] == "W003", wrong
+        wrong = do(node, case, "track.move", check=(1, 2), track="document", to="in_review")
+        assert wrong.error["code"] == "W005", wrong
+        for to in ("valid", "accepted", "deferred", "accepted"):
+            do(node, case, "track.move", track="report", subject=subject, to=to)
+        # What is deployed was fixed before; what is public, the vendor knows.
+        wrong = do(node, case, "fact.seen", check=5, fact="fix_deployed")
+        assert wrong.error["code"] == "W001", wrong
+        do(node, case, "fact.seen", fact="exploit_public", evidence="seen on a list")
+        assert state(node, case, "facts") == "VfdPXa"
+        do(node, case, "fact.seen", fact="fix_ready", at="2026-01-02T03:04:05Z")
+        wrong = do(node, case, "fact.seen", check=(1, 2), fact="fix_deployed",
+                   at="2999-01-01T00:00:00Z")
+        assert wrong.error["code"] == "W004", wrong
+        # A document goes out only along its table, and then the public knows.
+        for to in ("in_review", "changes_requested", "draft", "in_review", "approved", "scheduled",
+                   "publishing", "interim", "final"):
+            do(node, case, "track.move", track="document", subject="SA-1", to=to)
+        # An instant is corrected: both values stay.
+        do(node, case, "instant.set", name="aware", at="2026-11-01T08:00:00Z")
+        do(node, case, "instant.set", name="aware", at="2026-11-01T06:00 Europe/Berlin",
+           evidence="mail of the night shift")
+        facts = node.cli("show", case, check=0).json["case"]["facts"]
+        aware = facts["instants"]["aware"]
+        assert aware["at"] == "2026-11-01T05:00:00.000Z", aware
+        assert aware["was"][0]["at"] == "2026-11-01T08:00:00.000Z", aware
+        # The timeline tells the moves; the log verifies.
+        story = node.cli("case", "timeline", case, "--all", json=False, check=0).out
+        assert "valid → accepted" in story and "scheduled → publishing" in story, story
+        node.stop()
+        node.cli("audit", "verify", node.data, check=0)
+
+
+def test_publishing_makes_it_public():
+    with make_node() as node:
+        node.start()
+        _, case = report(node, "Only by our advisory")
+        for to in ("in_review", "approved", "scheduled", "publishing"):
+            do(node, case, "track.move", track="document", subject="SA-2", to=to)
+        assert state(node, case, "facts") == "VfdPxa"
+
+
+def test_reports_and_cases_are_many_to_many():
+    with make_node() as node:
+        node.start()
+        first, one = report(node, "Overflow in the parser")
+        second, two = report(node, "Parser crash, and a weak cookie")
+        third, three = report(node, "Weak cookie")
+        # One report in two cases.
+        do(node, one, "report.attach", report=second)
+        assert state(node, one, "link", second) == state(node, two, "link", second) == "attached"
+        # A duplicate is said by a person, and stays a report of its own.
+        wrong = node.cli("case", "do", one, "report.duplicate", "--set", "report=" + second, "--set",
+                         "of=" + first, "--reason", "same stack", check=6)
+        assert wrong.error["code"] == "W007", wrong
+        do(node, one, "report.duplicate", report=second, of=first, reason="same stack")
+        row = [r for r in tracks(node, one)["report"] if r["name"] == second][0]
+        assert row["data"]["duplicate_of"] and row["data"]["first"] is False, row
+        # Move, and not twice.
+        do(node, three, "report.move", report=third, to=two)
+        assert state(node, three, "link", third) == "detached"
+        assert do(node, three, "report.move", check=4, report=third, to=two).error["code"] == "W006"
+        # Split, then merge: every report is where it must be, the empty case is closed.
+        out = do(node, two, "case.split", reports='["%s"]' % third, title="Weak cookie").json
+        new = out["case"]
+        assert state(node, new, "link", third) == "attached", out
+        assert state(node, two, "link", third) == "detached"
+        node.cli("case", "merge", new, "--set", "into=" + one, "--reason", "one fix for all",
+                 as_person="resp1", check=0)
+        assert state(node, one, "link", third) == "attached"
+        shown = node.cli("show", new, check=0).json["case"]
+        assert shown["state"] == "closed" and shown["resolution"] == "merged", shown
+        assert do(node, new, "case.merge", check=5, into=one, reason="again").error["code"] == "R061"
+        assert do(node, one, "case.merge", check=(1, 2), into=one, reason="x y").code
+        node.kill9()
+        node.start()
+        assert state(node, one, "link", third) == "attached"
+        node.stop()
+        node.cli("audit", "verify", node.data, check=0)
+
+
+def test_rejected_and_done():
+    with make_node() as node:
+        node.start()
+        receipt, case = report(node, "Your site has no favicon")
+        subject = tracks(node, case)["report"][0]["subject"]
+        do(node, case, "track.move", track="report", subject=subject, to="invalid",
+           reason="not-security")
+        assert tracks(node, case)["phase"]["name"] == "REJECTED"
+        # The reporter adds facts: it falls back by itself.
+        do(node, case, "track.move", track="report", subject=subject, to="valid")
+        assert tracks(node, case)["phase"]["name"] == "TRIAGE"
+        wrong = node.cli("case", "do", case, "case.done", "--reason", "nothing left", check=6)
+        assert wrong.error["code"] == "W007", wrong
+        wrong = do(node, case, "case.dnoe", check=(1, 2))
+        assert wrong.error["code"] == "W008" and "case.done" in wrong.error["hint"], wrong
+        listed = node.cli("case", "operations", check=0).json["items"]
+        assert {"case.merge", "fact.seen", "track.move"} <= {o["name"] for o in listed}, listed
+
+
+if __name__ == "__main__":
+    t.main()
+    sys.exit(0)
