@@ -30,10 +30,12 @@ enum tsn_frame_type {
     TSN_FRAME_DIVERGED = 23,
     TSN_FRAME_LOG = 24,
     TSN_FRAME_DESCRIBED = 25,
-    TSN_FRAME_BEGAN = 26,  /* the worker now runs this run's Lua: starts its wall watchdog */
-    TSN_FRAME_IDLE = 27,   /* the worker yielded: stops it */
-    TSN_FRAME_TOOLED = 28, /* answer to TOOL */
-    TSN_FRAME_SEAL = 40,   /* core to sealer; docs/sealer.md */
+    TSN_FRAME_BEGAN = 26,   /* the worker now runs this run's Lua: starts its wall watchdog */
+    TSN_FRAME_IDLE = 27,    /* the worker yielded: stops it */
+    TSN_FRAME_TOOLED = 28,  /* answer to TOOL */
+    TSN_FRAME_JOINED = 29,  /* all branches of a parallel have ended */
+    TSN_FRAME_DISMISS = 30, /* nobody needs an open step any more */
+    TSN_FRAME_SEAL = 40,    /* core to sealer; docs/sealer.md */
     TSN_FRAME_SEALED = 41,
     TSN_FRAME_SEAL_REFUSED = 42,
     TSN_FRAME_PARSE = 50, /* core to parser; parser/main/parser_main.c */

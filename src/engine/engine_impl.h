@@ -77,6 +77,9 @@ struct tsn_step {
     void (*timer_fn)(struct tsn_step *s);
     bool timing; /* the timer is armed */
     struct tsn_engine_call *call;
+    bool dismissed;      /* of a branch that nobody needs any more */
+    const char *joined;  /* parallel: outcome, said by the worker; static */
+    json_t *join_result; /* until its op is made */
 };
 
 /* An outcome on record that Lua has not seen: handed over one at a time, in recorded order. */
@@ -374,6 +377,14 @@ void tsn_step_doubt(struct tsn_step *s);
 void tsn_step_rests(struct tsn_step *s, bool row_rests);
 void tsn_step_sleep(struct tsn_step *s);
 void tsn_step_sleep_due(struct tsn_step *s);
+
+/* --- branch.c */
+void tsn_step_fork(struct tsn_step *s);
+void tsn_run_joined(struct tsn_run *r, const json_t *frame);
+void tsn_run_dismiss(struct tsn_run *r, const json_t *frame);
+/* The worker waits: parallels that joined end, dismissed steps are ended. */
+void tsn_run_branches(struct tsn_run *r);
+void tsn_step_dismiss(struct tsn_step *s);
 
 /* --- wait.c */
 void tsn_step_wait(struct tsn_step *s);

@@ -143,7 +143,9 @@ static void retry_noted(struct tsn_eop *o)
     struct retry_op *t = (struct retry_op *)o;
 
     tsn_fault("engine.retry.committed");
-    if (tsn_eop_ok(o))
+    if (tsn_eop_ok(o) && o->step->dismissed && strcmp(t->outcome, "fail") == 0)
+        tsn_step_dismiss(o->step);
+    else if (tsn_eop_ok(o))
         tsn_step_timer(o->step, t->wait_ms, retry_due);
 }
 
@@ -185,7 +187,9 @@ static void call_outcome(struct tsn_step *s, enum tsn_outcome outcome, const jso
         end_failed(s, "R033", diag, result);
         break;
     case TSN_OUTCOME_RETRY:
-        if (more)
+        if (s->dismissed) /* nothing happened, and nobody wants it to */
+            tsn_step_end(s, "cancelled", "dismissed", json_object());
+        else if (more)
             try_again(s, "fail", tsn_code_word(diag ? diag->code : NULL, "R032"), false);
         else
             end_failed(s, "R032", diag, result);

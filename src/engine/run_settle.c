@@ -223,7 +223,10 @@ void tsn_step_rests(struct tsn_step *s, bool row_rests)
     r->rested = row_rests;
     if (s->wake_at > 0 && (r->wake_at == 0 || s->wake_at < r->wake_at))
         tsn_run_wake_at(r, s->wake_at);
-    tsn_run_settle_down(r);
+    if (s->dismissed)
+        tsn_step_dismiss(s);
+    else
+        tsn_run_settle_down(r);
 }
 
 void tsn_step_sleep(struct tsn_step *s)

@@ -92,7 +92,10 @@ static void intended(struct tsn_eop *o)
         return;
     s->attempt = ((struct intent_op *)o)->attempt;
     s->last = TSN_LAST_INTENT;
-    tsn_call_start(s);
+    if (s->dismissed) /* intended, and not begun */
+        tsn_step_end(s, "cancelled", "dismissed", json_object());
+    else
+        tsn_call_start(s);
 }
 
 /* The next try of the open call: intent n + 1, then the effect. */
@@ -397,9 +400,11 @@ static void begin(struct tsn_step *s)
     case TSN_J_APPROVE:
         tsn_step_task(s);
         return;
+    case TSN_J_PARALLEL:
+        tsn_step_fork(s);
+        return;
     case TSN_J_START:
     case TSN_J_JOIN:
-    case TSN_J_PARALLEL:
     case TSN_J_UNDO:
     case TSN_J_RESTART:
     case TSN_J_END:
@@ -429,7 +434,10 @@ static void begin_all(struct tsn_run *r)
     }
     while (!r->dead && r->phase == TSN_PHASE_STEP && (s = first_fresh(r)) != NULL) {
         s->fresh = false;
-        begin(s);
+        if (s->dismissed) /* given up before it was begun */
+            tsn_step_end(s, "cancelled", "dismissed", json_object());
+        else
+            begin(s);
     }
 }
 
@@ -437,7 +445,7 @@ static void begin_all(struct tsn_run *r)
 static bool awaits_something(const struct tsn_run *r)
 {
     for (const struct tsn_step *s = r->steps; s; s = s->next)
-        if (s->kind != TSN_J_PARALLEL || tsn_step_busy(s) || s->fresh)
+        if (s->kind != TSN_J_PARALLEL || tsn_step_busy(s) || s->joined)
             return true;
     return r->due || r->again;
 }
@@ -481,6 +489,8 @@ void tsn_run_idle(struct tsn_run *r)
     tsn_run_touch(r);
     tsn_run_ref(r);
     begin_all(r);
+    if (!r->dead && r->phase == TSN_PHASE_STEP)
+        tsn_run_branches(r);
     if (r->dead || r->phase != TSN_PHASE_STEP) {
         /* it ended in there */
     } else if (r->again) {

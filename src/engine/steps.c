@@ -47,6 +47,7 @@ void tsn_step_unref(struct tsn_step *s)
     free(s->request);
     json_decref(s->args);
     json_decref(s->opts);
+    json_decref(s->join_result);
     free(s);
 }
 

@@ -123,6 +123,12 @@ static void on_run_frame(struct tsn_run *r, uint8_t type, const json_t *v)
     case TSN_FRAME_WANT:
         tsn_run_want(r, v);
         break;
+    case TSN_FRAME_JOINED:
+        tsn_run_joined(r, v);
+        break;
+    case TSN_FRAME_DISMISS:
+        tsn_run_dismiss(r, v);
+        break;
     case TSN_FRAME_ENDED:
         tsn_run_ended(r, v);
         break;
@@ -164,6 +170,8 @@ static void on_value(struct tsn_worker *w, uint8_t type, const json_t *v)
             on_run_frame(r, type, v);
         break;
     case TSN_FRAME_WANT:
+    case TSN_FRAME_JOINED:
+    case TSN_FRAME_DISMISS:
         if (r)
             on_run_frame(r, type, v);
         break;

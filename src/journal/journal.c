@@ -234,6 +234,13 @@ const struct tsn_jitem *tsn_journal_next(struct tsn_journal *j)
     return &e->item;
 }
 
+bool tsn_journal_settled(const struct tsn_journal *j, const char *path)
+{
+    const struct jentry *e = entry_find(j, path);
+
+    return e && e->item.state == TSN_J_SETTLED;
+}
+
 bool tsn_journal_caught_up(const struct tsn_journal *j)
 {
     return j->ndelivered == j->nsettled;

@@ -87,6 +87,9 @@ tsn_err tsn_journal_settle(struct tsn_journal *j, const char *path, int64_t deli
  * one's path has not been asked for yet by the code. Marks it delivered. */
 const struct tsn_jitem *tsn_journal_next(struct tsn_journal *j);
 
+/* Its outcome is known: delivered, or about to be. */
+bool tsn_journal_settled(const struct tsn_journal *j, const char *path);
+
 /* All recorded outcomes were delivered. */
 bool tsn_journal_caught_up(const struct tsn_journal *j);
 /* The code has ended (returned) while recorded items were never asked for: divergence. NULL if

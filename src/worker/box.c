@@ -141,30 +141,37 @@ int tsn_box_raise(lua_State *L, const char *code, const char *hint, const char *
 
 /* --- running -------------------------------------------------------------------------------- */
 
-/* Resumes box->co with nargs on its stack; LUA_OK, LUA_YIELD or an error that was explained. */
-static int drive(struct tsn_box *box, int nargs, int *nres)
+int tsn_box_drive(struct tsn_box *box, lua_State *co, int nargs, int *nres)
 {
     box->wanting = false;
-    box->logged = 0;
-    tsn_budget_begin(box, box->co, box->cpu_ms);
-    int status = lua_resume(box->co, NULL, nargs, nres);
+    tsn_budget_begin(box, co, box->cpu_ms);
+    int status = lua_resume(co, NULL, nargs, nres);
     tsn_budget_end(box);
     if (status == LUA_OK || status == LUA_YIELD) {
         /* Code that swallowed a fault in a way nobody thought of still ends here. */
         if (!box->fault[0])
             return status;
         status = LUA_ERRRUN;
-        lua_pushlightuserdata(box->co, &fault_mark);
+        lua_pushlightuserdata(co, &fault_mark);
     }
-    if (status == LUA_ERRMEM || tsn_box_out_of_memory(box->co))
+    if (status == LUA_ERRMEM || tsn_box_out_of_memory(co))
         fault_set(box, "R021", "needed more memory than a run may have", NULL,
-                  tsn_box_where(box->co, NULL, 0));
+                  tsn_box_where(co, NULL, 0));
     lua_Debug deep;
-    if (strcmp(box->fault, "R021") == 0 && lua_getstack(box->co, 10000, &deep))
+    if (strcmp(box->fault, "R021") == 0 && lua_getstack(co, 10000, &deep))
         tsn_copy(box->fault_hint, sizeof box->fault_hint,
                  "a function calls itself without end");
-    tsn_box_explain(box, status);
-    box->phase = BOX_OVER;
+    tsn_box_explain(box, co, status);
+    return status;
+}
+
+/* The main coroutine alone, while there are no branches yet. */
+static int drive(struct tsn_box *box, int nargs, int *nres)
+{
+    int status = tsn_box_drive(box, box->co, nargs, nres);
+
+    if (status != LUA_OK && status != LUA_YIELD)
+        box->phase = BOX_OVER;
     return status;
 }
 
@@ -255,6 +262,7 @@ void tsn_box_close(struct tsn_box *box)
 {
     if (!box)
         return;
+    tsn_box_branches_close(box);
     if (box->L)
         lua_close(box->L);
     json_decref(box->files);
@@ -274,38 +282,35 @@ json_t *tsn_box_meta(const struct tsn_box *box)
     return json_deep_copy(box->meta);
 }
 
-static void fail_without_lua(struct tsn_box *box, const char *code, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static void fail_without_lua(struct tsn_box *box, const char *code, const char *fmt, ...)
+void tsn_box_fail(struct tsn_box *box, const char *code, const char *text)
 {
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(box->error.text, sizeof box->error.text, fmt, ap);
-    va_end(ap);
+    memset(&box->error, 0, sizeof box->error);
+    tsn_copy(box->error.text, sizeof box->error.text, text);
     tsn_copy(box->error.code, sizeof box->error.code, code);
     tsn_copy(box->error.file, sizeof box->error.file, box->main);
     box->phase = BOX_OVER;
 }
 
-static enum tsn_box_state run_on(struct tsn_box *box, int nargs)
+/* After the branches have run: what became of the whole. */
+static enum tsn_box_state outcome_of(struct tsn_box *box, bool goes_on)
 {
-    int nres = 0;
-    int status = drive(box, nargs, &nres);
     struct tsn_value_error e;
+    char text[400];
 
     box->incoming = NULL;
-    if (status == LUA_YIELD && box->wanting)
+    if (goes_on)
         return TSN_BOX_WANTS;
-    if (status != LUA_OK) {
-        if (status == LUA_YIELD)
-            fail_without_lua(box, "L104", "Lua waited for nothing that tocsin knows");
+    if (box->phase == BOX_OVER || box->fault[0] || box->main_status != LUA_OK) {
+        box->phase = BOX_OVER;
         return TSN_BOX_FAILED;
     }
     box->phase = BOX_OVER;
+    int nres = box->main_branch->nres;
     box->result = nres > 0 ? tsn_value_from_lua(box->co, -nres, "result", &e) : json_null();
     if (!box->result) {
-        fail_without_lua(box, "R012", "%s %s, so it cannot be the result of a run", e.path,
-                         e.what);
+        snprintf(text, sizeof text, "%s %s, so it cannot be the result of a run", e.path,
+                 e.what);
+        tsn_box_fail(box, "R012", text);
         return TSN_BOX_FAILED;
     }
     return TSN_BOX_ENDED;
@@ -334,7 +339,8 @@ tsn_err tsn_box_tool(struct tsn_box *box, const char *name, const json_t *input,
     lua_pushlightuserdata(box->co, (char *)(uintptr_t)name);
     lua_pushlightuserdata(box->co, tsn_value_unconst(input));
     box->phase = BOX_RUNNING;
-    if (run_on(box, 2) != TSN_BOX_ENDED)
+    tsn_box_branch_main(box);
+    if (outcome_of(box, tsn_box_branches_start(box, 2)) != TSN_BOX_ENDED)
         return box->error.killed ? TSN_EKILLED : TSN_EINPUT;
     *out = keep(box->result);
     return 0;
@@ -368,29 +374,37 @@ enum tsn_box_state tsn_box_start(struct tsn_box *box, const json_t *rcase, const
     lua_rawgetp(box->co, LUA_REGISTRYINDEX, &tsn_box_key_entry);
     lua_insert(box->co, 1);
     box->phase = BOX_RUNNING;
-    return run_on(box, 2);
+    box->logged = 0;
+    tsn_box_branch_main(box);
+    return outcome_of(box, tsn_box_branches_start(box, 2));
 }
 
-enum tsn_box_state tsn_box_resume(struct tsn_box *box, const char *outcome,
+enum tsn_box_state tsn_box_resume(struct tsn_box *box, const char *path, const char *outcome,
                                   const json_t *result, int64_t at_ms)
 {
-    if (box->phase != BOX_RUNNING || !box->wanting)
+    char at[TSN_PATH_MAX + 1]; /* `path` may belong to an event */
+    bool known;
+
+    if (box->phase != BOX_RUNNING)
         return TSN_BOX_FAILED;
+    tsn_copy(at, sizeof at, path);
+    tsn_box_events_clear(box);
     box->incoming = result;
     box->outcome = outcome;
+    box->logged = 0;
     if (at_ms > box->now_ms)
         box->now_ms = at_ms; /* wall time may step back; now() never does */
-    return run_on(box, 0);
+    bool goes_on = tsn_box_branches_resume(box, at, &known);
+    if (!known) {
+        tsn_box_fail(box, "R029", "an outcome came for a step that nothing waits for");
+        box->error.killed = true;
+    }
+    return outcome_of(box, goes_on && known);
 }
 
 void tsn_box_set_replaying(struct tsn_box *box, bool replaying)
 {
     box->replaying = replaying;
-}
-
-const struct tsn_box_want *tsn_box_want(const struct tsn_box *box)
-{
-    return &box->want;
 }
 
 const json_t *tsn_box_result(const struct tsn_box *box)

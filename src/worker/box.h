@@ -41,16 +41,30 @@ struct tsn_box_error {
     bool killed;
 };
 
-/* The step a playbook wants; owned by the box, valid until resume. */
+/* A step that a playbook wants. */
 struct tsn_box_want {
+    char path[TSN_PATH_MAX + 1];
     enum tsn_jkind kind;
     char name[200];
     json_t *args, *opts; /* objects, never NULL */
     int line;
 };
 
+/* What an activation brought, in order. */
+enum tsn_box_word {
+    TSN_BOX_WANT,     /* a new step: want */
+    TSN_BOX_JOINED,   /* all branches of the parallel at want.path have ended: its outcome */
+    TSN_BOX_DISMISSED /* nobody needs the open step at want.path any more */
+};
+struct tsn_box_event {
+    enum tsn_box_word word;
+    struct tsn_box_want want;
+    const char *outcome; /* joined: "ok" "fail" "cancelled" */
+    json_t *result;      /* joined: { winner } or { failed, error } */
+};
+
 enum tsn_box_state {
-    TSN_BOX_WANTS, /* tsn_box_want, then tsn_box_resume */
+    TSN_BOX_WANTS, /* tsn_box_take until NULL, then tsn_box_resume */
     TSN_BOX_ENDED, /* tsn_box_result */
     TSN_BOX_FAILED /* tsn_box_error; nothing but destroy is allowed */
 };
@@ -72,12 +86,16 @@ json_t *tsn_box_meta(const struct tsn_box *box);
 
 /* run(case, ev). Both borrowed. */
 enum tsn_box_state tsn_box_start(struct tsn_box *box, const json_t *rcase, const json_t *input);
-/* Hands over the outcome of the wanted step. `result` is borrowed. */
-enum tsn_box_state tsn_box_resume(struct tsn_box *box, const char *outcome,
+/* Hands over the outcome of the open step at `path`. `result` is borrowed. FAILED with code R029
+ * when no branch waits there. */
+enum tsn_box_state tsn_box_resume(struct tsn_box *box, const char *path, const char *outcome,
                                   const json_t *result, int64_t at_ms);
+/* The next event, or NULL. The box owns it, until the next take or resume. */
+const struct tsn_box_event *tsn_box_take(struct tsn_box *box);
 /* While recorded results are still to come, log() is silent. */
 void tsn_box_set_replaying(struct tsn_box *box, bool replaying);
 
+/* The first step wanted that was not taken; else an empty one. */
 const struct tsn_box_want *tsn_box_want(const struct tsn_box *box);
 const json_t *tsn_box_result(const struct tsn_box *box);
 const struct tsn_box_error *tsn_box_error(const struct tsn_box *box);

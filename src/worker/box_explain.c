@@ -255,10 +255,9 @@ static void traceback(struct tsn_box_error *e, lua_State *L)
     }
 }
 
-void tsn_box_explain(struct tsn_box *box, int status)
+void tsn_box_explain(struct tsn_box *box, lua_State *L, int status)
 {
     struct tsn_box_error *e = &box->error;
-    lua_State *L = box->co;
 
     memset(e, 0, sizeof *e);
     e->line = tsn_box_where(L, e->file, sizeof e->file);

@@ -33,6 +33,18 @@ static const char *barrier(lua_State *L, lua_Debug *ar)
     return "a library function";
 }
 
+void tsn_box_check_step(lua_State *L)
+{
+    lua_Debug ar;
+
+    if (tsn_box_of(L)->phase != BOX_RUNNING)
+        tsn_box_raise(L, "L107", "move it into run = function(case) ... end",
+                      "a step can only be taken inside run, not while the file loads");
+    if (!lua_isyieldable(L))
+        tsn_box_fault(L, "L104", "take the step before, and use its result here",
+                      "a step cannot wait inside %s", barrier(L, &ar));
+}
+
 static json_t *plain(lua_State *L, int idx, const char *root, const char *step)
 {
     struct tsn_value_error e;
@@ -60,16 +72,10 @@ static int native_step(lua_State *L)
 {
     struct tsn_box *box = tsn_box_of(L);
     const char *kind = luaL_checkstring(L, 1), *name = luaL_checkstring(L, 2);
-    lua_Debug ar;
 
     luaL_checktype(L, 3, LUA_TTABLE);
     luaL_checktype(L, 4, LUA_TTABLE);
-    if (box->phase != BOX_RUNNING)
-        return tsn_box_raise(L, "L107", "move it into run = function(case) ... end",
-                             "a step can only be taken inside run, not while the file loads");
-    if (!lua_isyieldable(L))
-        return tsn_box_fault(L, "L104", "take the step before, and use its result here",
-                             "a step cannot wait inside %s", barrier(L, &ar));
+    tsn_box_check_step(L);
     if (tsn_jkind_parse(kind, &box->want.kind))
         return luaL_error(L, "no step kind `%s`", kind);
     if (strlen(name) >= sizeof box->want.name || !tsn_utf8_valid(name, strlen(name)))
@@ -356,14 +362,21 @@ static void open_registry(lua_State *L)
 
 static void open_native(lua_State *L)
 {
-    static const luaL_Reg own[] = {
-        {"step", native_step},           {"raise", native_raise},
-        {"duration", native_duration},   {"now", native_now},
-        {"timestamp", native_timestamp}, {"log", native_log},
-        {"suggest", native_suggest},     {"connector", native_connector},
-        {"load", native_load},           {"entry", native_entry},
-        {"json_list", json_list},        {"json_encode", json_encode},
-        {"json_decode", json_decode},    {NULL, NULL}};
+    static const luaL_Reg own[] = {{"step", native_step},
+                                   {"fork", tsn_box_native_fork},
+                                   {"raise", native_raise},
+                                   {"duration", native_duration},
+                                   {"now", native_now},
+                                   {"timestamp", native_timestamp},
+                                   {"log", native_log},
+                                   {"suggest", native_suggest},
+                                   {"connector", native_connector},
+                                   {"load", native_load},
+                                   {"entry", native_entry},
+                                   {"json_list", json_list},
+                                   {"json_encode", json_encode},
+                                   {"json_decode", json_decode},
+                                   {NULL, NULL}};
     luaL_newlib(L, own);
 }
 

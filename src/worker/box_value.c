@@ -3,7 +3,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include "core/mem.h"
 #include "core/text.h"
 #include "worker/box_int.h"
 
@@ -270,4 +272,19 @@ void tsn_value_push(lua_State *L, const json_t *v)
         push_object(L, v);
         return;
     }
+}
+
+json_t *tsn_worker_text(const char *s)
+{
+    size_t n = strlen(s);
+    if (tsn_utf8_valid(s, n))
+        return json_stringn_nocheck(s, n);
+    char *copy = tsn_strdup(s);
+    for (char *p = copy; *p; p++) {
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    }
+    json_t *v = json_string_nocheck(copy);
+    free(copy);
+    return v;
 }

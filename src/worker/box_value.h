@@ -32,5 +32,7 @@ struct tsn_value_error {
 /* New reference, or NULL with *e filled. Raises nothing and allocates nothing in Lua. `root` is
  * how the path begins. */
 json_t *tsn_value_from_lua(lua_State *L, int idx, const char *root, struct tsn_value_error *e);
+/* A text that JSON can hold: bytes that are not UTF-8 become '?'. New reference. */
+json_t *tsn_worker_text(const char *s);
 /* Pushes one value. JUMPS when out of memory. */
 void tsn_value_push(lua_State *L, const json_t *v);

@@ -15,30 +15,24 @@
 #define TOOL_CPU_MS 5000
 #define TOOL_MEMORY ((size_t)64 << 20)
 
+/* Something the core must hear of, unless the record knows of it. */
+struct held {
+    struct held *next;
+    enum tsn_box_word word;
+    char path[TSN_PATH_MAX + 1];
+    json_t *frame;
+};
+
 struct tsn_resident {
     char *run;
     struct tsn_box *box;
     struct tsn_journal *journal;
-    char path[TSN_PATH_MAX + 1]; /* of the step that is wanted; "" before the first */
+    struct held *held, **held_end; /* to be said once the record is used up */
     int64_t replayed;
+    int line; /* of the last step wanted */
     tsn_worker_emit *emit;
     void *user;
 };
-
-json_t *tsn_worker_text(const char *s)
-{
-    size_t n = strlen(s);
-    if (tsn_utf8_valid(s, n))
-        return json_stringn_nocheck(s, n);
-    char *copy = tsn_strdup(s);
-    for (char *p = copy; *p; p++) {
-        if ((unsigned char)*p >= 0x80)
-            *p = '?';
-    }
-    json_t *v = json_string_nocheck(copy);
-    free(copy);
-    return v;
-}
 
 static json_t *about(const char *run)
 {
@@ -98,7 +92,8 @@ static json_t *side(enum tsn_jkind kind, const char *name, const uint8_t fp[32])
 }
 
 static void emit_diverged(struct tsn_resident *r, const char *path,
-                          const struct tsn_jitem *recorded, const struct tsn_jrequest *asked)
+                          const struct tsn_jitem *recorded, const struct tsn_jrequest *asked,
+                          int line)
 {
     json_t *v = about(r->run);
     json_object_set_new(v, "path", json_string(path));
@@ -107,24 +102,50 @@ static void emit_diverged(struct tsn_resident *r, const char *path,
                                  : json_null());
     json_object_set_new(v, "asked",
                         asked ? side(asked->kind, asked->name, asked->fp) : json_null());
-    json_object_set_new(v, "line", json_integer(asked ? tsn_box_want(r->box)->line : 0));
+    json_object_set_new(v, "line", json_integer(line));
     r->emit(r->user, TSN_FRAME_DIVERGED, v);
 }
 
-static void emit_want(struct tsn_resident *r, const struct tsn_jrequest *req)
+static void hold(struct tsn_resident *r, enum tsn_box_word word, const char *path, json_t *v)
 {
-    const struct tsn_box_want *w = tsn_box_want(r->box);
+    struct held *h = tsn_alloc(sizeof *h);
+
+    h->word = word;
+    tsn_copy(h->path, sizeof h->path, path);
+    h->frame = v;
+    json_object_set_new(v, "run", json_string(r->run));
+    json_object_set_new(v, "path", json_string(path));
+    if (!r->held_end)
+        r->held_end = &r->held;
+    *r->held_end = h;
+    r->held_end = &h->next;
+}
+
+static void held_free(struct tsn_resident *r)
+{
+    struct held *h;
+
+    while ((h = r->held) != NULL) {
+        r->held = h->next;
+        json_decref(h->frame);
+        free(h);
+    }
+    r->held_end = NULL;
+}
+
+static void hold_want(struct tsn_resident *r, const struct tsn_box_want *w,
+                      const struct tsn_jrequest *req)
+{
     char hex[65];
-    json_t *v = about(r->run);
+    json_t *v = json_object();
     tsn_hex(hex, req->fp, 32);
-    json_object_set_new(v, "path", json_string(req->path));
     json_object_set_new(v, "kind", json_string(tsn_jkind_name(w->kind)));
     json_object_set_new(v, "name", tsn_worker_text(w->name));
     json_object_set(v, "args", w->args);
     json_object_set(v, "opts", w->opts);
     json_object_set_new(v, "fp", json_string(hex));
     json_object_set_new(v, "line", json_integer(w->line));
-    r->emit(r->user, TSN_FRAME_WANT, v);
+    hold(r, TSN_BOX_WANT, req->path, v);
 }
 
 static void emit_idle(struct tsn_resident *r)
@@ -153,7 +174,7 @@ static enum tsn_box_state hand_over(struct tsn_resident *r, const struct tsn_jit
     tsn_diag_init(&diag);
     if (tsn_json_parse(it->result, strlen(it->result), &result, &diag))
         result = json_null();
-    enum tsn_box_state state = tsn_box_resume(r->box, it->outcome, result, it->at_ms);
+    enum tsn_box_state state = tsn_box_resume(r->box, it->path, it->outcome, result, it->at_ms);
     json_decref(result);
     return state;
 }
@@ -182,12 +203,99 @@ static void ended(struct tsn_resident *r)
 {
     const struct tsn_jitem *left = tsn_journal_unasked(r->journal);
     if (left) {
-        emit_diverged(r, left->path, left, NULL);
+        emit_diverged(r, left->path, left, NULL, 0);
         return;
     }
     json_t *v = about(r->run);
     json_object_set(v, "result", tsn_value_unconst(tsn_box_result(r->box)));
     r->emit(r->user, TSN_FRAME_ENDED, v);
+}
+
+/* A step that Lua wants, against the record. False: diverged, and said so. */
+static bool take_want(struct tsn_resident *r, const struct tsn_box_want *w)
+{
+    struct tsn_jrequest req = {.path = w->path, .kind = w->kind, .name = w->name};
+    const struct tsn_jitem *recorded = NULL;
+
+    r->line = w->line;
+    tsn_json_digest(req.fp, w->args);
+    switch (tsn_journal_ask(r->journal, &req, &recorded)) {
+    case TSN_J_DIVERGED:
+        emit_diverged(r, w->path, recorded, &req, w->line);
+        return false;
+    case TSN_J_NEW:
+        hold_want(r, w, &req);
+        return true;
+    case TSN_J_PENDING:
+    case TSN_J_REPLAYED:
+        return true;
+    }
+    return true;
+}
+
+static bool take_events(struct tsn_resident *r)
+{
+    const struct tsn_box_event *e;
+
+    while ((e = tsn_box_take(r->box)) != NULL) {
+        json_t *v;
+
+        switch (e->word) {
+        case TSN_BOX_WANT:
+            if (!take_want(r, &e->want))
+                return false;
+            break;
+        case TSN_BOX_JOINED:
+            v = json_object();
+            json_object_set_new(v, "outcome", json_string(e->outcome));
+            json_object_set(v, "result", e->result);
+            hold(r, e->word, e->want.path, v);
+            break;
+        case TSN_BOX_DISMISSED:
+            hold(r, e->word, e->want.path, json_object());
+            break;
+        }
+    }
+    return true;
+}
+
+/* The record is used up: what is new goes to the core. False: the record goes on elsewhere. */
+static bool say_all(struct tsn_resident *r)
+{
+    static const uint8_t types[] = {[TSN_BOX_WANT] = TSN_FRAME_WANT,
+                                    [TSN_BOX_JOINED] = TSN_FRAME_JOINED,
+                                    [TSN_BOX_DISMISSED] = TSN_FRAME_DISMISS};
+    const struct tsn_jitem *left = tsn_journal_unasked(r->journal);
+
+    if (left) {
+        struct held *h = r->held;
+
+        while (h && h->word != TSN_BOX_WANT)
+            h = h->next;
+        json_t *v = about(r->run);
+        json_object_set_new(v, "path", json_string(h ? h->path : left->path));
+        json_object_set_new(v, "recorded", side(left->kind, left->name, left->fp));
+        json_object_set_new(v, "asked", json_null());
+        if (h) {
+            json_t *asked = json_object();
+            json_object_set(asked, "kind", json_object_get(h->frame, "kind"));
+            json_object_set(asked, "name", json_object_get(h->frame, "name"));
+            json_object_set(asked, "fp", json_object_get(h->frame, "fp"));
+            json_object_set_new(v, "asked", asked);
+        }
+        json_object_set_new(v, "line", json_integer(h ? tsn_json_int(h->frame, "line", 0) : 0));
+        r->emit(r->user, TSN_FRAME_DIVERGED, v);
+        return false;
+    }
+    for (struct held *h = r->held; h; h = h->next) {
+        if (!h->frame || (h->word != TSN_BOX_WANT && tsn_journal_settled(r->journal, h->path)))
+            continue;
+        r->emit(r->user, types[h->word], h->frame);
+        h->frame = NULL;
+    }
+    held_free(r);
+    emit_idle(r);
+    return true;
 }
 
 /* From what Lua did last to where it must wait for the core. False: the run is over here. */
@@ -198,47 +306,15 @@ static bool go_on(struct tsn_resident *r, enum tsn_box_state state)
             failed(r);
             return false;
         }
+        if (!take_events(r))
+            return false;
         if (state == TSN_BOX_ENDED) {
             ended(r);
             return false;
         }
-        const struct tsn_box_want *w = tsn_box_want(r->box);
-        struct tsn_jrequest req = {.path = r->path, .kind = w->kind, .name = w->name};
-        const struct tsn_jitem *recorded = NULL;
-
-        if (!r->path[0])
-            tsn_copy(r->path, sizeof r->path, "0.1");
-        else if (tsn_path_next(r->path, sizeof r->path)) {
-            emit_confused(r, "more steps than a path can count");
-            return false;
-        }
-        tsn_json_digest(req.fp, w->args);
-        switch (tsn_journal_ask(r->journal, &req, &recorded)) {
-        case TSN_J_DIVERGED:
-            emit_diverged(r, r->path, recorded, &req);
-            return false;
-        case TSN_J_NEW: {
-            /* A recorded step was stepped over: the record goes on elsewhere. */
-            const struct tsn_jitem *left = tsn_journal_unasked(r->journal);
-            if (left) {
-                emit_diverged(r, r->path, left, &req);
-                return false;
-            }
-            emit_want(r, &req);
-            emit_idle(r);
-            return true;
-        }
-        case TSN_J_PENDING:
-            emit_idle(r);
-            return true;
-        case TSN_J_REPLAYED:
-            break;
-        }
         const struct tsn_jitem *it = tsn_journal_next(r->journal);
-        if (!it || strcmp(it->path, r->path) != 0) {
-            emit_diverged(r, r->path, it ? it : tsn_journal_unasked(r->journal), &req);
-            return false;
-        }
+        if (!it)
+            return say_all(r);
         r->replayed++;
         state = hand_over(r, it);
     }
@@ -363,6 +439,7 @@ void tsn_resident_close(struct tsn_resident *r)
 {
     if (!r)
         return;
+    held_free(r);
     tsn_box_close(r->box);
     tsn_journal_destroy(r->journal);
     free(r->run);
@@ -389,7 +466,7 @@ bool tsn_resident_deliver(struct tsn_resident *r, const json_t *frame)
         return false;
     }
     const struct tsn_jitem *it = tsn_journal_next(r->journal);
-    if (!it || strcmp(it->path, r->path) != 0) {
+    if (!it) {
         emit_confused(r, "an outcome came out of turn");
         return false;
     }
@@ -398,7 +475,7 @@ bool tsn_resident_deliver(struct tsn_resident *r, const json_t *frame)
 
 void tsn_resident_cancel(struct tsn_resident *r, const char *reason)
 {
-    struct tsn_box_error e = {.line = tsn_box_want(r->box)->line};
+    struct tsn_box_error e = {.line = r->line};
     /* Between two activations the playbook waits in a step. What an uncatchable error would do
      * there is nothing (no handler of the author runs), so the state is simply given up. */
     tsn_copy(e.code, sizeof e.code, "R030");

@@ -31,6 +31,3 @@ tsn_err tsn_resident_describe(const json_t *frame, tsn_worker_emit *emit, void *
 
 /* Answers a TOOL frame: a tool of src/worker/author. TSN_EINPUT: not one. */
 tsn_err tsn_resident_tool(const json_t *frame, tsn_worker_emit *emit, void *user);
-
-/* A text that JSON can hold: bytes that are not UTF-8 become '?'. New reference. */
-json_t *tsn_worker_text(const char *s);

@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "worker/box_value.h"
 #include "worker/resident.h"
 
 struct tsn_worker {

@@ -101,7 +101,7 @@ static inline void sandbox_answer(struct sandbox *s, const char *outcome, const 
                                   int64_t at_ms)
 {
     json_t *v = sandbox_json(result);
-    s->state = tsn_box_resume(s->box, outcome, v, at_ms);
+    s->state = tsn_box_resume(s->box, tsn_box_want(s->box)->path, outcome, v, at_ms);
     json_decref(v);
 }
 

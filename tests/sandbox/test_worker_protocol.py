@@ -162,6 +162,70 @@ class Protocol(unittest.TestCase):
             w.send("LOAD", load("l", playbook('sleep "1h"'), level=2))
             self.assertEqual(w.activation()[-1][1]["code"], "R029")
 
+    def test_branches_go_the_same_way_from_every_point(self):
+        """The same outcomes in the same order, with a new worker after each number of them."""
+        source = playbook('''
+            local edge = use "edge"
+            local got = each({ "a", "b", "c" }, function(x)
+              local r = edge.apply { x = x }
+              sleep "1s"
+              if x == "b" then error("b stops") end
+              return r.n
+            end)'''.replace("local got = each", "local ok, e = pcall(each,")
+                          .replace('each,({ "a"', 'each, { "a"') + '''
+            local v, which = race {
+              function() wait { event = "e" } return "event" end,
+              function() sleep "5s" return "time" end,
+            }
+            return { ok, v, which, random(), now() }''')
+
+        def go(record, upto):
+            """Frames of one life that begins with `upto` outcomes on record: (said, end)."""
+            items, said, n = [dict(i) for i in record[:upto]], [], upto
+            with Worker() as w:
+                w.send("LOAD", load("r", source, items))
+                while True:
+                    for name, p in w.activation():
+                        if name in ("WANT", "JOINED", "DISMISS"):
+                            said.append((name, p["path"], p.get("kind"), p.get("outcome")))
+                            if name == "WANT":
+                                wants[p["path"]] = p
+                            elif name == "JOINED":
+                                joined[p["path"]] = p
+                    if name != "IDLE":
+                        return said, (name, p)
+                    if n == len(record):
+                        return said, None
+                    w.send("DELIVER", dict(record[n], run="r"))
+                    n += 1
+
+        wants, joined, record = {}, {}, []
+        go(record, 0)
+
+        def settle(path, outcome="ok", result=None):
+            record.append(item_of(wants[path], len(record) + 1, outcome, result or {}, 2000 + len(record)))
+            go(record, 0)
+
+        settle("0.1b3.1", result={"n": 3})
+        settle("0.1b2.1", result={"n": 2})
+        settle("0.1b2.2")
+        self.assertNotIn("0.1", joined)
+        settle("0.1b3.2", "cancelled")
+        settle("0.1b1.1", result={"n": 1})
+        self.assertEqual(joined["0.1"]["outcome"], "fail")
+        settle("0.1", "fail")
+        settle("0.2b2.1")
+        settle("0.2b1.1", "cancelled")
+        settle("0.2")
+        whole, end = go(record, 0)
+        self.assertEqual(end[0], "ENDED")
+        self.assertEqual(end[1]["result"][:3], [False, "time", 2])
+        for upto in range(1, len(record) + 1):
+            said, again = go(record, upto)
+            self.assertEqual(again, end)
+            # What is not on record is said again, all in the order it was said at first.
+            self.assertEqual(said, [s for s in whole if s in said])
+
     def test_a_pending_step_is_not_asked_again(self):
         source = playbook('sleep "1h" return 1')
         with Worker() as w:

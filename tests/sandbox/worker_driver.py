@@ -16,7 +16,8 @@ SANITIZED = bool(os.environ.get("TOCSIN_SANITIZE"))
 PATIENCE = 30.0 if SANITIZED else 10.0
 
 TYPES = {"HELLO": 1, "LOAD": 2, "DELIVER": 3, "CANCEL": 4, "DROP": 5, "DESCRIBE": 6, "TOOL": 7, "WANT": 20,
-         "ENDED": 21, "FAILED": 22, "DIVERGED": 23, "LOG": 24, "DESCRIBED": 25, "TOOLED": 28, "BEGAN": 26, "IDLE": 27}
+         "ENDED": 21, "FAILED": 22, "DIVERGED": 23, "LOG": 24, "DESCRIBED": 25, "TOOLED": 28, "BEGAN": 26, "IDLE": 27,
+         "JOINED": 29, "DISMISS": 30}
 NAMES = {number: name for name, number in TYPES.items()}
 
 CONNECTORS = {"mail": ["send"], "edge": ["apply", "plan_block", "remove"], "http": ["request"]}

@@ -93,8 +93,6 @@ local elsewhere = {
   coroutine = "every step waits by itself", debug = "use log()",
   xpcall = "use pcall", collectgarbage = "the engine looks after memory",
   rawset = "write t.name = value", unpack = "use table.unpack",
-  parallel = "this version has no parallel{}; write a loop",
-  each = "this version has no each(); write a loop",
   step = "every effect is an action of a connector", patched = "this version has no patched()",
   _G = "playbooks have no table of globals",
 }

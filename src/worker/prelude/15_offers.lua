@@ -4,10 +4,10 @@
 -- Lua language servers is written from them, so the three cannot disagree. A global without a row
 -- here does not load (50_playbook.lua), a method without one fails a test.
 --
--- step = true: it waits or acts, and is written down. fields: what the one table may hold, with its
--- type; "!" = must be there. Types: text duration integer number boolean any table function people
--- (a name or a list of names) fields form reminder time. What each does, in words, stands in
--- src/worker/author/30_words.lua.
+-- step = true: it waits or acts, and is written down. fields (options): what the one table (the last
+-- one) may hold, with its type; "!" = must be there. Types: text duration integer number boolean any
+-- table function people (a name or a list of names) fields form reminder time. What each does, in
+-- words, stands in src/worker/author/30_words.lua.
 local native = ...
 
 local step = { step = true }
@@ -37,6 +37,7 @@ native.offers = {
     remind = "duration", assurance = "text" } },
   wait = { step = true, fields = { id = "text", event = "text!", where = "table", within = "duration" } },
   sleep = step,
+  parallel = step, race = step, each = { step = true, options = { limit = "integer" } },
 
   clock = {},
   ["clock:start"] = { step = true, fields = { due = "duration", at = "time", owner = "text" } },
