@@ -79,6 +79,7 @@ enum tsn_flag {
     TSN_FLAG_STEP,
     TSN_FLAG_DRY_RUN,
     TSN_FLAG_KEYRING,
+    TSN_FLAG_TRUST,
     TSN_FLAGS
 };
 /* A set of flags: there are more than 64. */
@@ -174,6 +175,7 @@ int tsn_cmd_version_compare(struct tsn_cli *cli);
 int tsn_cmd_purl(struct tsn_cli *cli);
 int tsn_cmd_cpe(struct tsn_cli *cli);
 int tsn_cmd_mail_parse(struct tsn_cli *cli);
+int tsn_cmd_match(struct tsn_cli *cli);
 
 /* cmd_help.c: the page of one command, to stdout. */
 int tsn_help_command(struct tsn_cli *cli, const struct tsn_command *c);

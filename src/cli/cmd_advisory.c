@@ -7,6 +7,7 @@
 #include "advisory/advisory.h"
 #include "cli/config.h"
 #include "cli/out.h"
+#include "cli/sarif.h"
 #include "core/buf.h"
 #include "core/json.h"
 
@@ -128,25 +129,9 @@ static void put_lines(const json_t *findings, const char *file)
     }
 }
 
-/* A path as a URI reference. */
-static const char *uri_of(struct tsn_cli *cli, const char *path)
-{
-    struct tsn_buf b;
-    tsn_buf_init(&b, 65536);
-    (void)tsn_buf_puts(&b, "");
-    for (const char *p = path; *p; p++) {
-        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-                     (*p >= '0' && *p <= '9') || strchr("-._~/", *p);
-        (void)(plain ? tsn_buf_putc(&b, *p) : tsn_buf_printf(&b, "%%%02X", (unsigned char)*p));
-    }
-    const char *uri = tsn_arena_strdup(cli->arena, b.data);
-    tsn_buf_free(&b);
-    return uri;
-}
-
 static void sarif_add(struct lint *l, const json_t *findings, const char *file)
 {
-    const char *uri = uri_of(l->cli, file);
+    const char *uri = tsn_sarif_uri(l->cli, file);
     size_t i;
     json_t *f;
     json_array_foreach(findings, i, f)
@@ -168,25 +153,6 @@ static void sarif_add(struct lint *l, const json_t *findings, const char *file)
             json_object_set_new(r, "properties", json_pack("{s:O}", "fix", fix));
         json_array_append_new(l->results, r);
     }
-}
-
-static void sarif_print(const struct lint *l)
-{
-    json_t *rules = json_array(), *rule;
-    const char *id;
-    json_object_foreach(l->rules, id, rule)
-    {
-        json_array_append(rules, rule);
-    }
-    json_t *doc = json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:o}}, s:O}]}", "version", "2.1.0",
-                            "$schema", "https://json.schemastore.org/sarif-2.1.0.json", "runs",
-                            "tool", "driver", "name", "tocsin", "version", TOCSIN_VERSION,
-                            "rules", rules, "results", l->results);
-    char *text = tsn_json_text(doc);
-    (void)fputs(text, stdout);
-    (void)fputc('\n', stdout);
-    free(text);
-    json_decref(doc);
 }
 
 /* --- lint -------------------------------------------------------------------------------- */
@@ -257,7 +223,7 @@ int tsn_cmd_advisory_lint(struct tsn_cli *cli)
         one_file(&l, cli->arg[i]);
     int rc = l.n[ERRORS] ? TSN_EXIT_PROBLEMS : l.exit;
     if (l.results) {
-        sarif_print(&l);
+        tsn_sarif_print(l.rules, l.results);
     } else if (cli->json) {
         json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "profile", "csaf-2.0",
                                 "files", (json_int_t)l.files, "unread", (json_int_t)l.unread,

@@ -5,7 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 #include "core/text.h"
-#include "feed/feed_int.h"
+#include "feed/fold.h"
 
 /* U+00C0 to U+017F as ASCII letters; '*' = two letters (below), ' ' = not a letter. */
 static const char latin[] = "AAAAAA*CEEEEIIIIDNOOOOO OUUUUY**aaaaaa*ceeeeiiiidnooooo ouuuuy*y"

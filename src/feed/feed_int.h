@@ -6,6 +6,7 @@
 #include "core/crypto.h"
 #include "core/mem.h"
 #include "feed/feed.h"
+#include "feed/fold.h"
 #include "loop/loop.h"
 
 #define TSN_FEED_DOC_MAX  (8u << 20)
@@ -46,13 +47,6 @@ bool tsn_feed_resolve(const char *url, const char *path, enum tsn_feed_base base
 /* A .sha256 or .sha512 file: its first word in hex against the bytes. F005. */
 tsn_err tsn_feed_hash_fits(const char *file, size_t file_len, const void *p, size_t n,
                            struct tsn_diag *diag);
-
-/* --- feed_fold.c: names as keys; pure, any thread ------------------------------------------ */
-
-/* Lower case, accents and punctuation gone, words joined. `vendor`: legal suffixes too. */
-void tsn_feed_fold(const char *name, bool vendor, struct tsn_buf *out);
-/* The same with one blank between words. */
-void tsn_feed_words(const char *name, bool vendor, struct tsn_buf *out);
 
 /* --- feed.c: feeds, their timers and states -------------------------------------------------- */
 
