@@ -200,6 +200,7 @@ void tsn_act_feed_poll(struct tsn_req *req);
 void tsn_act_report(struct tsn_req *req);
 void tsn_act_note(struct tsn_req *req);
 void tsn_act_answer(struct tsn_req *req);
+void tsn_act_delegate(struct tsn_req *req);
 void tsn_act_decision(struct tsn_req *req);
 void tsn_act_run(struct tsn_req *req);
 void tsn_act_resolve(struct tsn_req *req);

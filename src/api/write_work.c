@@ -173,6 +173,31 @@ void tsn_act_answer(struct tsn_req *req)
     tsn_engine_decide(req->api->config.engine, &actor, &d, tsn_req_engine_done, req);
 }
 
+void tsn_act_delegate(struct tsn_req *req)
+{
+    static const char *const known[] = {"to", "reason"};
+    if (!tsn_body_ok(req, known, 2) || !tsn_body_person(req))
+        return;
+    const char *to = tsn_json_str(req->body, "to", "");
+    struct tsn_actor actor;
+    tsn_auth_actor(req, &actor);
+    /* Only here is known who there is. */
+    if (!tsn_auth_person(req->api, to)) {
+        struct tsn_diag diag;
+        tsn_diag_init(&diag);
+        tsn_diag_at(&diag, "/to", 0, 0);
+        (void)tsn_diag_set(&diag, TSN_EINPUT, "A101", "there is no person `%.64s`", to);
+        tsn_req_problem(req, TSN_EINPUT, &diag);
+        tsn_req_end(req);
+        return;
+    }
+    const struct tsn_decision d = {.task = req->id,
+                                   .verb = "delegate",
+                                   .to = to,
+                                   .reason = tsn_json_str(req->body, "reason", "")};
+    tsn_engine_decide(req->api->config.engine, &actor, &d, tsn_req_engine_done, req);
+}
+
 static bool digest_ok(const char *s)
 {
     uint8_t raw[TSN_HASH_LEN];
@@ -191,15 +216,6 @@ void tsn_act_decision(struct tsn_req *req)
     bool approve = strcmp(verb, "approve") == 0;
     if (!approve && strcmp(verb, "reject") != 0) {
         tsn_body_bad(req, "/decision", "decision must be approve or reject");
-        return;
-    }
-    if (strlen(reason) < 3 || strlen(reason) > 2000) {
-        tsn_body_bad(req, "/reason", "reason must be 3 to 2,000 bytes");
-        return;
-    }
-    if (approve && !digest) {
-        tsn_body_bad(req, "/plan_digest",
-                     "plan_digest is missing: the digest of the plan you were shown");
         return;
     }
     if (digest && !digest_ok(digest)) {

@@ -206,11 +206,28 @@ static void tell_vote(struct tsn_tale *t, struct tsn_tale_line *l)
                                         : what;
     if (!why)
         why = tsn_tale_text(t, l->logged, "note");
-    if (strcmp(what, "expired") != 0)
+    bool nobody = !strcmp(what, "expired") || !strcmp(what, "voided");
+    if (!nobody)
         tsn_buf_printf(&l->text, "%s, ", tsn_tale_person(l->e->actor));
     tsn_buf_puts(&l->text, step_name(l));
+    if (!strcmp(what, "voided"))
+        tsn_buf_puts(&l->text, ": the plan changed after it was shown, asked again");
     if (!strcmp(what, "expired"))
         tsn_buf_puts(&l->text, ": nobody decided in time");
+    if (why) {
+        tsn_buf_puts(&l->text, ": ");
+        tsn_tale_quote(&l->text, why);
+    }
+}
+
+static void tell_nudge(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    const char *why = tsn_tale_text(t, l->logged, "note");
+    l->word = strchr(l->e->kind, '.') + 1;
+    l->quiet = !strcmp(l->word, "reminded");
+    if (!strcmp(l->word, "delegated"))
+        tsn_buf_printf(&l->text, "%s, ", tsn_tale_person(l->e->actor));
+    tsn_buf_printf(&l->text, "%s to %s", step_name(l), l->e->to ? l->e->to : "?");
     if (why) {
         tsn_buf_puts(&l->text, ": ");
         tsn_tale_quote(&l->text, why);
@@ -262,6 +279,9 @@ const struct tsn_tale_teller tsn_tale_run[] = {
     {"task.asked", tell_asked},
     {"task.answered", tell_answered},
     {"task.expired", tell_vote},
+    {"task.reminded", tell_nudge},
+    {"task.escalated", tell_nudge},
+    {"task.delegated", tell_nudge},
     {"approval.requested", tell_asked},
     {"approval.", tell_vote},
     {NULL, NULL},

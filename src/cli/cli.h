@@ -154,6 +154,7 @@ int tsn_cmd_run_resume(struct tsn_cli *cli);
 int tsn_cmd_run_retry(struct tsn_cli *cli);
 int tsn_cmd_run_resolve(struct tsn_cli *cli);
 int tsn_cmd_task_list(struct tsn_cli *cli);
+int tsn_cmd_task_delegate(struct tsn_cli *cli);
 int tsn_cmd_advisory_lint(struct tsn_cli *cli);
 int tsn_cmd_advisory_draft(struct tsn_cli *cli);
 int tsn_cmd_feed_list(struct tsn_cli *cli);

@@ -93,6 +93,9 @@ const struct tsn_command tsn_commands[] = {
      B(TSN_FLAG_STATE) | B(TSN_FLAG_CASE) | B(TSN_FLAG_RUN) | B(TSN_FLAG_KIND) |
          B(TSN_FLAG_MINE) | B(TSN_FLAG_ALL) | B(TSN_FLAG_LIMIT),
      0, 0, tsn_cmd_task_list, work},
+    {"task delegate", "ID PERSON", "let another person decide as well",
+     "tocsin task delegate ap-7k3m lead2 --reason \"I am on a plane\"", B(TSN_FLAG_REASON), 2,
+     2, tsn_cmd_task_delegate, work},
     {"advisory lint", "FILE...",
      "judge CSAF documents, ours or others'; `-` is stdin; no daemon",
      "tocsin advisory lint advisory.json --sarif", B(TSN_FLAG_PROFILE) | B(TSN_FLAG_SARIF), 1,

@@ -362,6 +362,37 @@ int tsn_cmd_answer(struct tsn_cli *cli)
     return rc;
 }
 
+/* --- delegate ---------------------------------------------------------------------------- */
+
+int tsn_cmd_task_delegate(struct tsn_cli *cli)
+{
+    const char *reason = cli->given & TSN_BIT(TSN_FLAG_REASON) ? cli->flag[TSN_FLAG_REASON]
+                                                               : tsn_out_ask(cli, "Why?");
+    json_t *body, *out;
+    int rc;
+    if (!reason)
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U004",
+                             "The reason is kept in the log.", "--reason is missing");
+    body = json_pack("{s:s, s:s}", "to", cli->arg[1], "reason", reason);
+    if (!body)
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "",
+                             "the reason is not valid UTF-8");
+    rc = tsn_client_call(
+        cli, "POST",
+        tsn_client_path(cli, "tasks/%s/delegate", tsn_client_escape(cli, cli->arg[0])), body,
+        NULL, &out);
+    json_decref(body);
+    if (rc)
+        return rc;
+    if (cli->json)
+        tsn_out_json(cli, out);
+    else
+        tsn_out_say(cli, "%s may decide %s as well.  entry #%lld", cli->arg[1], cli->arg[0],
+                    (long long)tsn_json_int(out, "entry", -1));
+    json_decref(out);
+    return TSN_EXIT_OK;
+}
+
 /* --- note -------------------------------------------------------------------------------- */
 
 int tsn_cmd_note(struct tsn_cli *cli)

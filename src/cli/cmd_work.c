@@ -229,6 +229,21 @@ static void status_stopped(struct tsn_cli *cli, const json_t *runs)
     tsn_grid_print(g, stdout, 2);
 }
 
+/* "responder", "responder+duty-manager (reminded 3 times)". */
+static const char *asked_of(struct tsn_cli *cli, const json_t *task)
+{
+    const json_t *spec = json_object_get(task, "spec"), *roles = json_object_get(spec, "roles");
+    const char *out = tsn_json_str(task, "role", "");
+    int64_t reminded = tsn_json_int(spec, "reminded", 0);
+    for (size_t i = 1; i < json_array_size(roles); i++) {
+        const char *role = json_string_value(json_array_get(roles, i));
+        out = tsn_arena_printf(cli->arena, "%s+%s", out, role ? role : "?");
+    }
+    if (reminded > 0)
+        out = tsn_arena_printf(cli->arena, "%s (reminded %lldx)", out, (long long)reminded);
+    return out;
+}
+
 int tsn_cmd_status(struct tsn_cli *cli)
 {
     json_t *out;
@@ -256,7 +271,7 @@ int tsn_cmd_status(struct tsn_cli *cli)
     {
         const char *severity = tsn_json_str(task, "severity", NULL);
         tsn_grid_cell(g, TSN_BOLD, tsn_json_str(task, "name", NULL));
-        tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(task, "role", NULL));
+        tsn_grid_cell(g, TSN_PLAIN, asked_of(cli, task));
         tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(task, "case_name", NULL));
         tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(task, "title", NULL));
         tsn_grid_cell(g, tsn_out_style_of(severity), severity);

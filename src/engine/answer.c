@@ -278,16 +278,37 @@ static bool has_role(const struct tsn_actor *who, const char *role)
     return false;
 }
 
-static bool excluded(const json_t *not_by, const char *person)
+static bool named(const json_t *people, const char *person)
 {
     json_t *one;
     size_t i;
 
-    if (json_is_string(not_by))
-        return strcmp(json_string_value(not_by), person) == 0;
-    json_array_foreach(not_by, i,
-                       one) if (json_is_string(one) &&
-                                strcmp(json_string_value(one), person) == 0) return true;
+    if (json_is_string(people))
+        return strcmp(json_string_value(people), person) == 0;
+    json_array_foreach(people, i, one)
+    {
+        const char *name =
+            json_is_object(one) ? tsn_json_str(one, "to", "") : json_string_value(one);
+
+        if (name && strcmp(name, person) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Its role, one that it was escalated to, asked by name, or delegated to. */
+static bool may_decide(const struct tsn_rec_task *t, const json_t *spec,
+                       const struct tsn_actor *who)
+{
+    json_t *role;
+    size_t i;
+
+    if (has_role(who, t->role) || named(json_object_get(spec, "to"), who->person) ||
+        named(json_object_get(spec, "delegates"), who->person))
+        return true;
+    json_array_foreach(json_object_get(spec, "roles"), i,
+                       role) if (json_is_string(role) &&
+                                 has_role(who, json_string_value(role))) return true;
     return false;
 }
 
@@ -307,11 +328,11 @@ static tsn_err check_person(const struct tsn_rec_task *t, const json_t *spec,
 {
     if (!who || !who->person)
         return tsn_diag_set(diag, TSN_EDENIED, "A017", "only a person can decide %s", t->name);
-    if (!has_role(who, t->role))
+    if (!may_decide(t, spec, who))
         return tsn_diag_set(diag, TSN_EDENIED, "A018",
                             "%s needs the role %s, %s does not have it", t->name, t->role,
                             who->person);
-    if (excluded(json_object_get(spec, "not_by"), who->person)) {
+    if (named(json_object_get(spec, "not_by"), who->person)) {
         tsn_diag_hint(diag, "somebody else with the role %s must decide", t->role);
         return tsn_diag_set(diag, TSN_EDENIED, "A007",
                             "four eyes: %s did an earlier step of this and may not decide %s",
@@ -358,6 +379,8 @@ static tsn_err check_verb(const struct tsn_rec_task *t, const char *verb, struct
     bool approval = strcmp(t->kind, "approve") == 0;
     bool votes = strcmp(verb, "approve") == 0 || strcmp(verb, "reject") == 0;
 
+    if (strcmp(verb, "delegate") == 0)
+        return 0;
     if (approval ? votes : strcmp(verb, "answer") == 0)
         return 0;
     if (approval)
@@ -366,6 +389,26 @@ static tsn_err check_verb(const struct tsn_rec_task *t, const char *verb, struct
         tsn_diag_hint(diag, "tocsin answer %s field=value ...", t->name);
     return tsn_diag_set(diag, TSN_EINPUT, "A011", "%s is %s: %s does not fit", t->name,
                         approval ? "an approval" : "a question", verb);
+}
+
+/* Nobody can hand on to whom the rules keep out, nor twice. */
+static tsn_err check_delegate(const struct tsn_rec_task *t, const json_t *spec,
+                              const json_t *votes, const struct tsn_actor *who,
+                              const struct tsn_decision *d, struct tsn_diag *diag)
+{
+    if (!d->to || !tsn_word_ok(d->to, 64))
+        return tsn_diag_set(diag, TSN_EINPUT, "A101", "say to whom: the id of a person");
+    if (strcmp(d->to, who->person) == 0)
+        return tsn_diag_set(diag, TSN_EINPUT, "A101", "%s may decide %s already", d->to,
+                            t->name);
+    if (named(json_object_get(spec, "not_by"), d->to))
+        return tsn_diag_set(diag, TSN_EDENIED, "A007",
+                            "four eyes: %s did an earlier step of this and may not decide %s",
+                            d->to, t->name);
+    if (voted(votes, d->to) || named(json_object_get(spec, "delegates"), d->to))
+        return tsn_diag_set(diag, TSN_ECONFLICT, "A102", "%s has voted on %s or was asked to",
+                            d->to, t->name);
+    return tsn_reason_check(d->reason, diag);
 }
 
 tsn_err tsn_decide_check(const struct tsn_rec_task *task, const json_t *spec,
@@ -382,6 +425,8 @@ tsn_err tsn_decide_check(const struct tsn_rec_task *task, const json_t *spec,
         err = check_person(task, spec, votes, who, diag);
     if (err)
         return err;
+    if (strcmp(d->verb, "delegate") == 0)
+        return check_delegate(task, spec, votes, who, d, diag);
     if (strcmp(task->kind, "approve") == 0) {
         err = check_plan(task, d, diag);
         return err ? err : tsn_reason_check(d->reason, diag);

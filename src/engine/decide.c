@@ -21,7 +21,8 @@ struct decide_op {
     void *user;
     /* out */
     const char *wake; /* run to go on with, NULL = not decided yet */
-    int64_t seq;
+    int64_t seq, nudge_at;
+    bool voided; /* the plan had changed: asked again */
     json_t *info;
 };
 
@@ -133,6 +134,7 @@ static tsn_err close_task(struct deciding *c, const char *state, const char *ans
     c->task.decided_by = c->x->who.person;
     c->task.answer = answer;
     c->task.closed_at = c->x->o.now_ms;
+    c->task.nudge_at = 0;
     c->task.votes = keep_text(c->a, c->votes);
     return tsn_store_update_if_text(c->st, &tsn_table_task, &c->task, "state", "open");
 }
@@ -212,6 +214,55 @@ static tsn_err decide_approval(struct deciding *c)
     json_decref(v);
     err = close_task(c, yes ? "approved" : "rejected", result);
     return err ? err : settle(c, "ok", yes ? "approved" : "rejected", result);
+}
+
+/* The plan is not the one that was shown any more: no vote counts, people are asked again. */
+static tsn_err ask_again(struct deciding *c)
+{
+    struct decide_op *x = c->x;
+    struct tsn_rec_task fresh;
+    tsn_err err = tsn_plan_again(c->st, c->a, &c->own, &c->task, c->spec, x->o.now_ms, &fresh);
+
+    if (!err)
+        err = tsn_run_save(c->st, &c->own, x->o.epoch);
+    if (err)
+        return err;
+    x->voided = true;
+    x->nudge_at = fresh.nudge_at;
+    tsn_diag_hint(&x->o.op.diag, "look at it and decide: tocsin show %s", fresh.name);
+    (void)tsn_diag_set(
+        &x->o.op.diag, TSN_ECONFLICT, "A100",
+        "the plan of %s changed after it was shown: no vote counts, and it is asked "
+        "again as %s",
+        c->task.name, fresh.name);
+    return 0;
+}
+
+/* --- delegate */
+
+static tsn_err delegate(struct deciding *c)
+{
+    const struct tsn_decision *d = &c->x->d;
+    struct tsn_append e = entry_by(c, "task.delegated");
+    struct tsn_field field = {"note", d->reason, strlen(d->reason)};
+    json_t *list = json_object_get(c->spec, "delegates");
+    tsn_err err;
+
+    e.from = c->x->who.person;
+    e.to = d->to;
+    e.fields = &field;
+    e.nfields = 1;
+    err = tsn_store_append(c->st, &e, &c->x->seq);
+    if (err)
+        return err;
+    if (!list) {
+        list = json_array();
+        json_object_set_new(c->spec, "delegates", list);
+    }
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "to", d->to, "by",
+                                          c->x->who.person, "reason", d->reason, "at", c->at));
+    c->task.spec = keep_text(c->a, c->spec);
+    return tsn_store_update_if_text(c->st, &tsn_table_task, &c->task, "state", "open");
 }
 
 /* --- answer */
@@ -332,7 +383,18 @@ static tsn_err decide_all(struct deciding *c)
     if (err)
         return err;
     tsn_time_format(c->at, x->o.now_ms);
-    if (strcmp(c->task.kind, "approve") == 0)
+    if (strcmp(x->d.verb, "approve") == 0) {
+        bool changed;
+
+        err = tsn_plan_changed(c->st, c->a, c->spec, &changed);
+        if (err)
+            return err;
+        if (changed)
+            return ask_again(c);
+    }
+    if (strcmp(x->d.verb, "delegate") == 0)
+        err = delegate(c);
+    else if (strcmp(c->task.kind, "approve") == 0)
         err = decide_approval(c);
     else if (strcmp(c->task.kind, "ask") == 0)
         err = decide_ask(c);
@@ -353,6 +415,7 @@ static tsn_err decide_apply(struct tsn_op *op, struct tsn_store *st)
 
     x->wake = NULL;
     x->seq = -1;
+    x->voided = false;
     err = decide_all(&c);
     json_decref(c.spec);
     json_decref(c.votes);
@@ -364,11 +427,15 @@ static void decide_done(struct tsn_eop *o)
 {
     struct decide_op *x = (struct decide_op *)o;
 
+    tsn_err err = o->op.err ? o->op.err : x->voided ? TSN_ECONFLICT : 0;
+
     tsn_fault("engine.decision.committed");
-    if (!o->op.err && x->wake)
+    if (!err && x->wake)
         tsn_engine_wake(o->e, x->wake);
+    if (x->voided)
+        tsn_sweep_at(o->e, x->nudge_at);
     if (x->done)
-        x->done(o->op.err, x->seq, o->op.err ? NULL : x->info, &o->op.diag, x->user);
+        x->done(err, x->seq, err ? NULL : x->info, &o->op.diag, x->user);
 }
 
 static void free_op_json(void *p)
@@ -409,6 +476,7 @@ void tsn_engine_decide(struct tsn_engine *e, const struct tsn_actor *who,
     x->d.run = tsn_arena_strdup(a, d->run);
     x->d.step = tsn_arena_strdup(a, d->step);
     x->d.reason = tsn_arena_strdup(a, d->reason);
+    x->d.to = tsn_arena_strdup(a, d->to);
     x->d.digest = tsn_arena_strdup(a, d->digest);
     x->d.plan_seen = d->plan_seen;
     x->d.answer = json_is_object(d->answer) ? json_deep_copy(d->answer) : json_object();

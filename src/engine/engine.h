@@ -85,9 +85,11 @@ void tsn_engine_wake(struct tsn_engine *e, const char *run_id);
  * of the plan shown, answer fields. Journaled, audited; done gets 0 or A0xx (TSN_EDENIED,
  * TSN_ECONFLICT, TSN_EINPUT) and the entry's seq. */
 struct tsn_decision {
-    const char *task;   /* id, name or unique prefix of the name */
-    const char *verb;   /* "approve" "reject" "answer" */
-    const char *reason; /* approve and reject: 3 to 2,000 characters */
+    const char *task; /* id, name or unique prefix of the name */
+    const char *verb; /* "approve" "reject" "answer" "delegate" */
+    const char
+        *to; /* delegate: the person who may decide as well; the caller knows it is one */
+    const char *reason; /* all but answer: 3 to 2,000 characters */
     const char *digest; /* "sha256:..." of what was shown; NULL: not given (refused for
                               approve unless `plan_seen`) */
     const char *run;    /* answer: instead of a task, the open resolve task of this run */

@@ -174,6 +174,8 @@ struct tsn_engine {
     struct tsn_run **heap;
     size_t heap_n, heap_cap;
     struct tsn_timer *wake_timer;
+    int64_t disk_at; /* nearest time that stands only on disk; 0 = none known */
+    bool sweeping;
     struct tsn_run *queue_first, *queue_last;
     struct tsn_run *lru_first, *lru_last;
     size_t loading;
@@ -204,17 +206,22 @@ void tsn_run_ref(struct tsn_run *r);
 void tsn_run_unref(struct tsn_run *r);
 /* Out of map, heap, queue; DROP to its worker; its call is cancelled. `r` may be freed. */
 void tsn_run_forget(struct tsn_run *r);
-/* Lua state and strings go; stays as an id with a wake when there is one. `r` may be freed. */
+/* Its row says when it goes on: nothing of it stays in memory. `r` may be freed. */
 void tsn_run_park(struct tsn_run *r, int64_t wake_at);
 void tsn_run_unload(struct tsn_run *r);                   /* only the Lua state */
 void tsn_run_wake_at(struct tsn_run *r, int64_t wake_at); /* 0 = out of the heap */
 void tsn_runmap_tick(void *engine);                       /* the wake timer */
-void tsn_run_touch(struct tsn_run *r);                    /* most recently used */
-void tsn_run_unlist(struct tsn_run *r);                   /* out of the LRU list */
+void tsn_wake_arm(struct tsn_engine *e); /* for the nearest in memory or on disk */
+void tsn_run_touch(struct tsn_run *r);   /* most recently used */
+void tsn_run_unlist(struct tsn_run *r);  /* out of the LRU list */
 void tsn_run_enqueue(struct tsn_run *r);
 struct tsn_run *tsn_run_dequeue(struct tsn_engine *e);
 void tsn_run_undue(struct tsn_run *r); /* drops what waits for delivery */
 void tsn_runmap_close(struct tsn_engine *e);
+
+/* --- sweep.c: what is due on disk */
+void tsn_sweep_at(struct tsn_engine *e, int64_t at_ms); /* something is, then */
+void tsn_sweep_run(struct tsn_engine *e);
 
 /* --- eop.c: ops that are never dropped */
 void *tsn_eop_new(struct tsn_engine *e, size_t size, struct tsn_run *r,
@@ -399,6 +406,22 @@ tsn_err tsn_task_insert(struct tsn_store *st, struct tsn_arena *a, struct tsn_re
 /* An open one of the run: of the step at `path`, or (NULL) any. */
 tsn_err tsn_task_open_of(struct tsn_store *st, struct tsn_arena *a, const char *run_id,
                          const char *path, struct tsn_rec_task *out);
+
+/* --- task_nudge.c */
+/* Next reminder or escalation of an open question; 0 = none before it expires. Pure. */
+int64_t tsn_nudge_next(const json_t *spec, int64_t opened_at, int64_t due_at);
+void tsn_nudge_run(struct tsn_engine *e);
+
+/* --- task_plan.c: store thread */
+/* Binds what is shown: spec gets `bound`, the task its digest. run, path, role, quorum are set. */
+tsn_err tsn_plan_bind(struct tsn_store *st, struct tsn_arena *a, json_t *spec,
+                      struct tsn_rec_task *t);
+tsn_err tsn_plan_changed(struct tsn_store *st, struct tsn_arena *a, const json_t *spec,
+                         bool *changed);
+/* The old question is void, the new one open; the caller saves the run's row. */
+tsn_err tsn_plan_again(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
+                       struct tsn_rec_task *old, json_t *spec, int64_t now_ms,
+                       struct tsn_rec_task *fresh);
 
 /* jansson's loops want a pointer they could change; these loops do not. */
 static inline json_t *tsn_json_walk(const json_t *v)

@@ -1,8 +1,9 @@
-/* recover.c - the start: a new epoch, playbooks deployed, every unfinished run taken over.
+/* recover.c - the start: a new epoch, playbooks deployed, every unfinished run goes on.
  *
- * One op does it all, so no run can be seen half taken over. Afterwards each run goes on as its
- * state says: ready and running ones are loaded, waiting and parked ones are a time in the heap,
- * in_doubt, stuck and diverged ones wait for a person. Loop thread, but for the apply functions.
+ * Each run goes on as its state says: ready and running ones are loaded, waiting and parked ones are
+ * times on disk that a sweep finds, in_doubt, stuck, diverged and paused ones wait for a person. No
+ * row is written for that: the epoch of a row is behind ours until our first write to it, and who
+ * wrote before cannot any more, because only one process has the store. Loop thread, but for the apply functions.
  */
 #include "engine/engine_impl.h"
 
@@ -18,8 +19,6 @@
 
 struct taken {
     const char *id;
-    int64_t wake_at;
-    bool goes_on; /* load it now */
 };
 
 struct deployed {
@@ -92,22 +91,19 @@ static tsn_err deploy(struct recover_op *x, struct tsn_store *st, struct deploye
 
 /* --- runs */
 
-static void note(struct recover_op *x, const struct tsn_rec_run *row, bool goes_on)
+static void note(struct recover_op *x, const struct tsn_rec_run *row)
 {
     if (x->nruns == x->cap) {
         x->cap = x->cap ? x->cap * 2 : 256;
         x->runs = tsn_realloc(x->runs, x->cap * sizeof(*x->runs));
     }
-    x->runs[x->nruns].id = row->id;
-    x->runs[x->nruns].wake_at = row->wake_at;
-    x->runs[x->nruns++].goes_on = goes_on;
+    x->runs[x->nruns++].id = row->id;
 }
 
-static tsn_err take_over(struct recover_op *x, struct tsn_store *st, const char *state,
-                         bool goes_on)
+static tsn_err take_over(struct recover_op *x, struct tsn_store *st, const char *state)
 {
     struct tsn_filter f = {"state", TSN_CMP_EQ, state, 0};
-    struct tsn_list how = {.filters = &f, .nfilters = 1, .limit = PAGE};
+    struct tsn_list how = {.filters = &f, .nfilters = 1, .limit = PAGE, .skip_blobs = true};
     size_t n = 0;
     tsn_err err;
 
@@ -117,14 +113,8 @@ static tsn_err take_over(struct recover_op *x, struct tsn_store *st, const char 
 
         err = tsn_store_list(st, x->o.op.arena, &tsn_table_run, &how, &list, &n);
         rows = list;
-        for (size_t i = 0; i < n && !err; i++) {
-            struct tsn_owned own = {.row = rows[i], .guard = rows[i].epoch};
-
-            tsn_run_unhold(x->o.op.arena, &own.row);
-            err = tsn_run_save(st, &own, x->epoch);
-            if (!err)
-                note(x, &rows[i], goes_on);
-        }
+        for (size_t i = 0; i < n && !err; i++)
+            note(x, &rows[i]);
         if (n)
             how.after = rows[n - 1].id;
     } while (!err && n == PAGE);
@@ -133,14 +123,7 @@ static tsn_err take_over(struct recover_op *x, struct tsn_store *st, const char 
 
 static tsn_err recover_apply(struct tsn_op *op, struct tsn_store *st)
 {
-    static const struct {
-        const char *state;
-        bool goes_on;
-    } states[] = {
-        {"ready", true},    {"running", true},   {"cancelling", true},
-        {"waiting", false}, {"parked", false},   {"in_doubt", false},
-        {"stuck", false},   {"diverged", false}, {"paused", false},
-    };
+    static const char *const states[] = {"ready", "running", "cancelling"};
     struct recover_op *x = (struct recover_op *)op;
     tsn_err err = tsn_store_epoch_begin(st, &x->epoch);
 
@@ -148,7 +131,7 @@ static tsn_err recover_apply(struct tsn_op *op, struct tsn_store *st)
     for (size_t i = 0; i < x->nplaybooks && !err; i++)
         err = deploy(x, st, &x->playbooks[i]);
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]) && !err; i++)
-        err = take_over(x, st, states[i].state, states[i].goes_on);
+        err = take_over(x, st, states[i]);
     return err;
 }
 
@@ -205,11 +188,9 @@ static void take_up(struct tsn_engine *e, const struct recover_op *x)
     for (size_t i = 0; i < x->nruns; i++) {
         const struct taken *t = &x->runs[i];
 
-        if (t->goes_on)
-            tsn_engine_wake(e, t->id);
-        else if (t->wake_at > 0 && tsn_id_valid(t->id))
-            tsn_run_wake_at(tsn_runmap_get(e, t->id), t->wake_at);
+        tsn_engine_wake(e, t->id);
     }
+    tsn_sweep_at(e, 1);
 }
 
 static void recovered(struct tsn_eop *o)

@@ -42,6 +42,7 @@ static tsn_err void_tasks(struct tsn_store *st, struct tsn_arena *a, const char 
         t.state = "void";
         t.decided_by = by;
         t.closed_at = now_ms;
+        t.nudge_at = 0;
         err = tsn_store_update_if_text(st, &tsn_table_task, &t, "state", "open");
         if (err)
             return err;

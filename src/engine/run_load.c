@@ -399,8 +399,7 @@ static void loaded(struct tsn_eop *o)
     r->phase = TSN_PHASE_IDLE;
     if (again)
         tsn_run_enqueue(r); /* what was read is older than what woke it */
-    else if (!l->found || stands_still(l->row.state) ||
-             (l->row.epoch != 0 && l->row.epoch != e->epoch))
+    else if (!l->found || stands_still(l->row.state) || l->row.epoch > e->epoch)
         tsn_run_forget(r);
     else if (l->broken)
         tsn_run_stuck(r, l->broken_code, l->broken);

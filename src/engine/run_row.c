@@ -29,8 +29,8 @@ tsn_err tsn_run_own(struct tsn_store *st, struct tsn_arena *a, const char *id, i
     if (err)
         return err;
     tsn_run_unhold(a, &out->row);
-    /* Epoch 0: made while nobody ran it; the first write claims it. */
-    if (tsn_run_over(out->row.state) || (out->row.epoch != epoch && out->row.epoch != 0))
+    /* An older epoch (0: made while nobody ran it) is over: the first write claims the row. */
+    if (tsn_run_over(out->row.state) || out->row.epoch > epoch)
         return TSN_ELOST;
     out->guard = out->row.epoch;
     return 0;

@@ -181,17 +181,19 @@ static void heap_remove(struct tsn_engine *e, struct tsn_run *r)
         heap_down(e, pos, last);
 }
 
-static void wake_arm(struct tsn_engine *e)
+void tsn_wake_arm(struct tsn_engine *e)
 {
-    int64_t ms;
+    int64_t ms, at = e->heap_n ? e->heap[0]->wake_at : 0;
 
     if (e->closing || !e->wake_timer)
         return;
-    if (e->heap_n == 0) {
+    if (e->disk_at > 0 && (at == 0 || e->disk_at < at))
+        at = e->disk_at;
+    if (at == 0) {
         tsn_timer_disarm(e->wake_timer);
         return;
     }
-    ms = e->heap[0]->wake_at - tsn_clock_wall_ms();
+    ms = at - tsn_clock_wall_ms();
     if (ms < 0)
         ms = 0;
     if (ms > WAKE_LOOK_MS)
@@ -213,7 +215,7 @@ void tsn_run_wake_at(struct tsn_run *r, int64_t wake_at)
         e->heap_n++;
         heap_up(e, e->heap_n, r);
     }
-    wake_arm(e);
+    tsn_wake_arm(e);
 }
 
 void tsn_runmap_tick(void *engine)
@@ -228,7 +230,9 @@ void tsn_runmap_tick(void *engine)
         r->wake_at = 0;
         tsn_run_due(r);
     }
-    wake_arm(e);
+    if (e->disk_at > 0 && e->disk_at <= now)
+        tsn_sweep_run(e);
+    tsn_wake_arm(e);
 }
 
 /* --- last use */
@@ -319,7 +323,7 @@ void tsn_run_forget(struct tsn_run *r)
     tsn_steps_clear(r);
     tsn_run_unload(r);
     heap_remove(r->e, r);
-    wake_arm(r->e);
+    tsn_wake_arm(r->e);
     map_remove(r->e, r);
     tsn_run_unref(r);
 }
@@ -328,14 +332,8 @@ void tsn_run_park(struct tsn_run *r, int64_t wake_at)
 {
     if (r->dead)
         return;
-    tsn_run_unload(r);
-    if (wake_at <= 0) {
-        tsn_run_forget(r);
-        return;
-    }
-    run_strip(r);
-    r->phase = TSN_PHASE_IDLE;
-    tsn_run_wake_at(r, wake_at);
+    tsn_sweep_at(r->e, wake_at);
+    tsn_run_forget(r);
 }
 
 void tsn_runmap_close(struct tsn_engine *e)

@@ -12,7 +12,9 @@
 #include "core/log.h"
 #include "core/text.h"
 
-#define QUORUM_MAX 20
+#define QUORUM_MAX    20
+#define ESCALATE_MAX  10
+#define REMIND_MIN_MS 1000
 
 tsn_err tsn_task_insert(struct tsn_store *st, struct tsn_arena *a, struct tsn_rec_task *t,
                         const char *prefix)
@@ -95,11 +97,16 @@ static tsn_err task_apply(struct tsn_op *op, struct tsn_store *st)
     if (err)
         return err;
     json_object_set_new(x->spec, "seq", json_integer(seq));
+    x->task.run = own.row.id;
+    x->task.case_id = own.row.case_id;
+    x->task.nudge_at = tsn_nudge_next(x->spec, x->task.opened_at, x->task.due_at);
+    if (x->approve)
+        err = tsn_plan_bind(st, a, x->spec, &x->task);
+    if (err)
+        return err;
     text = tsn_json_text(x->spec);
     x->task.spec = tsn_arena_strdup(a, text);
     free(text);
-    x->task.run = own.row.id;
-    x->task.case_id = own.row.case_id;
     err = tsn_task_insert(st, a, &x->task, x->approve ? "ap-" : "as-");
     if (err)
         return err;
@@ -116,6 +123,7 @@ static void task_done(struct tsn_eop *o)
     if (!tsn_eop_ok(o))
         return;
     tsn_log(TSN_LOG_INFO, "task.opened", "run", o->run_id, "task", x->task.name, NULL);
+    tsn_sweep_at(o->e, x->task.nudge_at);
     tsn_step_rests(o->step, x->rests);
 }
 
@@ -123,21 +131,6 @@ static void task_done(struct tsn_eop *o)
 static const char *role_of(const struct tsn_run *r, const char *key)
 {
     return tsn_json_str(r->roles, key, key);
-}
-
-static void digest_of(char out[80], const struct tsn_step *s, const char *role, int64_t quorum)
-{
-    json_t *show = json_object_get(s->args, "show");
-    json_t *v =
-        json_pack("{s:s, s:o, s:s, s:s, s:s, s:I}", "title", tsn_json_str(s->args, "title", ""),
-                  "show", show ? json_deep_copy(show) : json_null(), "run", s->run->id, "path",
-                  s->path, "role", role, "quorum", (json_int_t)quorum);
-    uint8_t hash[TSN_HASH_LEN];
-
-    tsn_json_digest(hash, v);
-    json_decref(v);
-    (void)tsn_copy(out, 80, "sha256:");
-    tsn_hex(out + 7, hash, sizeof(hash));
 }
 
 static bool names_of(const json_t *v)
@@ -151,6 +144,46 @@ static bool names_of(const json_t *v)
         return false;
     json_array_foreach(v, i, one) if (!json_is_string(one)) return false;
     return true;
+}
+
+/* Later and later, and to somebody. */
+static bool chain_ok(const struct tsn_step *s)
+{
+    const json_t *chain = json_object_get(s->args, "escalate"), *up;
+    int64_t last = 0;
+
+    if (!chain || json_is_null(chain))
+        return true;
+    if (!json_is_array(chain) || json_array_size(chain) > ESCALATE_MAX)
+        return false;
+    for (size_t i = 0; i < json_array_size(chain); i++) {
+        int64_t after;
+
+        up = json_array_get(chain, i);
+        after = tsn_json_int(up, "after_ms", 0);
+        if (after <= last || after > TSN_STEP_FOREVER ||
+            !tsn_word_ok(role_of(s->run, tsn_json_str(up, "to", "")), 64))
+            return false;
+        last = after;
+    }
+    return true;
+}
+
+/* What nobody's silence means must be an answer that somebody could have given. */
+static const char *late_wrong(const struct tsn_step *s, struct tsn_diag *diag)
+{
+    const json_t *late = json_object_get(s->args, "on_timeout");
+    json_t *taken = NULL;
+    tsn_err err;
+
+    if (!late || json_is_null(late))
+        return NULL;
+    if (!json_is_object(late))
+        return "on_timeout of ask is a table of answers";
+    err = tsn_answer_check(json_object_get(s->args, "fields"), s->run->e->config.picks, late,
+                           &taken, diag);
+    json_decref(taken);
+    return err ? diag->what : NULL;
 }
 
 /* NULL = fine. */
@@ -170,21 +203,27 @@ static const char *task_wrong(const struct tsn_step *s, struct tsn_diag *diag)
         return "quorum is 1 to 20, and only for approve";
     if (within < 0 || within > TSN_STEP_FOREVER)
         return "within is a duration of up to 10 years";
-    if (!names_of(json_object_get(args, "not_by")))
-        return "not_by is a person or a list of persons";
+    if (!names_of(json_object_get(args, "not_by")) || !names_of(json_object_get(args, "to")))
+        return "not_by and to are a person or a list of persons";
+    if (tsn_json_int(args, "remind_ms", REMIND_MIN_MS) < REMIND_MIN_MS)
+        return "remind is a duration of at least a second";
+    if (!chain_ok(s))
+        return "escalate is up to 10 of { after, to }, each later than the one before";
     if (approve && late && strcmp(tsn_json_str(args, "on_timeout", ""), "reject") != 0)
         return "on_timeout of an approval can only be \"reject\": silence never allows "
                "anything";
     if (!approve && tsn_answer_fields(json_object_get(args, "fields"), diag))
         return diag->what;
-    return NULL;
+    return approve ? NULL : late_wrong(s, diag);
 }
 
 static json_t *spec_of(const struct tsn_step *s, const char *role)
 {
-    static const char *const kept[] = {"title",  "role",   "fields",    "show",
-                                       "quorum", "not_by", "within_ms", "on_timeout"};
-    json_t *spec = json_object();
+    static const char *const kept[] = {"title",  "role",     "fields",    "show",
+                                       "quorum", "not_by",   "within_ms", "on_timeout",
+                                       "to",     "remind_ms"};
+    json_t *spec = json_object(), *up;
+    size_t n;
 
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
         json_t *v = json_object_get(s->args, kept[i]);
@@ -192,6 +231,11 @@ static json_t *spec_of(const struct tsn_step *s, const char *role)
         if (v)
             json_object_set_new(spec, kept[i], json_deep_copy(v));
     }
+    if (json_is_array(json_object_get(s->args, "escalate")))
+        json_object_set_new(spec, "escalate",
+                            json_deep_copy(json_object_get(s->args, "escalate")));
+    json_array_foreach(json_object_get(spec, "escalate"), n, up)
+        json_object_set_new(up, "to", json_string(role_of(s->run, tsn_json_str(up, "to", ""))));
     json_object_set_new(spec, "roles", json_pack("[s]", role));
     json_object_set_new(spec, "name", json_string(s->name));
     return spec;
@@ -201,7 +245,6 @@ void tsn_step_task(struct tsn_step *s)
 {
     struct tsn_diag diag;
     const char *wrong, *role;
-    char digest[80];
     struct task_op *x;
     struct tsn_arena *a;
     int64_t quorum;
@@ -232,10 +275,6 @@ void tsn_step_task(struct tsn_step *s)
     x->task.quorum = quorum;
     x->task.opened_at = x->o.now_ms;
     x->task.due_at = s->wake_at;
-    if (x->approve) {
-        digest_of(digest, s, role, quorum);
-        x->task.digest = tsn_arena_strdup(a, digest);
-    }
     tsn_eop_submit(&x->o);
 }
 
@@ -337,6 +376,7 @@ static tsn_err expire_apply(struct tsn_op *op, struct tsn_store *st)
     t.decided_by = "timeout";
     t.answer = x->in.result;
     t.closed_at = x->o.now_ms;
+    t.nudge_at = 0;
     err = tsn_store_update_if_text(st, &tsn_table_task, &t, "state", "open");
     if (!err)
         err = tsn_step_settle(st, a, &own, &x->in, &x->out);

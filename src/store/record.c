@@ -58,7 +58,7 @@ static const struct tsn_col task_cols[] = {
     TEXT(task, case_id),  TEXT(task, kind),       TEXT(task, state),    TEXT(task, role),
     TEXT(task, digest),   TEXT(task, decided_by), SEALED(task, spec),   SEALED(task, votes),
     SEALED(task, answer), INT(task, quorum),      INT(task, opened_at), INT(task, due_at),
-    INT(task, closed_at),
+    INT(task, closed_at), INT(task, nudge_at),
 };
 TABLE(task, 4);
 

@@ -88,7 +88,7 @@ struct tsn_rec_task {
     const char *decided_by; /* person, or "timeout" */
     const char *spec, *votes,
         *answer; /* sealed JSON: what is asked; votes so far; the result */
-    int64_t quorum, opened_at, due_at, closed_at;
+    int64_t quorum, opened_at, due_at, closed_at, nudge_at /* next reminder or escalation */;
 };
 
 struct tsn_rec_playbook {

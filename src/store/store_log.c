@@ -19,7 +19,7 @@
 
 #define SEALED_MAX   ((size_t)64 << 20)
 #define RECENT       1000
-#define CHAINS_MAX   200000
+#define CHAINS_MAX   20000
 #define FRONTIER_MAX (8 + TSN_TREE_LEVELS * TSN_HASH_LEN)
 
 /* --- chains in memory --------------------------------------------------------------------- */

@@ -131,18 +131,26 @@ local function person_or_list(what, t, key)
   raise("L012", ("%s: `%s` is a person or a list of persons"):format(what, key))
 end
 
--- after = "8h" in a table becomes after_ms; a lone duration too.
-local function reminder(what, key, value)
+-- escalate = "lead", { after = "8h", to = "lead" } or a list of these becomes a list of { after_ms, to }.
+-- A lone name is asked too after half of `within`, or after 4 hours.
+local function chain_of(what, value, within)
+  if value == nil then
+    return nil
+  end
+  if type(value) == "string" then
+    local ms = native.duration_of(what .. ": within", within)
+    return { { after_ms = ms and ms // 2 or 4 * 3600 * 1000, to = value } }
+  end
   if type(value) ~= "table" then
-    return value
+    raise("L012", what .. ": `escalate` is a role, { after = \"8h\", to = role } or a list of these")
   end
-  local out = {}
-  for name, v in pairs(value) do
-    out[name] = v
-  end
-  if out.after ~= nil then
-    out.after_ms = native.duration_of(what .. ": " .. key .. ".after", out.after)
-    out.after = nil
+  local list, out = value[1] ~= nil and value or { value }, {}
+  for i, one in ipairs(list) do
+    if type(one) ~= "table" or type(one.to) ~= "string" or one.after == nil then
+      raise("L012", what .. ": `escalate` needs `after` and `to`",
+        "escalate = { after = \"8h\", to = \"lead\" }")
+    end
+    out[i] = { after_ms = native.duration_of(what .. ": escalate.after", one.after), to = one.to }
   end
   return out
 end
@@ -158,7 +166,7 @@ function api.ask(t)
     fields = native.fields_of(t.fields),
     show = t.show,
     remind_ms = native.duration_of("ask: remind", t.remind),
-    escalate = reminder("ask", "escalate", t.escalate),
+    escalate = chain_of("ask", t.escalate, t.within),
     within_ms = native.duration_of("ask: within", t.within),
     on_timeout = t.on_timeout,
   }, {})
@@ -188,7 +196,7 @@ function api.approve(t)
     show = t.show,
     within_ms = native.duration_of("approve: within", t.within),
     on_timeout = "reject",
-    escalate = reminder("approve", "escalate", t.escalate),
+    escalate = chain_of("approve", t.escalate, t.within),
     remind_ms = native.duration_of("approve: remind", t.remind),
     assurance = native.text_of("approve", t, "assurance"),
   }, {})

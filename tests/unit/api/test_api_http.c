@@ -423,8 +423,6 @@ static void script_decisions(struct world *w)
     CHECK(w, g->status == 403 && strcmp(code(g), "A005") == 0);
     static const char *const bad[] = {
         "{\"decision\":\"maybe\",\"reason\":\"xxx\",\"plan_digest\":\"" DIGEST "\"}",
-        "{\"decision\":\"approve\",\"reason\":\"ok\",\"plan_digest\":\"" DIGEST "\"}",
-        "{\"decision\":\"approve\",\"reason\":\"looks right\"}",
         "{\"decision\":\"approve\",\"reason\":\"looks right\",\"plan_digest\":\"sha256:12\"}",
         "{\"decision\":\"approve\",\"reason\":\"looks right\",\"plan\":\"" DIGEST "\"}",
         "{}"};

@@ -88,6 +88,64 @@ static void every_rule_of_an_approval(void **state)
     json_decref(empty);
 }
 
+struct hand {
+    const char *name, *person, *role, *to, *reason, *code;
+};
+
+/* Who else may decide, and who may be made to. */
+static void more_people_than_the_role(void **state)
+{
+    static const struct hand rows[] = {
+        {"the role", "duty1", "duty", NULL, "looks right", NULL},
+        {"a role it was escalated to", "lead1", "lead", NULL, "looks right", NULL},
+        {"asked by name", "owner1", "other", NULL, "looks right", NULL},
+        {"handed over to", "deputy1", "other", NULL, "looks right", NULL},
+        {"nobody of these", "stranger", "other", NULL, "looks right", "A018"},
+        {"handed over, but kept out", "resp1", "other", NULL, "looks right", "A007"},
+        {"hands over", "duty1", "duty", "deputy2", "on a plane", NULL},
+        {"hands over without a reason", "duty1", "duty", "deputy2", "", "A008"},
+        {"hands over to nobody", "duty1", "duty", NULL, "on a plane", NULL},
+        {"hands over to themselves", "duty1", "duty", "duty1", "on a plane", "A101"},
+        {"hands over again", "duty1", "duty", "deputy1", "on a plane", "A102"},
+        {"hands over to who voted", "duty1", "duty", "voter", "on a plane", "A102"},
+        {"hands over to who is kept out", "duty1", "duty", "resp1", "on a plane", "A007"},
+        {"a stranger hands over", "stranger", "other", "deputy2", "on a plane", "A018"},
+        {"who voted hands over", "voter", "duty", "deputy2", "on a plane", "A015"},
+    };
+    json_t *spec =
+        json_pack("{s:[s], s:[s,s], s:s, s:[{s:s}, {s:s}]}", "not_by", "resp1", "roles", "duty",
+                  "lead", "to", "owner1", "delegates", "to", "deputy1", "to", "resp1");
+    json_t *votes = json_pack("[{s:s, s:s}]", "by", "voter", "verdict", "approve");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct hand *r = &rows[i];
+        const char *roles[] = {r->role, NULL};
+        struct tsn_actor who = {.person = r->person, .roles = roles, .auth = "token"};
+        struct tsn_rec_task t = {.name = "ap-1",
+                                 .kind = "approve",
+                                 .state = "open",
+                                 .role = "duty",
+                                 .quorum = 2,
+                                 .digest = "sha256:aa"};
+        struct tsn_decision d = {.task = "ap-1",
+                                 .verb = r->to ? "delegate" : "approve",
+                                 .to = r->to,
+                                 .reason = r->reason,
+                                 .digest = "sha256:aa"};
+        struct tsn_diag diag;
+        json_t *answer = NULL;
+
+        tsn_diag_init(&diag);
+        (void)tsn_decide_check(&t, spec, votes, &who, &d, NULL, &answer, &diag);
+        if (strcmp(diag.code, r->code ? r->code : "") != 0)
+            fail_msg("%s: got %s (%s)", r->name, diag.code, diag.what);
+        json_decref(answer);
+    }
+    json_decref(spec);
+    json_decref(votes);
+}
+
 static void not_by_takes_one_name_or_many(void **state)
 {
     const char *roles[] = {"duty", NULL};
@@ -222,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_rule_of_an_approval),
+        cmocka_unit_test(more_people_than_the_role),
         cmocka_unit_test(not_by_takes_one_name_or_many),
         cmocka_unit_test(a_reason_is_counted_in_characters),
         cmocka_unit_test(every_type_of_answer),

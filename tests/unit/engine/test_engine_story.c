@@ -189,7 +189,7 @@ static void an_unanswered_question_is_an_error_or_a_default(void **state)
         "local ok, e = pcall(ask, { id = \"q\", role = \"r\", title = \"T\", within = \"30ms\" "
         "})\n"
         "local d = ask { id = \"q2\", role = \"r\", title = \"T\", within = \"30ms\",\n"
-        "  on_timeout = { sev = \"low\" } }\n"
+        "  fields = { sev = text \"How bad?\" }, on_timeout = { sev = \"low\" } }\n"
         "return { ok = ok, sev = d.sev, by = d.by }");
     rig_open(g);
     const char *run = rig_start(g, "late", NULL);

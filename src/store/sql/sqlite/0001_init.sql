@@ -97,6 +97,8 @@ CREATE TABLE "run" (
 
 CREATE INDEX run_state ON "run" ("state");
 
+CREATE INDEX run_wake_at ON "run" ("wake_at");
+
 CREATE INDEX run_case_id ON "run" ("case_id");
 
 CREATE TABLE "task" (
@@ -116,8 +118,11 @@ CREATE TABLE "task" (
   "quorum" INTEGER NOT NULL DEFAULT 0,
   "opened_at" INTEGER NOT NULL DEFAULT 0,
   "due_at" INTEGER NOT NULL DEFAULT 0,
-  "closed_at" INTEGER NOT NULL DEFAULT 0
+  "closed_at" INTEGER NOT NULL DEFAULT 0,
+  "nudge_at" INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX task_nudge_at ON "task" ("nudge_at");
 
 CREATE INDEX task_state ON "task" ("state");
 
