@@ -32,7 +32,8 @@ static void tell_run(struct tsn_tale *t, struct tsn_tale_line *l)
         tsn_buf_printf(&l->text, " %s", what);
     if (l->e->reason)
         tsn_buf_printf(&l->text, " (%s)", l->e->reason);
-    if (!strncmp(l->e->actor, "u:", 2) && strcmp(what, "opened") && strcmp(what, "started"))
+    if (!strncmp(l->e->actor, "u:", 2) && strcmp(what, "opened") != 0 &&
+        strcmp(what, "started") != 0)
         tsn_buf_printf(&l->text, " by %s", tsn_tale_person(l->e->actor));
     if (!strcmp(what, "closed"))
         t->failure = tsn_arena_strdup(

@@ -28,7 +28,7 @@ static void takes_steps(void **unused)
          "'8h', to = 'x' }, show = { 1, 2 }, to = 'p1', fields = { s = choice { 'x', 'y', "
          "label = 'L' } } }",
          "ask a "
-         "{\"escalate\":{\"after_ms\":28800000,\"to\":\"x\"},\"fields\":{\"s\":{\"label\":"
+         "{\"escalate\":[{\"after_ms\":28800000,\"to\":\"x\"}],\"fields\":{\"s\":{\"label\":"
          "\"L\","
          "\"options\":[\"x\",\"y\"],\"required\":true,\"type\":\"choice\"}},\"remind_ms\":"
          "300000,"

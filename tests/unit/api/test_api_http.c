@@ -424,8 +424,7 @@ static void script_decisions(struct world *w)
     static const char *const bad[] = {
         "{\"decision\":\"maybe\",\"reason\":\"xxx\",\"plan_digest\":\"" DIGEST "\"}",
         "{\"decision\":\"approve\",\"reason\":\"looks right\",\"plan_digest\":\"sha256:12\"}",
-        "{\"decision\":\"approve\",\"reason\":\"looks right\",\"plan\":\"" DIGEST "\"}",
-        "{}"};
+        "{\"decision\":\"approve\",\"reason\":\"looks right\",\"plan\":\"" DIGEST "\"}", "{}"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         CHECK(w, ask(w, false, "POST", path, bad[i], AS("resp1"))->status == 422);
     CHECK(w, ask(w, false, "POST", path, "[1]", AS("resp1"))->status == 422);
