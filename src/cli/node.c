@@ -34,7 +34,7 @@ struct node {
     int64_t began_ms;
     struct tsn_loop *loop;
     struct tsn_writer *writer;
-    struct tsn_reader *reader;
+    struct tsn_reader *reader, *log_reader;
     struct tsn_httpc *httpc;
     struct tsn_registry *registry;
     struct tsn_plugins *plugins;
@@ -259,6 +259,8 @@ static void close_parts(struct node *n)
     }
     if (n->reader)
         tsn_reader_close(n->reader);
+    if (n->log_reader)
+        tsn_reader_close(n->log_reader);
     if (n->registry)
         tsn_registry_close(n->registry);
     n->feeds = NULL;
@@ -268,6 +270,7 @@ static void close_parts(struct node *n)
     n->httpc = NULL;
     n->writer = NULL;
     n->reader = NULL;
+    n->log_reader = NULL;
     n->registry = NULL;
     tsn_timer_destroy(n->dead);
     n->dead = NULL;
@@ -336,6 +339,16 @@ static tsn_err open_store(struct node *n, struct tsn_diag *diag)
     err = tsn_store_open(&st, &sc, diag);
     if (!err) {
         err = tsn_reader_open(&n->reader, n->loop, st);
+        if (err)
+            tsn_store_close(st);
+    }
+    if (err)
+        return err;
+    st = NULL;
+    sc.index = tsn_arena_printf(n->arena, "%s.index", sc.path);
+    err = tsn_store_open(&st, &sc, diag);
+    if (!err) {
+        err = tsn_reader_open(&n->log_reader, n->loop, st);
         if (err)
             tsn_store_close(st);
     }
@@ -414,6 +427,7 @@ static tsn_err open_outside(struct node *n, struct tsn_diag *diag)
     const struct tsn_api_config ac = {.loop = n->loop,
                                       .writer = n->writer,
                                       .reader = n->reader,
+                                      .log_reader = n->log_reader,
                                       .engine = n->engine,
                                       .intake = n->intake,
                                       .casework = &n->config->casework,
