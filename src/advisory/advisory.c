@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "advisory/advisory_as.h"
 #include "advisory/advisory_model.h"
 #include "core/clock.h"
 #include "core/crypto.h"
@@ -51,26 +52,6 @@ static tsn_err find(struct tsn_store *st, struct tsn_arena *arena, const struct 
     return err;
 }
 
-static tsn_err judge(const json_t *csaf, struct tsn_diag *diag)
-{
-    json_t *findings = NULL;
-    tsn_err err = tsn_csaf_check(csaf, &findings);
-    if (!err && json_array_size(findings) > 0) {
-        const json_t *f = json_array_get(findings, 0);
-        err = tsn_diag_set(diag, TSN_EINPUT, "D001", "CSAF 2.0 refuses it: %.40s %.80s: %.150s",
-                           tsn_json_str(f, "test", ""), tsn_json_str(f, "pointer", ""),
-                           tsn_json_str(f, "message", ""));
-        f = json_array_get(findings, 1);
-        if (f) {
-            tsn_diag_hint(diag, "%zu findings in all; also %.40s %.80s: %.150s",
-                          json_array_size(findings), tsn_json_str(f, "test", ""),
-                          tsn_json_str(f, "pointer", ""), tsn_json_str(f, "message", ""));
-        }
-    }
-    json_decref(findings);
-    return err;
-}
-
 static tsn_err entry(struct tsn_store *st, const struct tsn_call *call, const char *kind,
                      const struct tsn_rec_advisory *a, const char *tlp)
 {
@@ -107,7 +88,7 @@ static tsn_err store(struct tsn_store *st, struct tsn_arena *arena, const struct
     uint8_t hash[TSN_HASH_LEN];
     char hex[2 * TSN_HASH_LEN + 1];
     char *text = NULL;
-    tsn_err err = judge(csaf, diag);
+    tsn_err err = tsn_advisory_accepted(csaf, diag);
     if (!err) {
         err = tsn_advisory_markdown(csaf, &markdown);
     }
@@ -207,7 +188,7 @@ static tsn_err draft(struct tsn_store *st, struct tsn_arena *arena, const struct
         err = tsn_advisory_model(&wish, &model, diag);
     }
     if (!err) {
-        err = tsn_csaf_render(model, env.publisher, &csaf, diag);
+        err = tsn_csaf_render(model, env.publisher, TSN_CSAF_20, &csaf, diag);
     }
     if (!err) {
         a.state = "draft";

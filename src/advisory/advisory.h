@@ -13,7 +13,13 @@ struct tsn_publisher {
     const char *name, *namespace_url, *contact; /* CSAF publisher */
     const char *prefix;                         /* "ACME-SA" */
     const char *category;                       /* of CSAF; NULL = vendor */
+    const char *cna_org, *cna_name;             /* UUID and short name as a CNA; NULL = none */
 };
+
+/* WIDE: the members of 2.1, everything the model says, also what 2.1 refuses side by side; what the
+ * renderings that are not CSAF are made from. */
+enum tsn_csaf_version { TSN_CSAF_20, TSN_CSAF_21, TSN_CSAF_WIDE };
+#define TSN_CSAF_21_SCHEMA "https://docs.oasis-open.org/csaf/csaf/v2.1/schema/csaf.json"
 
 /* Registers advisory.draft (effect store): renders CSAF and Markdown from the case's facts and the
  * arguments { template, verdicts?, text? ... }, stores version n+1, returns { id, version,
@@ -21,11 +27,10 @@ struct tsn_publisher {
 tsn_err tsn_advisory_register(struct tsn_registry *r, const struct tsn_publisher *publisher,
                               const json_t *products);
 
-/* Model in, CSAF 2.0 document out (new reference). `model` is the JSON described in
+/* Model in, CSAF document out (new reference). `model` is the JSON described in
  * docs/advisories.md: title, tracking, products, vulnerabilities, notes, references ... */
 tsn_err tsn_csaf_render(const json_t *model, const struct tsn_publisher *publisher,
-                        json_t **out, struct tsn_diag *diag);
-tsn_err tsn_advisory_markdown(const json_t *csaf, struct tsn_buf *out);
+                        enum tsn_csaf_version version, json_t **out, struct tsn_diag *diag);
 
 /* Findings: [{ test: "6.1.1"|"schema", pointer, message }]; empty array = accepted. */
 tsn_err tsn_csaf_check(const json_t *doc, json_t **findings);
@@ -36,8 +41,12 @@ tsn_err tsn_csaf_check(const json_t *doc, json_t **findings);
  * more says how many there are. */
 tsn_err tsn_csaf_lint(const json_t *doc, json_t **findings);
 
+/* D001 with the first findings when tsn_csaf_check refuses the document. */
+tsn_err tsn_advisory_accepted(const json_t *csaf, struct tsn_diag *diag);
+
 /* A drafting case (docs/advisories.md: the model, with source_document, initial_release and
- * publisher) as a CSAF draft. publisher NULL: the one that the case names. D001 when the result
- * does not pass tsn_csaf_check. */
-tsn_err tsn_advisory_from_case(const json_t *file, const struct tsn_publisher *publisher,
-                               json_t **csaf, struct tsn_diag *diag);
+ * publisher) as a model, new reference, and who publishes it: `publisher`, or when that is NULL
+ * the one the case names (its strings borrowed from `file`). */
+tsn_err tsn_advisory_case_model(const json_t *file, const struct tsn_publisher *publisher,
+                                struct tsn_publisher *named, json_t **model,
+                                struct tsn_diag *diag);

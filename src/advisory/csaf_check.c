@@ -4,6 +4,7 @@
  * Every function copes with any JSON: a wrong type is the schema's finding, never a crash.
  * Pure; any thread. */
 #include "advisory/csaf_check.h"
+#include "advisory/csaf_check21.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -90,10 +91,14 @@ void tsn_csaf_products(struct tsn_csaf_check *c, tsn_csaf_product_fn *fn)
         snprintf(at, sizeof at, "/product_tree/full_product_names/%zu", i);
         fn(c, item, at);
     }
-    json_array_foreach(json_object_get(c->tree, "relationships"), i, item)
-    {
-        snprintf(at, sizeof at, "/product_tree/relationships/%zu/full_product_name", i);
-        fn(c, json_object_get(item, "full_product_name"), at);
+    static const char *const joined[] = {"relationships", "product_paths"};
+    for (size_t k = 0; k < 2; k++) {
+        bool both = k == 1 && json_object_get(c->tree, joined[0]); /* a view of 2.1 has both */
+        json_array_foreach(both ? NULL : json_object_get(c->tree, joined[k]), i, item)
+        {
+            snprintf(at, sizeof at, "/product_tree/%s/%zu/full_product_name", joined[k], i);
+            fn(c, json_object_get(item, "full_product_name"), at);
+        }
     }
 }
 
@@ -164,6 +169,10 @@ void tsn_csaf_begin(struct tsn_csaf_check *c, const json_t *doc)
 
 void tsn_csaf_mandatory(struct tsn_csaf_check *c)
 {
+    if (tsn_csaf_is_21(c->doc)) {
+        tsn_csaf_mandatory21(c);
+        return;
+    }
     tsn_csaf_schema(c);
     tsn_csaf_tests_ids(c);
     tsn_csaf_tests_product(c);

@@ -9,6 +9,12 @@
 
 #define TSN_CSAF_FINDINGS_MAX 500 /* a hostile document must not fill memory with findings */
 
+/* jansson's iterators take no const, but change nothing. */
+union tsn_json_read {
+    const json_t *in;
+    json_t *out;
+};
+
 struct tsn_csaf_check {
     const json_t *doc; /* borrowed */
     json_t *findings;  /* array */
@@ -19,6 +25,7 @@ struct tsn_csaf_check {
     const char *status;                               /* draft interim final, "" when absent */
     size_t limit;                                     /* findings past this many are dropped */
     size_t dropped;
+    bool closed;  /* objects may have no other members (2.1) */
     json_t *last; /* the finding made last, borrowed; NULL when it was dropped */
 };
 
@@ -34,7 +41,7 @@ void tsn_csaf_find(struct tsn_csaf_check *c, const char *test, const char *point
  * `value`, NULL for remove. */
 void tsn_csaf_fix(struct tsn_csaf_check *c, const char *op, const char *path, json_t *value);
 
-/* csaf_schema.c: JSON schema of CSAF 2.0; CVSS objects are reported as 6.1.8. */
+/* csaf_schema.c: JSON schema of the document's version; CVSS objects are reported as 6.1.8. */
 void tsn_csaf_schema(struct tsn_csaf_check *c);
 void tsn_csaf_tests_ids(struct tsn_csaf_check *c);     /* 6.1.1-5 23-25 29 32 33 */
 void tsn_csaf_tests_product(struct tsn_csaf_check *c); /* 6.1.6 7 11-13 31 */
@@ -80,7 +87,12 @@ bool tsn_csaf_is_purl(const char *s);       /* the purl specification */
 bool tsn_csaf_is_cve(const char *s);
 bool tsn_csaf_is_cwe(const char *s);
 bool tsn_csaf_is_hash(const char *s);
-bool tsn_csaf_is_trimmed(const char *s); /* tracking id */
+bool tsn_csaf_is_hash_lower(const char *s);  /* 2.1 */
+bool tsn_csaf_is_algorithm(const char *s);   /* 2.1 */
+bool tsn_csaf_is_sharing_id(const char *s);  /* 2.1: UUID version 4, all 0 or all f */
+bool tsn_csaf_is_cwe_version(const char *s); /* 2.1: "4.13" */
+bool tsn_csaf_is_ratio(const char *s);       /* 2.1: "0.25" */
+bool tsn_csaf_is_trimmed(const char *s);     /* tracking id */
 bool tsn_csaf_is_category(const char *s);
 
 /* A moment as seconds since 1970 and nanoseconds; false when it is not RFC 3339. */
@@ -90,5 +102,9 @@ bool tsn_csaf_time(const char *s, int64_t *sec, int64_t *nsec);
 bool tsn_csaf_lang_exists(const char *tag);
 enum tsn_cwe_known { TSN_CWE_UNKNOWN, TSN_CWE_OTHER_NAME, TSN_CWE_OK };
 enum tsn_cwe_known tsn_csaf_cwe_known(const char *id, const char *name);
+/* The same in one version of CWE ("4.13"); versions that the tables do not have count as any. */
+enum tsn_cwe_known tsn_csaf_cwe_known_in(const char *id, const char *name, const char *version);
+/* The newest version of CWE in which this is the name of that weakness, or NULL. */
+const char *tsn_csaf_cwe_version(const char *id, const char *name);
 /* The official name of a frequent weakness, or NULL. */
 const char *tsn_csaf_cwe_name(const char *id);

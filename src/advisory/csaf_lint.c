@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "advisory/advisory.h"
-#include "advisory/csaf_check.h"
+#include "advisory/csaf_check21.h"
 #include "casework/cvss.h"
 #include "core/buf.h"
 #include "core/json.h"
@@ -130,9 +130,12 @@ tsn_err tsn_csaf_lint(const json_t *doc, json_t **findings)
     {
         mend(&c, f);
     }
-    run(&c, tsn_csaf_optional_product);
-    run(&c, tsn_csaf_optional_doc);
-    run(&c, tsn_csaf_informative);
+    /* Of 2.1 the tests that are errors are judged. */
+    if (!tsn_csaf_is_21(doc)) {
+        run(&c, tsn_csaf_optional_product);
+        run(&c, tsn_csaf_optional_doc);
+        run(&c, tsn_csaf_informative);
+    }
     json_array_foreach(c.findings, i, f)
     {
         const char *test = tsn_json_str(f, "test", "");

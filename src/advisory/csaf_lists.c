@@ -93,6 +93,44 @@ enum tsn_cwe_known tsn_csaf_cwe_known(const char *id, const char *name)
     return known;
 }
 
+/* Bits of the versions of CWE in which this is the name of that weakness. */
+static unsigned cwe_versions(const char *id, const char *name)
+{
+    unsigned bits = 0;
+    long number = tsn_csaf_is_cwe(id) ? strtol(id + 4, NULL, 10) : -1;
+    uint32_t hash = fnv1a(name);
+    for (size_t i = 0; i < tsn_cwe_nrows; i++) {
+        if (tsn_cwe_rows[i].id == number && tsn_cwe_rows[i].name == hash) {
+            bits |= tsn_cwe_rows[i].versions;
+        }
+    }
+    return bits;
+}
+
+const char *tsn_csaf_cwe_version(const char *id, const char *name)
+{
+    unsigned bits = cwe_versions(id, name);
+    const char *found = NULL;
+    for (size_t v = 0; tsn_cwe_versions[v]; v++) {
+        found = bits & (1u << v) ? tsn_cwe_versions[v] : found;
+    }
+    return found;
+}
+
+enum tsn_cwe_known tsn_csaf_cwe_known_in(const char *id, const char *name, const char *version)
+{
+    for (size_t v = 0; tsn_cwe_versions[v]; v++) {
+        if (strcmp(tsn_cwe_versions[v], version) == 0) {
+            if (cwe_versions(id, name) & (1u << v)) {
+                return TSN_CWE_OK;
+            }
+            return tsn_csaf_cwe_known(id, "") == TSN_CWE_UNKNOWN ? TSN_CWE_UNKNOWN
+                                                                 : TSN_CWE_OTHER_NAME;
+        }
+    }
+    return tsn_csaf_cwe_known(id, name); /* a version that is not in the tables */
+}
+
 /* Is the code of n bytes one of the blank-separated lower-case codes? */
 static bool listed(const char *codes, const char *p, size_t n)
 {

@@ -342,6 +342,8 @@ static const struct tsn_shape *of_object(const struct tsn_shape *shape, const js
     case TSN_SHAPE_STRING:
     case TSN_SHAPE_SCORE:
     case TSN_SHAPE_ARRAY:
+    case TSN_SHAPE_CVSS4:
+    case TSN_SHAPE_ANY:
         break;
     }
     return NULL;

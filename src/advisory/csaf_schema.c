@@ -1,4 +1,4 @@
-/* csaf_schema.c - the JSON schema of CSAF 2.0 as tables and one small walker.
+/* csaf_schema.c - the JSON schemas of CSAF 2.0 and 2.1 as tables and one small walker.
  *
  * Shapes say type, members, limits and formats; the tables follow the schema of the OASIS
  * Standard (18 Nov 2022) name by name. Objects may have further members, as the schema allows.
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "advisory/csaf_check.h"
+#include "advisory/csaf_check21.h"
 #include "advisory/csaf_shape.h"
 #include "core/buf.h"
 #include "core/json.h"
@@ -117,6 +117,25 @@ static const struct tsn_shape *cvss3_of(const json_t *v)
                                                               : &tsn_shape_cvss31;
 }
 
+/* Objects of 2.1 have no members but those of the schema. */
+static void closed(struct tsn_csaf_check *c, const struct tsn_shape *shape, const json_t *v,
+                   const char *at, const char *test)
+{
+    const char *key;
+    json_t *value;
+    union tsn_json_read r = {.in = v};
+    json_object_foreach(r.out, key, value)
+    {
+        const struct tsn_member *m = shape->members;
+        while (m->name && strcmp(m->name, key) != 0) {
+            m++;
+        }
+        if (!m->name) {
+            tsn_csaf_find(c, test, at, "member \"%.80s\" is not one of the schema", key);
+        }
+    }
+}
+
 static void walk(struct tsn_csaf_check *c, const struct tsn_shape *shape, const json_t *v,
                  struct tsn_buf *at, const char *test)
 {
@@ -134,6 +153,14 @@ static void walk(struct tsn_csaf_check *c, const struct tsn_shape *shape, const 
         break;
     case TSN_SHAPE_OBJECT:
         check_object(c, shape, v, at, test);
+        if (c->closed) {
+            closed(c, shape, v, at->data, test);
+        }
+        break;
+    case TSN_SHAPE_ANY:
+        break;
+    case TSN_SHAPE_CVSS4:
+        check_object(c, &tsn_shape_cvss40, v, at, "6.1.8");
         break;
     case TSN_SHAPE_CVSS2:
         check_object(c, &tsn_shape_cvss20, v, at, "6.1.8");
@@ -149,6 +176,7 @@ void tsn_csaf_schema(struct tsn_csaf_check *c)
     struct tsn_buf at;
     tsn_buf_init(&at, 65536);
     tsn_buf_puts(&at, "");
-    walk(c, &tsn_shape_csaf, c->doc, &at, "schema");
+    c->closed = tsn_csaf_is_21(c->doc);
+    walk(c, c->closed ? &tsn_shape_csaf21 : &tsn_shape_csaf, c->doc, &at, "schema");
     tsn_buf_free(&at);
 }

@@ -1,38 +1,7 @@
 /* csaf_shape.c - the CSAF 2.0 document schema as tables. Read-only; any thread. */
 #include "advisory/csaf_shape.h"
 #include "advisory/csaf_check.h"
-
-#define STRING(fn, text)                                                                       \
-    {                                                                                          \
-        .kind = TSN_SHAPE_STRING, .format = (fn), .what = (text)                               \
-    }
-#define ENUM(...)                                                                              \
-    {                                                                                          \
-        .kind = TSN_SHAPE_STRING, .values = (const char *const[])                              \
-        {                                                                                      \
-            __VA_ARGS__, NULL                                                                  \
-        }                                                                                      \
-    }
-#define LIST(of, least)                                                                        \
-    {                                                                                          \
-        .kind = TSN_SHAPE_ARRAY, .items = (of), .min = (least)                                 \
-    }
-#define SET(of, least)                                                                         \
-    {                                                                                          \
-        .kind = TSN_SHAPE_ARRAY, .items = (of), .min = (least), .unique = true                 \
-    }
-#define OBJECT(table)                                                                          \
-    {                                                                                          \
-        .kind = TSN_SHAPE_OBJECT, .members = (table)                                           \
-    }
-#define OBJECT_MIN(table, least)                                                               \
-    {                                                                                          \
-        .kind = TSN_SHAPE_OBJECT, .members = (table), .min = (least)                           \
-    }
-#define END                                                                                    \
-    {                                                                                          \
-        NULL, NULL, false                                                                      \
-    }
+#include "advisory/csaf_shape_make.h"
 
 static const struct tsn_shape text = {.kind = TSN_SHAPE_STRING};
 static const struct tsn_shape uri = STRING(tsn_csaf_is_uri, "a URI");

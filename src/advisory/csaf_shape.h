@@ -10,7 +10,9 @@ enum tsn_shape_kind {
     TSN_SHAPE_ARRAY,
     TSN_SHAPE_OBJECT,
     TSN_SHAPE_CVSS2,
-    TSN_SHAPE_CVSS3
+    TSN_SHAPE_CVSS3,
+    TSN_SHAPE_CVSS4,
+    TSN_SHAPE_ANY /* judged elsewhere, or by nobody */
 };
 
 struct tsn_shape;
@@ -31,5 +33,6 @@ struct tsn_shape {
     const struct tsn_member *members;
 };
 
-extern const struct tsn_shape tsn_shape_csaf;
-extern const struct tsn_shape tsn_shape_cvss20, tsn_shape_cvss30, tsn_shape_cvss31;
+extern const struct tsn_shape tsn_shape_csaf, tsn_shape_csaf21;
+extern const struct tsn_shape tsn_shape_cvss20, tsn_shape_cvss30, tsn_shape_cvss31,
+    tsn_shape_cvss40;

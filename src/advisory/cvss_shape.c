@@ -153,3 +153,22 @@ static const struct tsn_member members30[] = {MEMBERS3(v30, vec30)};
 static const struct tsn_member members31[] = {MEMBERS3(v31, vec31)};
 const struct tsn_shape tsn_shape_cvss30 = {.kind = TSN_SHAPE_OBJECT, .members = members30};
 const struct tsn_shape tsn_shape_cvss31 = {.kind = TSN_SHAPE_OBJECT, .members = members31};
+
+/* 4.0: its vector has one order, so the strict parser stands for the pattern. */
+static bool vector40(const char *s)
+{
+    struct tsn_cvss v;
+    return tsn_cvss_parse(s, &v, NULL) == 0 && v.version == TSN_CVSS_40;
+}
+
+static const struct tsn_shape v40 = ENUM("4.0");
+static const struct tsn_shape vec40 = {
+    .kind = TSN_SHAPE_STRING, .format = vector40, .what = "a CVSS 4.0 vector"};
+static const struct tsn_member members40[] = {
+    {"version", &v40, true},
+    {"vectorString", &vec40, true},
+    {"baseScore", &score, true},
+    {"baseSeverity", &severity, true},
+    END,
+};
+const struct tsn_shape tsn_shape_cvss40 = {.kind = TSN_SHAPE_OBJECT, .members = members40};

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "advisory/advisory.h"
+#include "advisory/advisory_as.h"
 #include "cli/config.h"
 #include "cli/out.h"
 #include "cli/sarif.h"
@@ -157,7 +157,20 @@ static void sarif_add(struct lint *l, const json_t *findings, const char *file)
 
 /* --- lint -------------------------------------------------------------------------------- */
 
-static json_t *judge(const char *text, size_t len)
+/* Another version than the one asked for is one more finding. */
+static void judge_version(json_t *findings, const json_t *doc, const char *profile)
+{
+    const char *said = tsn_json_str(json_object_get(doc, "document"), "csaf_version", "2.0");
+    if (profile && strcmp(profile + 5, said) != 0)
+        json_array_insert_new(
+            findings, 0,
+            json_pack("{s:s, s:s, s:s, s:s, s:s}", "test", "profile", "severity", "error",
+                      "pointer", "/document/csaf_version", "message",
+                      "the document is of another version than --profile asks for", "why",
+                      "A reader of one version of CSAF cannot read documents of the other."));
+}
+
+static json_t *judge(const char *text, size_t len, const char *profile)
 {
     struct tsn_diag diag;
     json_t *doc = NULL, *findings = NULL;
@@ -169,6 +182,7 @@ static json_t *judge(const char *text, size_t len)
     }
     if (tsn_csaf_lint(doc, &findings))
         findings = json_array();
+    judge_version(findings, doc, profile);
     json_decref(doc);
     return findings;
 }
@@ -187,7 +201,7 @@ static void one_file(struct lint *l, const char *path)
         tsn_buf_free(&b);
         return;
     }
-    json_t *findings = judge(b.data ? b.data : "", b.len);
+    json_t *findings = judge(b.data ? b.data : "", b.len, cli->flag[TSN_FLAG_PROFILE]);
     tsn_buf_free(&b);
     json_array_foreach(findings, i, f)
     {
@@ -211,8 +225,9 @@ static void one_file(struct lint *l, const char *path)
 int tsn_cmd_advisory_lint(struct tsn_cli *cli)
 {
     const char *profile = cli->flag[TSN_FLAG_PROFILE];
-    if (profile && strcmp(profile, "csaf-2.0") != 0)
-        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "Known: csaf-2.0.",
+    if (profile && strcmp(profile, "csaf-2.0") != 0 && strcmp(profile, "csaf-2.1") != 0)
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002",
+                             "Known: csaf-2.0, csaf-2.1; without it the document says.",
                              "there is no profile `%s`", profile);
     struct lint l = {.cli = cli};
     if (cli->given & TSN_BIT(TSN_FLAG_SARIF)) {
@@ -225,10 +240,11 @@ int tsn_cmd_advisory_lint(struct tsn_cli *cli)
     if (l.results) {
         tsn_sarif_print(l.rules, l.results);
     } else if (cli->json) {
-        json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "profile", "csaf-2.0",
-                                "files", (json_int_t)l.files, "unread", (json_int_t)l.unread,
-                                "errors", (json_int_t)l.n[ERRORS], "warnings",
-                                (json_int_t)l.n[WARNINGS], "infos", (json_int_t)l.n[INFOS]);
+        json_t *out =
+            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "profile", profile ? profile : "csaf",
+                      "files", (json_int_t)l.files, "unread", (json_int_t)l.unread, "errors",
+                      (json_int_t)l.n[ERRORS], "warnings", (json_int_t)l.n[WARNINGS], "infos",
+                      (json_int_t)l.n[INFOS]);
         if (rc)
             tsn_out_json_not_ok(cli, out, rc);
         else
@@ -244,25 +260,34 @@ int tsn_cmd_advisory_lint(struct tsn_cli *cli)
 
 /* --- draft ------------------------------------------------------------------------------- */
 
-static int print_draft(struct tsn_cli *cli, const json_t *csaf, bool markdown)
+static int print_draft(struct tsn_cli *cli, const struct tsn_buf *text, enum tsn_as as)
 {
-    struct tsn_buf text;
-    tsn_buf_init(&text, FILE_MAX);
-    tsn_err err = markdown ? tsn_advisory_markdown(csaf, &text) : tsn_json_write(&text, csaf);
-    if (!err && cli->json) {
-        json_t *out = markdown ? json_pack("{s:s}", "markdown", text.data)
-                               : json_pack("{s:O}", "csaf", csaf);
-        tsn_out_json(cli, out);
-        json_decref(out);
-    } else if (!err) {
-        (void)fputs(text.data, stdout);
-        if (!markdown)
+    const struct tsn_as_format *format = &tsn_as_formats[as];
+    if (!cli->json) {
+        (void)fputs(text->data, stdout);
+        if (format->json)
             (void)fputc('\n', stdout);
+        return TSN_EXIT_OK;
     }
-    tsn_buf_free(&text);
-    return err ? tsn_out_failf(cli, TSN_EXIT_FAILED, err, "U008", "", "the draft: %s",
-                               tsn_err_text(err))
-               : TSN_EXIT_OK;
+    json_t *value = NULL;
+    const char *key = as == TSN_AS_MARKDOWN ? "markdown" : format->name;
+    if (format->json && tsn_json_parse(text->data, text->len, &value, NULL))
+        value = NULL;
+    if (!value)
+        value = json_stringn(text->data, text->len);
+    json_t *out = json_pack("{s:o}", key, value);
+    tsn_out_json(cli, out);
+    json_decref(out);
+    return TSN_EXIT_OK;
+}
+
+static const char *formats(struct tsn_cli *cli)
+{
+    const char *list = "Known:";
+    for (size_t i = 0; i < TSN_AS_COUNT; i++)
+        list = tsn_arena_printf(cli->arena, "%s %s%s", list, tsn_as_formats[i].name,
+                                i + 1 < TSN_AS_COUNT ? "," : ".");
+    return list;
 }
 
 /* Publisher of the configuration when --config names one; 0 or the exit code. */
@@ -287,28 +312,33 @@ int tsn_cmd_advisory_draft(struct tsn_cli *cli)
         return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U004",
                              "tocsin advisory draft --from flaw.case.json --to csaf",
                              "%s is missing", from ? "--to" : "--from");
-    if (strcmp(to, "csaf") != 0 && strcmp(to, "md") != 0)
-        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "Known: csaf, md.",
+    enum tsn_as as = tsn_as_find(to);
+    if (as == TSN_AS_COUNT)
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", formats(cli),
                              "nothing is drafted as `%s`", to);
     const struct tsn_publisher *publisher;
+    struct tsn_publisher named;
     struct tsn_diag diag;
-    struct tsn_buf b;
-    json_t *file = NULL, *csaf = NULL;
+    struct tsn_buf b, text;
+    json_t *file = NULL, *model = NULL;
     tsn_diag_init(&diag);
     tsn_buf_init(&b, FILE_MAX);
+    tsn_buf_init(&text, FILE_MAX);
     int rc = find_publisher(cli, &publisher);
     if (!rc)
         rc = read_file(cli, from, &b);
     if (!rc && (tsn_json_parse(b.data ? b.data : "", b.len, &file, &diag) ||
-                tsn_advisory_from_case(file, publisher, &csaf, &diag))) {
+                tsn_advisory_case_model(file, publisher, &named, &model, &diag) ||
+                tsn_advisory_as(model, &named, as, &text, &diag))) {
         if (!diag.file[0])
             tsn_diag_at(&diag, from, diag.line, diag.col);
         rc = tsn_out_fail(cli, TSN_EXIT_PROBLEMS, &diag);
     }
     if (!rc)
-        rc = print_draft(cli, csaf, strcmp(to, "md") == 0);
+        rc = print_draft(cli, &text, as);
     json_decref(file);
-    json_decref(csaf);
+    json_decref(model);
     tsn_buf_free(&b);
+    tsn_buf_free(&text);
     return rc;
 }

@@ -188,7 +188,8 @@ static tsn_err take_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const
 
 static tsn_err take_publisher(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name", "namespace", "contact", "prefix"};
+    static const char *const known[] = {"name",   "namespace", "contact",
+                                        "prefix", "cna_org",   "cna_name"};
     struct tsn_publisher *p = &c->out->publisher;
     const struct tsn_yaml *map;
     p->name = c->out->organisation;
@@ -207,6 +208,10 @@ static tsn_err take_publisher(struct tsn_conf *c)
         err = tsn_conf_text(c, map, "contact", false, 500, &p->contact);
     if (!err)
         err = take_prefix(c, map, &p->prefix);
+    if (!err)
+        err = tsn_conf_text(c, map, "cna_org", false, 36, &p->cna_org);
+    if (!err)
+        err = tsn_conf_text(c, map, "cna_name", false, 32, &p->cna_name);
     return err;
 }
 

@@ -24,7 +24,8 @@
  *     reach: [ "127.0.0.1:2525" ]   # exact addresses allowed though private or loopback
  *   http: { reach: [ "127.0.0.1:9000" ] }     # the same for http.request
  *   publisher: { name: Acme, namespace: "https://acme.example", contact: psirt@acme.example,
- *                prefix: ACME-SA }
+ *                prefix: ACME-SA,     # and as a CVE numbering authority, when you are one:
+ *                cna_org: 8254265b-2729-46b6-b9e3-3dfca2d5bfca, cna_name: acme }
  *   cases: { prefix: PSIRT }
  *   products:
  *     - id: edge-gw

@@ -9,6 +9,7 @@ hash of each name are kept, so the result answers "does this exist, and is this 
 """
 import glob
 import json
+import os
 import sys
 
 
@@ -24,14 +25,22 @@ def rows(items, per, fmt):
         print("    " + ", ".join(fmt(x) for x in items[i:i + per]) + ",")
 
 
-def main():
-    pairs = set()
-    for path in glob.glob(sys.argv[1] + "/cwe_*.csv"):
-        for line in open(path, encoding="utf-8"):
+def cwe(folder):
+    """Versions in order, and sorted (id, hash of the name, bit for each version that has it)."""
+    files = {os.path.basename(p).split("_")[1]: p for p in glob.glob(folder + "/cwe_*.csv")}
+    versions = sorted(files, key=lambda v: [int(x) for x in v.split(".")])
+    pairs = {}
+    for bit, version in enumerate(versions):
+        for line in open(files[version], encoding="utf-8"):
             cells = line.rstrip("\n").split("\t")
             if cells[0].isdigit():
-                pairs.add((int(cells[0]), fnv(cells[2])))
-    pairs = sorted(pairs)
+                key = int(cells[0]), fnv(cells[2])
+                pairs[key] = pairs.get(key, 0) | 1 << bit
+    return versions, sorted((i, h, bits) for (i, h), bits in pairs.items())
+
+
+def main():
+    versions, pairs = cwe(sys.argv[1])
 
     def load(name):
         return sorted(json.load(open(f"{sys.argv[2]}/{name}.json")))
@@ -55,13 +64,15 @@ def main():
 
     print("/* csaf_tables.c - facts of two registries, made by tests/unit/advisory/make_tables.py.")
     print(" *")
-    print(" * CWE 4.9 to 4.20: id and FNV-1a hash of each name it has had. IANA language subtags: which")
+    print(" * CWE 4.9 to 4.20: id, the versions (bits) and FNV-1a hash of each name it has had. IANA language subtags: which")
     print(" * codes exist. Read-only; any thread. */")
     print('#include "advisory/csaf_tables.h"')
     print()
     print("/* clang-format off */")
+    print("const char *const tsn_cwe_versions[] = {" +
+          ", ".join('"%s"' % v for v in versions) + ", NULL};")
     print("const struct tsn_cwe_row tsn_cwe_rows[] = {")
-    rows(pairs, 5, lambda p: "{%d,0x%xu}" % p)
+    rows(pairs, 4, lambda p: "{%d,0x%x,0x%xu}" % (p[0], p[2], p[1]))
     print("};")
     print("const size_t tsn_cwe_nrows = sizeof tsn_cwe_rows / sizeof tsn_cwe_rows[0];")
     print()

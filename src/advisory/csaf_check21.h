@@ -1,0 +1,21 @@
+/* csaf_check21.h - inside of tsn_csaf_check for CSAF 2.1: tests that 2.0 does not have, on the
+ * document as it is. Pure. */
+#pragma once
+
+#include "advisory/csaf_check.h"
+
+bool tsn_csaf_is_21(const json_t *doc);
+/* All rules of 2.1 that are errors. */
+void tsn_csaf_mandatory21(struct tsn_csaf_check *c);
+
+void tsn_csaf_tests21_tree(struct tsn_csaf_check *c);    /* 6.1.1 3 13 34 42-44 50 57-59 61 */
+void tsn_csaf_tests21_doc(struct tsn_csaf_check *c);     /* 6.1.26 27 37-41 54 55 60.1 */
+void tsn_csaf_tests21_vuln(struct tsn_csaf_check *c);    /* 6.1.11 24 35 36 45 52 53 */
+void tsn_csaf_tests21_metrics(struct tsn_csaf_check *c); /* 6.1.7 9 10 46-49 51 56 */
+
+/* What is wrong with a selection of SSVC (6.1.48), or NULL. */
+const char *tsn_csaf_ssvc_wrong(const json_t *selection);
+/* The newest date of the revision history; false without one. */
+bool tsn_csaf_newest(const struct tsn_csaf_check *c, int64_t *sec, int64_t *nsec);
+/* Is `when` a moment past sec and nsec? */
+bool tsn_csaf_past(const char *when, int64_t sec, int64_t nsec);
