@@ -183,6 +183,7 @@ int tsn_cmd_purl(struct tsn_cli *cli);
 int tsn_cmd_cpe(struct tsn_cli *cli);
 int tsn_cmd_mail_parse(struct tsn_cli *cli);
 int tsn_cmd_match(struct tsn_cli *cli);
+int tsn_cmd_feed_diff(struct tsn_cli *cli);
 
 /* cmd_help.c: the page of one command, to stdout. */
 int tsn_help_command(struct tsn_cli *cli, const struct tsn_command *c);

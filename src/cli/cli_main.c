@@ -105,6 +105,10 @@ const struct tsn_command tsn_commands[] = {
      0, 0, tsn_cmd_advisory_draft, work},
     {"feed list", "", "upstream feeds and how they are", "tocsin feed list", 0, 0, 0,
      tsn_cmd_feed_list, work},
+    {"feed diff", "OLD NEW",
+     "what a later revision of a CSAF document changes that matters; no daemon",
+     "tocsin feed diff icsa-24-001-01.old.json icsa-24-001-01.json", 0, 2, 2, tsn_cmd_feed_diff,
+     work},
     {"feed poll", "NAME", "look for news now and wait for the result", "tocsin feed poll acme",
      0, 1, 1, tsn_cmd_feed_poll, work},
 

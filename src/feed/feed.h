@@ -47,3 +47,9 @@ tsn_err tsn_csaf_facts(const json_t *doc, json_t **facts, struct tsn_diag *diag)
 /* Pure: [{ product, owner, certainty, evidence }] of our products hit by these facts. Names are
  * compared after folding case, punctuation and legal suffixes. */
 tsn_err tsn_match_facts(const json_t *facts, const json_t *products, json_t **matches);
+/* Pure: what the later of two revisions of one document changes that matters: { id, material,
+ * kinds: [st, sc, rem, withdrawn, ...], added, removed, changes: [{ change, kind, text }] (at most
+ * 200), flags: [silent-change, regression, cosmetic-version, other-document], versions, releases }.
+ * Dates and version numbers only make flags. F007. */
+tsn_err tsn_csaf_diff(const json_t *before, const json_t *after, json_t **out,
+                      struct tsn_diag *diag);

@@ -17,7 +17,8 @@ struct facts {
     struct tsn_sha256 *sha;
     json_t *status; /* product id -> rank of its worst status */
     json_t *paths;  /* product id -> hex of its path by names */
-    uint8_t (*set)[TSN_HASH_LEN];
+    json_t *names;  /* the same -> words for people; NULL: nobody asks for texts */
+    struct tsn_fact *set;
     size_t n, cap;
 };
 
@@ -44,7 +45,18 @@ static void hash_text(struct facts *f, const char *s)
     tsn_sha256_add(f->sha, s, strlen(s) + 1);
 }
 
-/* Adds the fact made of these texts. */
+/* What people read of a fact. The last part may be a path: its words are in names. */
+static char *in_words(const struct facts *f, const char *b, const char *c, const char *d)
+{
+    struct tsn_buf text;
+    const char *name = *d ? tsn_json_str(f->names, d, d) : "";
+    tsn_buf_init(&text, 2000);
+    (void)tsn_buf_printf(&text, "%.100s%s%.300s%s%.900s", b, *c ? " " : "", c, *name ? ": " : "",
+                         name);
+    return tsn_buf_take(&text, NULL);
+}
+
+/* Adds the fact made of these texts; the first is its kind. */
 static void fact(struct facts *f, const char *a, const char *b, const char *c, const char *d)
 {
     if (f->n == f->cap) {
@@ -56,12 +68,15 @@ static void fact(struct facts *f, const char *a, const char *b, const char *c, c
     hash_text(f, b);
     hash_text(f, c);
     hash_text(f, d);
-    tsn_sha256_end(f->sha, f->set[f->n++]);
+    f->set[f->n].kind = a;
+    f->set[f->n].text = f->names ? in_words(f, b, c, d) : NULL;
+    tsn_sha256_end(f->sha, f->set[f->n++].hash);
 }
 
 static int by_bytes(const void *a, const void *b)
 {
-    return memcmp(a, b, TSN_HASH_LEN);
+    return memcmp(((const struct tsn_fact *)a)->hash, ((const struct tsn_fact *)b)->hash,
+                  TSN_HASH_LEN);
 }
 
 static void substance(struct facts *f, char out[2 * TSN_HASH_LEN + 1])
@@ -72,8 +87,8 @@ static void substance(struct facts *f, char out[2 * TSN_HASH_LEN + 1])
     }
     tsn_sha256_begin(f->sha);
     for (size_t i = 0; i < f->n; i++) {
-        if (i == 0 || memcmp(f->set[i - 1], f->set[i], TSN_HASH_LEN) != 0) {
-            tsn_sha256_add(f->sha, f->set[i], TSN_HASH_LEN);
+        if (i == 0 || by_bytes(&f->set[i - 1], &f->set[i]) != 0) {
+            tsn_sha256_add(f->sha, f->set[i].hash, TSN_HASH_LEN);
         }
     }
     tsn_sha256_end(f->sha, hash);
@@ -169,6 +184,18 @@ static void note_path(struct facts *f, const json_t *product, const struct place
     const char *id = tsn_json_str(product, "product_id", NULL);
     if (id) {
         json_object_set_new(f->paths, id, json_string(at->path));
+    }
+    if (id && f->names) {
+        const char *version = *at->version ? at->version : "";
+        char *text = NULL;
+        struct tsn_buf b;
+        tsn_buf_init(&b, 4000);
+        (void)tsn_buf_printf(&b, "%.200s %.300s %.200s", at->vendor,
+                             *at->product ? at->product : tsn_json_str(product, "name", ""),
+                             version);
+        text = tsn_buf_take(&b, NULL);
+        json_object_set_new(f->names, at->path, json_string(text));
+        free(text);
     }
 }
 
@@ -466,9 +493,8 @@ static json_t *assemble(struct facts *f, const json_t *csaf, const json_t *doc,
     return out;
 }
 
-tsn_err tsn_csaf_facts(const json_t *csaf, json_t **out, struct tsn_diag *diag)
+static tsn_err check(const json_t *csaf, struct tsn_diag *diag)
 {
-    *out = NULL;
     const json_t *doc = json_object_get(csaf, "document");
     const json_t *track = json_object_get(doc, "tracking");
     static const char *const needed[] = {"id", "version", "current_release_date"};
@@ -484,11 +510,52 @@ tsn_err tsn_csaf_facts(const json_t *csaf, json_t **out, struct tsn_diag *diag)
     if (!*tsn_json_str(doc, "title", "")) {
         return tsn_diag_set(diag, TSN_EINPUT, "F007", "/document/title is missing");
     }
-    struct facts f = {.sha = tsn_sha256_new(), .status = json_object(), .paths = json_object()};
-    *out = assemble(&f, csaf, doc, track);
+    return 0;
+}
+
+static tsn_err facts_of(const json_t *csaf, bool words, json_t **out, struct tsn_fact_set *set,
+                        struct tsn_diag *diag)
+{
+    const json_t *doc = json_object_get(csaf, "document");
+    tsn_err err = check(csaf, diag);
+    *out = NULL;
+    if (err) {
+        return err;
+    }
+    struct facts f = {.sha = tsn_sha256_new(),
+                      .status = json_object(),
+                      .paths = json_object(),
+                      .names = words ? json_object() : NULL};
+    *out = assemble(&f, csaf, doc, json_object_get(doc, "tracking"));
     tsn_sha256_destroy(f.sha);
     json_decref(f.status);
     json_decref(f.paths);
-    free(f.set);
+    json_decref(f.names);
+    if (set) {
+        *set = (struct tsn_fact_set){.facts = f.set, .n = f.n};
+    } else {
+        free(f.set);
+    }
     return 0;
+}
+
+tsn_err tsn_csaf_facts(const json_t *csaf, json_t **out, struct tsn_diag *diag)
+{
+    return facts_of(csaf, false, out, NULL, diag);
+}
+
+tsn_err tsn_csaf_fact_set(const json_t *csaf, json_t **facts, struct tsn_fact_set *set,
+                          struct tsn_diag *diag)
+{
+    *set = (struct tsn_fact_set){0};
+    return facts_of(csaf, true, facts, set, diag);
+}
+
+void tsn_fact_set_free(struct tsn_fact_set *set)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        free(set->facts[i].text);
+    }
+    free(set->facts);
+    *set = (struct tsn_fact_set){0};
 }

@@ -48,6 +48,22 @@ bool tsn_feed_resolve(const char *url, const char *path, enum tsn_feed_base base
 tsn_err tsn_feed_hash_fits(const char *file, size_t file_len, const void *p, size_t n,
                            struct tsn_diag *diag);
 
+/* --- feed_facts.c, feed_diff.c: what a document says, as a set; pure, any thread ------------- */
+
+struct tsn_fact {
+    uint8_t hash[TSN_HASH_LEN];
+    const char *kind; /* status score remediation document product withdrawn */
+    char *text;       /* for people; NULL where nobody asked */
+};
+struct tsn_fact_set {
+    struct tsn_fact *facts; /* sorted by hash; the same one may come twice */
+    size_t n;
+};
+/* The facts that count, with texts; *facts as tsn_csaf_facts gives them. */
+tsn_err tsn_csaf_fact_set(const json_t *csaf, json_t **facts, struct tsn_fact_set *set,
+                          struct tsn_diag *diag);
+void tsn_fact_set_free(struct tsn_fact_set *set);
+
 /* --- feed.c: feeds, their timers and states -------------------------------------------------- */
 
 struct tsn_feed_counts {
