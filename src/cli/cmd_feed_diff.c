@@ -18,8 +18,8 @@ static int read_json(struct tsn_cli *cli, const char *path, json_t **out)
     tsn_buf_init(&b, FILE_MAX);
     tsn_err err = tsn_buf_read_file(&b, path);
     if (err) {
-        rc = tsn_out_failf(cli, err == TSN_ENOTFOUND ? TSN_EXIT_NOT_FOUND : TSN_EXIT_FAILED, err,
-                           "U008", "", "%s: %s", path, tsn_err_text(err));
+        rc = tsn_out_failf(cli, err == TSN_ENOTFOUND ? TSN_EXIT_NOT_FOUND : TSN_EXIT_FAILED,
+                           err, "U008", "", "%s: %s", path, tsn_err_text(err));
     } else if (tsn_json_parse(b.len ? b.data : "", b.len, out, &d)) {
         (void)tsn_copy(d.code, sizeof(d.code), "F006");
         tsn_diag_at(&d, path, d.line, d.col);
@@ -54,7 +54,8 @@ static void print(struct tsn_cli *cli, const json_t *diff)
         bool added = strcmp(tsn_json_str(v, "change", ""), "added") == 0;
         tsn_out_text(cli, stdout, added ? TSN_GREEN : TSN_RED,
                      tsn_arena_printf(cli->arena, "  %c %s %s", added ? '+' : '-',
-                                      tsn_json_str(v, "kind", ""), tsn_json_str(v, "text", "")));
+                                      tsn_json_str(v, "kind", ""),
+                                      tsn_json_str(v, "text", "")));
         (void)printf("\n");
     }
 }

@@ -104,6 +104,11 @@ void tsn_engine_close(struct tsn_engine *e)
     tsn_engine_unref(e);
 }
 
+int64_t tsn_engine_epoch(const struct tsn_engine *e)
+{
+    return e->epoch;
+}
+
 bool tsn_engine_ready(const struct tsn_engine *e)
 {
     return e && e->ready;

@@ -125,6 +125,22 @@ void tsn_engine_cancel(struct tsn_engine *e, const struct tsn_actor *who, const 
 void tsn_engine_signal(struct tsn_engine *e, const char *case_id, const char *event,
                        const json_t *body, tsn_engine_done *done, void *user);
 
+/* Store thread: the same within the caller's transaction. Wake `woken` after the commit. */
+struct tsn_signal_new {
+    const char *case_id, *event;
+    const char *body;  /* JSON text */
+    const char *actor; /* "svc:feed"; NULL = the engine */
+};
+struct tsn_signal_out {
+    const char *woken; /* id of the run that took it, in the arena; NULL = none yet */
+    int64_t seq;
+};
+tsn_err tsn_signal_put(struct tsn_store *st, struct tsn_arena *a, int64_t epoch,
+                       const struct tsn_signal_new *fresh, int64_t now_ms,
+                       struct tsn_signal_out *out, struct tsn_diag *diag);
+/* This life's number, which guards every write to a run. Loop thread, once it is ready. */
+int64_t tsn_engine_epoch(const struct tsn_engine *e);
+
 struct tsn_engine_stats {
     uint64_t resident, in_flight, started, finished, replays, worker_deaths, workers;
 };

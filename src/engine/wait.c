@@ -228,18 +228,23 @@ void tsn_step_wait_due(struct tsn_step *s)
 
 /* --- the signal comes */
 
+/* One signal, in whatever transaction. */
+struct offering {
+    struct tsn_arena *a;
+    int64_t epoch;
+    struct tsn_rec_signal sig;
+    const char *woken; /* out: run that took it */
+};
+
 struct signal_op {
     struct tsn_eop o;
-    struct tsn_rec_signal sig;
-    const char *args;
-    char id[TSN_ULID_LEN + 1];
-    const char *woken; /* out: run that took it */
-    int64_t seq;
+    struct tsn_signal_new fresh;
+    struct tsn_signal_out out;
     tsn_engine_done *done;
     void *user;
 };
 
-static tsn_err fits(struct signal_op *x, const struct tsn_past_open *o, bool *out)
+static tsn_err fits(struct offering *x, const struct tsn_past_open *o, bool *out)
 {
     json_t *v = NULL;
     tsn_err err = tsn_json_parse(o->request, strlen(o->request), &v, NULL);
@@ -254,20 +259,19 @@ static tsn_err fits(struct signal_op *x, const struct tsn_past_open *o, bool *ou
 }
 
 /* The first open wait of one run that is for this signal. */
-static tsn_err offer(struct signal_op *x, struct tsn_store *st, const char *run_id)
+static tsn_err offer(struct offering *x, struct tsn_store *st, const char *run_id)
 {
-    struct tsn_arena *a = x->o.op.arena;
     struct tsn_past past;
     struct tsn_owned own;
     struct tsn_settle in = {0};
     struct tsn_settled out;
     bool yes = false;
-    tsn_err err = tsn_run_own(st, a, run_id, x->o.epoch, &own);
+    tsn_err err = tsn_run_own(st, x->a, run_id, x->epoch, &own);
 
     if (err == TSN_ELOST)
         return 0;
     if (!err)
-        err = tsn_past_read(st, a, run_id, false, &past);
+        err = tsn_past_read(st, x->a, run_id, false, &past);
     if (err)
         return err;
     for (size_t i = 0; i < past.nopen && !err && !yes; i++) {
@@ -275,13 +279,13 @@ static tsn_err offer(struct signal_op *x, struct tsn_store *st, const char *run_
         if (err || !yes)
             continue;
         x->woken = own.row.id;
-        err = take_signal(st, a, &own, past.open[i].path, &x->sig, "ready", x->o.epoch, &in,
+        err = take_signal(st, x->a, &own, past.open[i].path, &x->sig, "ready", x->epoch, &in,
                           &out);
     }
     return err;
 }
 
-static tsn_err offer_all(struct signal_op *x, struct tsn_store *st)
+static tsn_err offer_all(struct offering *x, struct tsn_store *st)
 {
     /* With several branches one may wait while another runs. */
     static const char *const states[] = {"waiting", "parked", "in_doubt", "running", "ready"};
@@ -297,7 +301,7 @@ static tsn_err offer_all(struct signal_op *x, struct tsn_store *st)
         void *rows = NULL;
         size_t n = 0;
 
-        err = tsn_store_list(st, x->o.op.arena, &tsn_table_run, &how, &rows, &n);
+        err = tsn_store_list(st, x->a, &tsn_table_run, &how, &rows, &n);
         runs = rows;
         for (size_t i = 0; i < n && !err && !x->woken; i++)
             err = offer(x, st, runs[i].id);
@@ -305,30 +309,56 @@ static tsn_err offer_all(struct signal_op *x, struct tsn_store *st)
     return err;
 }
 
+tsn_err tsn_signal_put(struct tsn_store *st, struct tsn_arena *a, int64_t epoch,
+                       const struct tsn_signal_new *fresh, int64_t now_ms,
+                       struct tsn_signal_out *out, struct tsn_diag *diag)
+{
+    struct offering x = {.a = a, .epoch = epoch};
+    struct tsn_append e = TSN_APPEND_INIT;
+    struct tsn_rec_case c;
+    char id[TSN_ULID_LEN + 1];
+    tsn_err err;
+
+    *out = (struct tsn_signal_out){0};
+    /* A word, as a step's name must be: no wait could ever take another. */
+    if (!tsn_word_ok(fresh->event, 128))
+        return tsn_diag_set(diag, TSN_EINPUT, "R036",
+                            "an event's name is 1 to 128 plain characters without spaces");
+    err = tsn_store_get(st, a, &tsn_table_case, fresh->case_id, &c);
+    if (err == TSN_ENOTFOUND)
+        return tsn_diag_set(diag, err, "H031", "there is no case %s", fresh->case_id);
+    if (err)
+        return err;
+    tsn_id_new(id);
+    x.sig = (struct tsn_rec_signal){.id = id,
+                                    .case_id = fresh->case_id,
+                                    .event = fresh->event,
+                                    .body = fresh->body,
+                                    .taken_by = "",
+                                    .received_at = now_ms};
+    const char *args = tsn_arena_printf(a, "{\"event\":\"%s\",\"signal\":%s}", id, fresh->body);
+    struct tsn_field field = {"args", args, strlen(args)};
+    e.kind = "signal.received";
+    e.actor = fresh->actor ? fresh->actor : "svc:engine";
+    e.case_id = fresh->case_id;
+    e.reason = fresh->event;
+    e.fields = &field;
+    e.nfields = 1;
+    err = tsn_store_append(st, &e, &out->seq);
+    if (!err)
+        err = tsn_store_insert(st, &tsn_table_signal, &x.sig);
+    if (!err)
+        err = offer_all(&x, st);
+    out->woken = x.woken;
+    return err;
+}
+
 static tsn_err signal_apply(struct tsn_op *op, struct tsn_store *st)
 {
     struct signal_op *x = (struct signal_op *)op;
-    struct tsn_field field = {"args", x->args, strlen(x->args)};
-    struct tsn_append e = TSN_APPEND_INIT;
-    struct tsn_rec_case c;
-    tsn_err err = tsn_store_get(st, op->arena, &tsn_table_case, x->sig.case_id, &c);
 
-    x->woken = NULL;
-    x->sig.taken_by = "";
-    if (err == TSN_ENOTFOUND)
-        return tsn_diag_set(&op->diag, err, "H031", "there is no case %s", x->sig.case_id);
-    if (err)
-        return err;
-    e.kind = "signal.received";
-    e.actor = "svc:engine";
-    e.case_id = x->sig.case_id;
-    e.reason = x->sig.event;
-    e.fields = &field;
-    e.nfields = 1;
-    err = tsn_store_append(st, &e, &x->seq);
-    if (!err)
-        err = tsn_store_insert(st, &tsn_table_signal, &x->sig);
-    return err ? err : offer_all(x, st);
+    return tsn_signal_put(st, op->arena, x->o.epoch, &x->fresh, x->o.now_ms, &x->out,
+                          &op->diag);
 }
 
 static void signal_done(struct tsn_eop *o)
@@ -336,10 +366,10 @@ static void signal_done(struct tsn_eop *o)
     struct signal_op *x = (struct signal_op *)o;
 
     tsn_fault("engine.signal.committed");
-    if (!o->op.err && x->woken)
-        tsn_engine_wake(o->e, x->woken);
+    if (!o->op.err && x->out.woken)
+        tsn_engine_wake(o->e, x->out.woken);
     if (x->done)
-        x->done(o->op.err, x->seq, NULL, &o->op.diag, x->user);
+        x->done(o->op.err, x->out.seq, NULL, &o->op.diag, x->user);
 }
 
 void tsn_engine_signal(struct tsn_engine *e, const char *case_id, const char *event,
@@ -352,18 +382,9 @@ void tsn_engine_signal(struct tsn_engine *e, const char *case_id, const char *ev
     x->o.impatient = true;
     x->done = done;
     x->user = user;
-    tsn_id_new(x->id);
-    x->sig.id = x->id;
-    x->sig.case_id = tsn_arena_strdup(a, case_id);
-    x->sig.event = tsn_arena_strdup(a, event);
-    x->sig.body = tsn_arena_strdup(a, text);
-    x->sig.received_at = x->o.now_ms;
-    x->args = tsn_arena_printf(a, "{\"event\":\"%s\",\"signal\":%s}", x->id, text);
+    x->fresh = (struct tsn_signal_new){.case_id = tsn_arena_strdup(a, case_id),
+                                       .event = tsn_arena_strdup(a, event),
+                                       .body = tsn_arena_strdup(a, text)};
     free(text);
-    /* A word, as a step's name must be: no wait could ever take another. */
-    if (!tsn_word_ok(event, 128))
-        x->o.op.err =
-            tsn_diag_set(&x->o.op.diag, TSN_EINPUT, "R036",
-                         "an event's name is 1 to 128 plain characters without spaces");
     tsn_eop_submit(&x->o);
 }

@@ -115,10 +115,10 @@ tsn_err tsn_csaf_diff(const json_t *before, const json_t *after, json_t **out,
         *out = json_pack(
             "{s:O,s:b,s:o,s:I,s:I,s:o,s:o,s:[O,O],s:[O,O],s:b}", "id", json_object_get(b, "id"),
             "material", material, "kinds", d.kinds, "added", (json_int_t)d.added, "removed",
-            (json_int_t)d.removed, "changes", d.changes, "flags", flags(a, b, material), "versions",
-            json_object_get(a, "version"), json_object_get(b, "version"), "releases",
-            json_object_get(a, "released"), json_object_get(b, "released"), "withdrawn",
-            tsn_json_bool(b, "withdrawn", false));
+            (json_int_t)d.removed, "changes", d.changes, "flags", flags(a, b, material),
+            "versions", json_object_get(a, "version"), json_object_get(b, "version"),
+            "releases", json_object_get(a, "released"), json_object_get(b, "released"),
+            "withdrawn", tsn_json_bool(b, "withdrawn", false));
     }
     json_decref(a);
     json_decref(b);

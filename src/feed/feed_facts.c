@@ -51,8 +51,8 @@ static char *in_words(const struct facts *f, const char *b, const char *c, const
     struct tsn_buf text;
     const char *name = *d ? tsn_json_str(f->names, d, d) : "";
     tsn_buf_init(&text, 2000);
-    (void)tsn_buf_printf(&text, "%.100s%s%.300s%s%.900s", b, *c ? " " : "", c, *name ? ": " : "",
-                         name);
+    (void)tsn_buf_printf(&text, "%.100s%s%.300s%s%.900s", b, *c ? " " : "", c,
+                         *name ? ": " : "", name);
     return tsn_buf_take(&text, NULL);
 }
 

@@ -157,12 +157,21 @@ struct tsn_feed_op {
     const struct tsn_feed_doc *doc; /* the loop leaves it alone while the writer has the op */
     struct tsn_intake *intake;
     const char *feed;
-    int64_t now_ms;
+    int64_t now_ms,
+        epoch; /* epoch: of the engine; 0 = there is none, and no run takes a signal */
     /* results */
     enum tsn_feed_kind kind;
     int64_t matches;
     struct tsn_event_out event;
+    const char *woken; /* run that a changed revision was handed to; NULL */
 };
+/* Canonical text in the arena. */
+const char *tsn_feed_kept(struct tsn_arena *arena, const json_t *v);
+/* feed_news.c: what the document's substance means for cases and runs. Writer thread. */
+tsn_err tsn_feed_news(struct tsn_store *st, struct tsn_feed_op *x, const char *before,
+                      size_t before_len);
+/* Rows of the matches of this document; those whose product is not in it any more are closed. */
+tsn_err tsn_feed_matches(struct tsn_store *st, struct tsn_feed_op *x, const char *document);
 /* Writer thread; tests call it on a store of their own. */
 tsn_err tsn_feed_doc_apply(struct tsn_op *op, struct tsn_store *st);
 /* Takes d; tsn_feed_settled follows when it is committed. */

@@ -15,10 +15,7 @@
 #define RETRY_MS     50
 #define PRODUCTS_MAX 100 /* product rows kept with the stored facts */
 
-static const char *const nobody[] = {NULL};
-static const struct tsn_actor feed_actor = {.roles = nobody, .auth = "svc"};
-
-static const char *kept(struct tsn_arena *arena, const json_t *v)
+const char *tsn_feed_kept(struct tsn_arena *arena, const json_t *v)
 {
     char *text = tsn_json_text(v);
     const char *out = tsn_arena_strdup(arena, text);
@@ -75,156 +72,6 @@ static tsn_err quarantine(struct tsn_store *st, struct tsn_feed_op *x,
     return err ? err : log_document(st, x, "fail", d->why.code);
 }
 
-static bool certain_enough(const json_t *match)
-{
-    return strcmp(tsn_json_str(match, "certainty", "guess"), "guess") != 0;
-}
-
-static const char *match_key(struct tsn_feed_op *x, const char *product)
-{
-    return tsn_arena_printf(x->op.arena, "%s\n%s", tsn_json_str(x->doc->facts, "id", ""),
-                            product);
-}
-
-/* The open case that an earlier revision of this advisory has, whatever product it was for. */
-static tsn_err open_case(struct tsn_store *st, struct tsn_feed_op *x, const char **case_id)
-{
-    const char *prefix = match_key(x, "");
-    const struct tsn_filter filter = {.column = "key", .cmp = TSN_CMP_PREFIX, .text = prefix};
-    const struct tsn_list how = {.filters = &filter, .nfilters = 1};
-    void *list = NULL;
-    size_t n = 0;
-    tsn_err err = tsn_store_list(st, x->op.arena, &tsn_table_match, &how, &list, &n);
-    const struct tsn_rec_match *rows = list;
-    *case_id = NULL;
-    for (size_t i = 0; !err && !*case_id && i < n; i++) {
-        struct tsn_rec_case c;
-        if (!rows[i].case_id || !*rows[i].case_id) {
-            continue;
-        }
-        err = tsn_store_get(st, x->op.arena, &tsn_table_case, rows[i].case_id, &c);
-        if (!err && strcmp(c.state, "open") == 0) {
-            *case_id = c.id;
-        }
-        err = err == TSN_ENOTFOUND ? 0 : err;
-    }
-    return err;
-}
-
-/* What a playbook gets as input.event.advisory, and the case as its fact `advisory`. */
-static json_t *advisory_of(const json_t *facts)
-{
-    static const char *const keys[] = {"id",        "title", "severity",       "version",
-                                       "cves",      "url",   "summary",        "withdrawn",
-                                       "publisher", "score", "vulnerabilities"};
-    json_t *a = json_object();
-    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
-        json_t *v = json_object_get(facts, keys[k]);
-        if (v) {
-            json_object_set(a, keys[k], v);
-        }
-    }
-    json_object_set(a, "canonical_id", json_object_get(facts, "id"));
-    json_object_set_new(a, "kev", json_false());
-    json_object_set_new(a, "epss", json_integer(0));
-    return a;
-}
-
-static json_t *products_of(const json_t *matches)
-{
-    json_t *out = json_array(), *m;
-    size_t i;
-    json_array_foreach(matches, i, m)
-    {
-        if (certain_enough(m)) {
-            json_array_append_new(out, json_pack("{s:O,s:O,s:O,s:O,s:O}", "id",
-                                                 json_object_get(m, "product"), "name",
-                                                 json_object_get(m, "name"), "owner",
-                                                 json_object_get(m, "owner"), "certainty",
-                                                 json_object_get(m, "certainty"), "evidence",
-                                                 json_object_get(m, "evidence")));
-        }
-    }
-    return out;
-}
-
-/* One upstream event, one case, whatever the number of products. */
-static tsn_err start_event(struct tsn_store *st, struct tsn_feed_op *x)
-{
-    const json_t *facts = x->doc->facts;
-    json_t *products = products_of(x->doc->matches);
-    size_t n = json_array_size(products);
-    tsn_err err = 0;
-    if (n > 0) {
-        json_t *advisory = advisory_of(facts);
-        json_t *body = json_pack("{s:O,s:O}", "advisory", advisory, "products", products);
-        json_t *known = json_pack("{s:O}", "advisory", advisory);
-        const char *id = tsn_json_str(facts, "id", "");
-        const struct tsn_case_new fresh = {
-            .kind = "upstream",
-            .title = tsn_json_str(facts, "title", id),
-            .severity = tsn_json_str(facts, "severity", NULL),
-            .product = n == 1 ? tsn_json_str(json_array_get(products, 0), "id", NULL) : NULL,
-            .facts = known,
-            .by = &feed_actor,
-        };
-        struct tsn_event_new ev = {
-            .source = "feed", /* whichever feed brings it: the same event */
-            .dedupe = tsn_arena_printf(x->op.arena, "%s\n%s", id,
-                                       tsn_json_str(facts, "substance", "")),
-            .kind = "advisory.matched",
-            .body = body,
-            .open = &fresh,
-            .by = &feed_actor,
-        };
-        err = open_case(st, x, &ev.case_id);
-        if (!err) {
-            err = tsn_event_accept(st, x->op.arena, x->intake, &ev, x->now_ms, &x->event,
-                                   &x->op.diag);
-        }
-        json_decref(body);
-        json_decref(known);
-        json_decref(advisory);
-    }
-    json_decref(products);
-    return err;
-}
-
-static tsn_err put_matches(struct tsn_store *st, struct tsn_feed_op *x, const char *document)
-{
-    json_t *m;
-    size_t i;
-    json_array_foreach(x->doc->matches, i, m)
-    {
-        struct tsn_rec_match row;
-        const char *key = match_key(x, tsn_json_str(m, "product", ""));
-        tsn_err err = tsn_store_find(st, x->op.arena, &tsn_table_match, "key", key, &row);
-        if (err == TSN_ENOTFOUND) {
-            char id[TSN_ULID_LEN + 1];
-            tsn_id_new(id);
-            row = (struct tsn_rec_match){
-                .id = tsn_arena_strdup(x->op.arena, id), .key = key, .created_at = x->now_ms};
-            x->matches++;
-        } else if (err) {
-            return err;
-        }
-        row.document = document;
-        row.product = tsn_json_str(m, "product", "");
-        row.owner = tsn_json_str(m, "owner", "");
-        row.certainty = tsn_json_str(m, "certainty", "");
-        row.evidence = kept(x->op.arena, json_object_get(m, "evidence"));
-        if (certain_enough(m) && x->event.rcase.id) {
-            row.case_id = x->event.rcase.id;
-            row.run = x->event.nruns ? x->event.runs[0] : row.run;
-        }
-        err = tsn_store_put(st, &tsn_table_match, &row);
-        if (err) {
-            return err;
-        }
-    }
-    return 0;
-}
-
 /* The facts without the long tail of products: matching is done, the bytes are there. */
 static const char *facts_text(struct tsn_feed_op *x)
 {
@@ -236,7 +83,7 @@ static const char *facts_text(struct tsn_feed_op *x)
     }
     json_object_set_new(facts, "products_n", json_integer((json_int_t)json_array_size(all)));
     json_object_set_new(facts, "products", some);
-    const char *out = kept(x->op.arena, facts);
+    const char *out = tsn_feed_kept(x->op.arena, facts);
     json_decref(facts);
     return out;
 }
@@ -256,6 +103,7 @@ static tsn_err store_good(struct tsn_store *st, struct tsn_feed_op *x,
 {
     const struct tsn_feed_doc *d = x->doc;
     bool good_before = known && strcmp(row->state, "current") == 0;
+    const struct tsn_blob before = good_before ? row->body : (struct tsn_blob){0};
     x->kind = !good_before                           ? TSN_FEED_NEW
               : same_substance(row->facts, d->facts) ? TSN_FEED_COSMETIC
                                                      : TSN_FEED_CHANGED;
@@ -276,9 +124,9 @@ static tsn_err store_good(struct tsn_store *st, struct tsn_feed_op *x,
         err = log_document(st, x, "ok", x->kind == TSN_FEED_COSMETIC ? "cosmetic" : NULL);
     }
     if (!err && x->kind != TSN_FEED_COSMETIC) {
-        err = start_event(st, x);
+        err = tsn_feed_news(st, x, before.data, before.len);
     }
-    return err ? err : put_matches(st, x, row->id);
+    return err ? err : tsn_feed_matches(st, x, row->id);
 }
 
 tsn_err tsn_feed_doc_apply(struct tsn_op *op, struct tsn_store *st)
@@ -288,6 +136,7 @@ tsn_err tsn_feed_doc_apply(struct tsn_op *op, struct tsn_store *st)
     const char *key = tsn_arena_printf(op->arena, "%s\n%s", x->feed, d->path);
     struct tsn_rec_document row;
     x->matches = 0;
+    x->woken = NULL;
     memset(&x->event, 0, sizeof x->event);
     tsn_err err = tsn_store_find(st, op->arena, &tsn_table_document, "key", key, &row);
     bool known = err == 0;
@@ -358,6 +207,9 @@ static void stored(struct tsn_op *op)
         for (size_t i = 0; i < x->event.nruns && feeds->config.engine && !feeds->closing; i++) {
             tsn_engine_wake(feeds->config.engine, x->event.runs[i]);
         }
+        if (x->woken && feeds->config.engine && !feeds->closing) {
+            tsn_engine_wake(feeds->config.engine, x->woken);
+        }
     }
     tsn_intake_release(x->intake);
     tsn_op_destroy(op);
@@ -407,6 +259,7 @@ void tsn_feed_doc_store(struct tsn_feed_doc *d)
     x->feed = f->config.name;
     x->intake = feeds->config.intake;
     x->now_ms = tsn_clock_wall_ms();
+    x->epoch = feeds->config.engine ? tsn_engine_epoch(feeds->config.engine) : 0;
     tsn_intake_refresh(x->intake);
     tsn_intake_hold(x->intake);
     tsn_err err = tsn_writer_submit(feeds->config.writer, &x->op, TSN_LANE_BULK);

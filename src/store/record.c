@@ -91,9 +91,11 @@ static const struct tsn_col document_cols[] = {
 TABLE(document, -1);
 
 static const struct tsn_col match_cols[] = {
-    TEXT(match, id),    TEXT(match, key),       TEXT(match, document), TEXT(match, product),
-    TEXT(match, owner), TEXT(match, certainty), TEXT(match, evidence), TEXT(match, case_id),
-    TEXT(match, run),   INT(match, created_at),
+    TEXT(match, id),       TEXT(match, key),     TEXT(match, document),
+    TEXT(match, product),  TEXT(match, owner),   TEXT(match, certainty),
+    TEXT(match, evidence), TEXT(match, case_id), TEXT(match, run),
+    TEXT(match, state),    TEXT(match, reason),  INT(match, created_at),
+    INT(match, closed_at),
 };
 TABLE(match, -1);
 

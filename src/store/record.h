@@ -121,7 +121,8 @@ struct tsn_rec_document {
 struct tsn_rec_match {
     const char *id, *key /* unique: tracking id LF product */, *document, *product, *owner;
     const char *certainty /* certain likely guess */, *evidence /* JSON */, *case_id, *run;
-    int64_t created_at;
+    const char *state /* open closed */, *reason /* why it was closed */;
+    int64_t created_at, closed_at;
 };
 
 struct tsn_rec_advisory {

@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import subprocess
+import tempfile
 
 import tocsin_test as t
 
@@ -119,6 +120,49 @@ def test_data_purl_and_cpe():
                 for line in f.read().splitlines():
                     r = t.run_cli(["cpe", line])
                     assert (r.code == 0) == ok, (line, r)
+
+
+def csaf(version, status, date="2026-01-01T00:00:00Z"):
+    return {"document": {"csaf_version": "2.0", "title": "t", "category": "csaf_security_advisory",
+                         "tracking": {"id": "EX-1", "version": version, "status": "final",
+                                      "current_release_date": date},
+                         "publisher": {"name": "Ex", "namespace": "https://ex.example"}},
+            "product_tree": {"branches": [{"category": "vendor", "name": "Ex", "branches": [
+                {"category": "product_name", "name": "box",
+                 "product": {"product_id": "P" + version, "name": "box"}}]}]},
+            "vulnerabilities": [{"cve": "CVE-2026-1", "product_status": {
+                status: ["P" + version]}}]}
+
+
+def test_feed_diff():
+    with tempfile.TemporaryDirectory() as folder:
+        def diff(old, new, code):
+            for name, doc in (("a", old), ("b", new)):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+                    json.dump(doc, f)
+            return t.run_cli(["feed", "diff", os.path.join(folder, "a"), os.path.join(folder, "b"),
+                              "--json"], check=code).json
+        # Ids are renumbered, the version rises, the date falls: nothing changed.
+        r = diff(csaf("1", "known_affected"),
+                 csaf("2", "known_affected", "2017-01-01T00:00:00Z"), 0)
+        assert not r["material"] and r["flags"] == ["regression", "cosmetic-version"], r
+        r = diff(csaf("1", "known_affected"), csaf("1", "fixed"), 10)
+        assert r["material"] and r["kinds"] == ["st"] and r["flags"] == ["silent-change"], r
+        assert (r["added"], r["removed"]) == (1, 1) and "fixed" in json.dumps(r["changes"]), r
+        diff({}, csaf("1", "fixed"), 1)
+
+
+def test_data_revisions():
+    base = os.path.join(DATA, "csaf-cisa-revisions")
+    if not os.path.isdir(base):
+        return
+    with open(os.path.join(base, "labels.json"), encoding="utf-8") as f:
+        labels = json.load(f)
+    for label in labels:
+        pair = [os.path.join(base, "pairs", "%s.%s.json" % (label["pair"], x)) for x in ("old", "new")]
+        r = t.run_cli(["feed", "diff", "--json"] + pair).json
+        assert all(r[k] == label[k] for k in ("material", "added", "removed")), (label, r)
+        assert sorted(r["kinds"]) == sorted(label["kinds"]), (label, r)
 
 
 if __name__ == "__main__":

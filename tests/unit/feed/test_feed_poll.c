@@ -433,14 +433,15 @@ static void revisions(void **state)
     assert_int_equal(n(w, "cosmetic"), 1);
     assert_int_equal(n(w, "runs"), 0);
 
-    /* Another substance under the same version: a run in the case that is open. */
+    /* Another substance under the same version: an event for the run in the case that is open. */
     one_document(w, "2", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H",
                  "2026-01-04T00:00:00Z");
     poll(w);
     assert_int_equal(n(w, "changed"), 1);
-    assert_int_equal(n(w, "runs"), 1);
+    assert_int_equal(n(w, "runs"), 0);
     assert_int_equal(count(w, &tsn_table_case), 1);
-    assert_int_equal(count(w, &tsn_table_run), 2);
+    assert_int_equal(count(w, &tsn_table_run), 1);
+    assert_int_equal(count(w, &tsn_table_signal), 1);
 
     /* A broken revision: the good one stays in force. */
     put_text(w, "/a.json", "{\"document\"");
@@ -458,7 +459,60 @@ static void revisions(void **state)
     poll(w);
     assert_int_equal(n(w, "unchanged"), 1);
     assert_null(stored(w, "a.json").reason);
-    assert_int_equal(count(w, &tsn_table_run), 2);
+    assert_int_equal(count(w, &tsn_table_run), 1);
+    stop_node(w);
+}
+
+/* A revision without our product: the case is told, the match closed with the reason. */
+static void dropped(void **state)
+{
+    struct world *w = *state;
+    struct tsn_rec_match m;
+    void *list = NULL;
+    size_t many = 0;
+    const struct tsn_list all = {0};
+    one_document(w, "1", VECTOR, "2026-01-01T00:00:00Z");
+    start_node(w);
+    poll(w);
+    assert_int_equal(n(w, "runs"), 1);
+    put_document(
+        w, "/a.json",
+        document(w, "EX-1", "2", "Example Libraries", "libother", "known_affected", VECTOR));
+    put_text(w, "/changes.csv", "a.json,2026-01-02T00:00:00Z\n");
+    poll(w);
+    assert_int_equal(n(w, "changed"), 1);
+    assert_int_equal(n(w, "runs"), 0);
+    assert_int_equal(count(w, &tsn_table_case), 1);
+    assert_int_equal(tsn_store_list(w->look, w->arena, &tsn_table_signal, &all, &list, &many),
+                     0);
+    assert_int_equal(many, 1);
+    json_t *body = NULL;
+    const char *text = ((struct tsn_rec_signal *)list)->body;
+    assert_string_equal(((struct tsn_rec_signal *)list)->event, "advisory.changed");
+    assert_int_equal(tsn_json_parse(text, strlen(text), &body, NULL), 0);
+    assert_int_equal(json_array_size(json_object_get(body, "dropped")), 2);
+    assert_int_equal(json_array_size(json_object_get(body, "products")), 0);
+    assert_string_equal(json_string_value(json_array_get(
+                            json_object_get(json_object_get(body, "changes"), "kinds"), 0)),
+                        "st");
+    json_decref(body);
+    assert_int_equal(tsn_store_list(w->look, w->arena, &tsn_table_match, &all, &list, &many),
+                     0);
+    assert_int_equal(many, 2); /* two products of ours have the component */
+    for (size_t i = 0; i < many; i++) {
+        m = ((struct tsn_rec_match *)list)[i];
+        assert_string_equal(m.state, "closed");
+        assert_string_equal(m.reason, "the advisory does not name the product any more");
+    }
+    /* And named again: the same match opens again. */
+    one_document(w, "3", VECTOR, "2026-01-03T00:00:00Z");
+    poll(w);
+    assert_int_equal(tsn_store_list(w->look, w->arena, &tsn_table_match, &all, &list, &many),
+                     0);
+    assert_int_equal(many, 2);
+    assert_string_equal(((struct tsn_rec_match *)list)->state, "open");
+    assert_int_equal(count(w, &tsn_table_signal), 2);
+    assert_int_equal(count(w, &tsn_table_run), 1);
     stop_node(w);
 }
 
@@ -600,6 +654,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(whole_story, setup, teardown),
         cmocka_unit_test_setup_teardown(revisions, setup, teardown),
+        cmocka_unit_test_setup_teardown(dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(same_advisory_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(failures, setup, teardown),
         cmocka_unit_test_setup_teardown(repository_root, setup, teardown),

@@ -191,7 +191,10 @@ CREATE TABLE "match" (
   "evidence" TEXT,
   "case_id" TEXT,
   "run" TEXT,
-  "created_at" INTEGER NOT NULL DEFAULT 0
+  "state" TEXT,
+  "reason" TEXT,
+  "created_at" INTEGER NOT NULL DEFAULT 0,
+  "closed_at" INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX match_document ON "match" ("document");
