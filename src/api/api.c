@@ -12,10 +12,8 @@
 
 void tsn_api_unref(struct tsn_api *api)
 {
-    if (api->closed && !api->live && api->nops == 0) {
-        tsn_traces_free(api->traces);
+    if (api->closed && !api->live && api->nops == 0)
         free(api);
-    }
 }
 
 /* --- answering ------------------------------------------------------------------------- */
@@ -126,19 +124,13 @@ static void done_read(struct tsn_op *op)
 }
 
 static const char *const param_names[TSN_PARAMS] = {
-    [TSN_PARAM_LIMIT] = "limit", [TSN_PARAM_AFTER] = "after",
-    [TSN_PARAM_STATE] = "state", [TSN_PARAM_CASE] = "case",
-    [TSN_PARAM_RUN] = "run",     [TSN_PARAM_FROM] = "from",
+    [TSN_PARAM_LIMIT] = "limit", [TSN_PARAM_AFTER] = "after",       [TSN_PARAM_STATE] = "state",
+    [TSN_PARAM_CASE] = "case",   [TSN_PARAM_RUN] = "run",           [TSN_PARAM_FROM] = "from",
     [TSN_PARAM_KIND] = "kind",   [TSN_PARAM_PLAYBOOK] = "playbook",
-    [TSN_PARAM_Q] = "q",         [TSN_PARAM_BEFORE] = "before",
-    [TSN_PARAM_TLP] = "tlp",     [TSN_PARAM_RAW] = "raw",
-    [TSN_PARAM_OPEN] = "open",   [TSN_PARAM_SINCE] = "since",
-    [TSN_PARAM_UNTIL] = "until", [TSN_PARAM_AT] = "at",
-    [TSN_PARAM_SEED] = "seed",
 };
 
-static void read_on(struct tsn_req *req, struct tsn_reader *reader, tsn_read_fn *fn,
-                    void (*then)(struct tsn_req *req, json_t *out))
+void tsn_req_read(struct tsn_req *req, tsn_read_fn *fn,
+                  void (*then)(struct tsn_req *req, json_t *out))
 {
     struct tsn_read *rd = tsn_op_new(sizeof(*rd), apply_read, done_read, req);
     rd->fn = fn;
@@ -148,24 +140,12 @@ static void read_on(struct tsn_req *req, struct tsn_reader *reader, tsn_read_fn 
     rd->engine = req->api->config.engine;
     for (int i = 0; req->in && i < TSN_PARAMS; i++)
         rd->param[i] = tsn_arena_strdup(rd->op.arena, tsn_http_query(req->in, param_names[i]));
-    tsn_err err = tsn_reader_submit(reader, &rd->op);
+    tsn_err err = tsn_reader_submit(req->api->config.reader, &rd->op);
     if (err) {
         tsn_op_destroy(&rd->op);
         tsn_req_problem(req, err, NULL);
         tsn_req_end(req);
     }
-}
-
-void tsn_req_read(struct tsn_req *req, tsn_read_fn *fn,
-                  void (*then)(struct tsn_req *req, json_t *out))
-{
-    read_on(req, req->api->config.reader, fn, then);
-}
-
-void tsn_req_read_log(struct tsn_req *req, tsn_read_fn *fn)
-{
-    const struct tsn_api_config *c = &req->api->config;
-    read_on(req, c->log_reader ? c->log_reader : c->reader, fn, NULL);
 }
 
 void tsn_req_write(struct tsn_req *req, struct tsn_op *op)
@@ -205,7 +185,8 @@ static void run_route(struct tsn_req *req)
         }
     }
     /* What changes something waits until recovery is over and stops when the disk is lost. */
-    if (strcmp(req->route->method, "GET") != 0 && req->route->need != TSN_NEED_NOTHING) {
+    if (strcmp(req->route->method, "GET") != 0 && req->route->need != TSN_NEED_NOTHING &&
+        req->route->act != tsn_act_new_epoch) {
         json_t *reasons = tsn_ready_reasons(req->api);
         bool ready = json_array_size(reasons) == 0;
         const char *why = json_string_value(json_array_get(reasons, 0));
@@ -302,7 +283,6 @@ tsn_err tsn_api_open(struct tsn_api **out, const struct tsn_api_config *config,
         free(api);
         return err;
     }
-    tsn_index_begin(api);
     *out = api;
     return 0;
 }
@@ -318,7 +298,6 @@ void tsn_api_close(struct tsn_api *api)
                            "Try again soon. What was asked may still be done: look before you "
                            "repeat it.");
     }
-    tsn_index_end(api);
     tsn_httpd_close(api->httpd);
     api->httpd = NULL;
     api->closed = true;
@@ -333,6 +312,13 @@ int tsn_api_port(const struct tsn_api *api)
 void tsn_api_set_feeds(struct tsn_api *api, struct tsn_feeds *feeds)
 {
     api->config.feeds = feeds;
+}
+
+void tsn_api_go_on(struct tsn_api *api, struct tsn_engine *engine, struct tsn_intake *intake)
+{
+    api->config.engine = engine;
+    api->config.intake = intake;
+    api->not_ready[0] = '\0';
 }
 
 void tsn_api_not_ready(struct tsn_api *api, const char *reason)

@@ -22,7 +22,6 @@ struct tsn_api_config {
     struct tsn_loop *loop;
     struct tsn_writer *writer;
     struct tsn_reader *reader;
-    struct tsn_reader *log_reader; /* for the log's index and reports; NULL = reader */
     struct tsn_engine *engine;
     struct tsn_intake *intake;
     struct tsn_feeds *feeds;
@@ -31,6 +30,12 @@ struct tsn_api_config {
     size_t npeople;
     const char *listen, *unix_path;
     const char *version;
+    struct tsn_sealing *sealing;
+    /* Two people want to go on with a log that may only be read. */
+    void (*new_epoch)(void *node, const struct tsn_epoch_request *request,
+                      void (*done)(tsn_err err, const struct tsn_diag *diag, void *user),
+                      void *user);
+    void *node;
     /* Owner of the daemon (its uid and root) over the Unix socket: may act as any person given in
      * the header Tocsin-As, else has the operator role. */
 };
@@ -41,5 +46,7 @@ void tsn_api_close(struct tsn_api *api);
 int tsn_api_port(const struct tsn_api *api);
 /* Feeds that were opened later than the API; borrowed. */
 void tsn_api_set_feeds(struct tsn_api *api, struct tsn_feeds *feeds);
+/* A node that only read is whole again: ready as the engine is. */
+void tsn_api_go_on(struct tsn_api *api, struct tsn_engine *engine, struct tsn_intake *intake);
 /* Not ready from now on, with a reason for /readyz ("disk full"). */
 void tsn_api_not_ready(struct tsn_api *api, const char *reason);

@@ -23,6 +23,7 @@ enum tsn_need {
     TSN_NEED_SUBMIT,  /* hand in reports */
     TSN_NEED_READ,    /* a role of the house, not only intake or reporter */
     TSN_NEED_WORK,    /* a role that works on cases, not only auditor */
+    TSN_NEED_PAIR,    /* one of two: operator, PSIRT lead or auditor */
     TSN_NEED_ADMIN    /* the operator */
 };
 
@@ -44,15 +45,6 @@ enum tsn_param {
     TSN_PARAM_FROM,
     TSN_PARAM_KIND,
     TSN_PARAM_PLAYBOOK,
-    TSN_PARAM_Q,
-    TSN_PARAM_BEFORE,
-    TSN_PARAM_TLP,
-    TSN_PARAM_RAW,
-    TSN_PARAM_OPEN,
-    TSN_PARAM_SINCE,
-    TSN_PARAM_UNTIL,
-    TSN_PARAM_AT,
-    TSN_PARAM_SEED,
     TSN_PARAMS
 };
 
@@ -93,6 +85,12 @@ struct tsn_req {
     json_t *body;
 };
 
+/* What one person asked for and a second must agree to (seal_routes.c). */
+struct tsn_pair {
+    char what[16], first[80], auth[16], digest[80], reason[2001];
+    int64_t at_mono;
+};
+
 struct tsn_api {
     struct tsn_api_config config;
     struct tsn_httpd *httpd;
@@ -102,11 +100,9 @@ struct tsn_api {
     char not_ready[200];   /* "" = nothing said */
     int64_t failed_at_ms;  /* last auth.failed entry, monotonic */
     uint64_t failed_since; /* refusals since that entry */
+    struct tsn_pair pair;
     uint64_t requests, refusals;
     int64_t opened_ms;
-    struct tsn_traces *traces;   /* read_trace.c */
-    struct tsn_timer *index_due; /* read_log.c */
-    bool indexing;
 };
 
 /* --- api.c ------------------------------------------------------------------------------ */
@@ -121,8 +117,6 @@ void tsn_req_end(struct tsn_req *req);
 /* Starts a read; answers and ends the request when it is done. */
 void tsn_req_read(struct tsn_req *req, tsn_read_fn *fn,
                   void (*then)(struct tsn_req *req, json_t *out));
-/* The same on the thread of the log's index, where a long report holds up nobody else. */
-void tsn_req_read_log(struct tsn_req *req, tsn_read_fn *fn);
 /* Submits a write op whose done must call tsn_req_end; answers 503 when the queue is full. */
 void tsn_req_write(struct tsn_req *req, struct tsn_op *op);
 /* For tsn_engine_done: answers with `info` and the entry, or the problem; ends the request. */
@@ -157,27 +151,6 @@ const char *tsn_auth_name(const struct tsn_req *req);
 void tsn_token_new(char out[TSN_TOKEN_LEN + 1], char hash[65]);
 void tsn_token_hash(const char *token, char hash[65]);
 
-/* --- read_trace.c: looking is an entry too ------------------------------------------------ */
-
-/* A look at something that is logged. Equal ones of one reader within an hour make one entry. */
-struct tsn_trace {
-    const char *kind;    /* audit.query, access.read */
-    const char *case_id; /* ULID or NULL: then a system entry */
-    const char *reason;  /* which report, which route; a short code */
-    json_t *args;        /* sealed with it; taken; NULL = none. `before` is added */
-};
-/* Writes the entry, or counts the look where one of this hour says it already, and calls `then`
- * after the commit. When it cannot be written the request is answered with why and ended. */
-void tsn_req_trace(struct tsn_req *req, const struct tsn_trace *what,
-                   void (*then)(struct tsn_req *req));
-void tsn_traces_free(struct tsn_traces *t); /* NULL allowed */
-
-/* --- read_log.c */
-
-/* Keeps the log's index up to date in the background, in slices. */
-void tsn_index_begin(struct tsn_api *api);
-void tsn_index_end(struct tsn_api *api);
-
 /* --- problem.c -------------------------------------------------------------------------- */
 
 int tsn_problem_status(tsn_err err, const char *code);
@@ -196,9 +169,6 @@ json_t *tsn_view_task(const struct tsn_rec_task *t);
 json_t *tsn_view_report(const struct tsn_rec_report *r, bool full);
 json_t *tsn_view_advisory(const struct tsn_rec_advisory *a, bool full);
 json_t *tsn_view_entry(const struct tsn_logged *e);
-/* Adds `fields`: what stands sealed beside the entry, JSON where it is JSON. Reader thread. */
-void tsn_view_fields(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_logged *e,
-                     json_t *item);
 /* { items: [...], next: cursor or null } */
 json_t *tsn_view_list(json_t *items, const char *next);
 
@@ -206,7 +176,8 @@ json_t *tsn_view_list(json_t *items, const char *next);
 
 tsn_read_fn tsn_read_reports, tsn_read_cases, tsn_read_case, tsn_read_timeline, tsn_read_runs,
     tsn_read_run, tsn_read_run_steps, tsn_read_run_log, tsn_read_tasks, tsn_read_task,
-    tsn_read_advisories, tsn_read_advisory, tsn_read_show, tsn_read_status, tsn_read_metrics;
+    tsn_read_advisories, tsn_read_advisory, tsn_read_show, tsn_read_status, tsn_read_entries,
+    tsn_read_metrics;
 tsn_read_fn tsn_read_tracks; /* act_case.c */
 /* By id, name or unique prefix of either; H031 and H032. `what`: "run". */
 tsn_err tsn_read_resolve(struct tsn_store *st, struct tsn_arena *arena,
@@ -242,12 +213,15 @@ void tsn_act_decision(struct tsn_req *req);
 void tsn_act_run(struct tsn_req *req);
 void tsn_act_resolve(struct tsn_req *req);
 void tsn_act_entries(struct tsn_req *req);
-void tsn_act_reports_list(struct tsn_req *req);
-void tsn_act_audit_report(struct tsn_req *req);
 void tsn_act_token_create(struct tsn_req *req);
 void tsn_act_token_revoke(struct tsn_req *req);
 void tsn_act_case(struct tsn_req *req);
 void tsn_act_case_ops(struct tsn_req *req);
+void tsn_act_checkpoint(struct tsn_req *req);
+void tsn_act_new_epoch(struct tsn_req *req);
+void tsn_act_rotate(struct tsn_req *req);
 void tsn_finish_status(struct tsn_req *req, json_t *out);
+/* seal_routes.c: what the checkpoints are at; a new reference. */
+json_t *tsn_seal_status(const struct tsn_api *api);
 /* Why the node is not ready, as a new array; empty = ready. */
 json_t *tsn_ready_reasons(const struct tsn_api *api);

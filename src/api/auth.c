@@ -126,6 +126,10 @@ static bool allowed(const struct tsn_who *who, enum tsn_need need)
         return (who->scopes & TSN_SCOPE_READ) && role_beyond(who, false);
     case TSN_NEED_WORK:
         return (who->scopes & TSN_SCOPE_DECIDE) && role_beyond(who, true);
+    case TSN_NEED_PAIR:
+        return (who->scopes & TSN_SCOPE_DECIDE) &&
+               (tsn_auth_has_role(who, "operator") || tsn_auth_has_role(who, "psirt-lead") ||
+                tsn_auth_has_role(who, "auditor"));
     case TSN_NEED_ADMIN:
         return (who->scopes & TSN_SCOPE_ADMIN) && tsn_auth_has_role(who, "operator");
     }

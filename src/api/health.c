@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include "core/clock.h"
+#include "seal/sealing.h"
 
 static const char *const run_states[] = {
     "ready",      "running", "waiting", "parked",   "in_doubt", "stuck",    "diverged",
@@ -15,10 +16,12 @@ static const char *const run_states[] = {
 
 json_t *tsn_ready_reasons(const struct tsn_api *api)
 {
+    struct tsn_sealing_stats seal;
     json_t *out = json_array();
     if (api->not_ready[0])
         json_array_append_new(out, json_string(api->not_ready));
-    if (!tsn_engine_ready(api->config.engine))
+    tsn_sealing_stats(api->config.sealing, &seal);
+    if (!seal.suspect && !tsn_engine_ready(api->config.engine))
         json_array_append_new(out, json_string("starting: settling what was under way"));
     if (tsn_writer_full(api->config.writer))
         json_array_append_new(out, json_string("the write queue is full"));
@@ -251,6 +254,7 @@ void tsn_finish_status(struct tsn_req *req, json_t *out)
                         json_pack("{s:I, s:I, s:I}", "workers", (json_int_t)stats.workers,
                                   "resident", (json_int_t)stats.resident, "in_flight",
                                   (json_int_t)stats.in_flight));
+    json_object_set_new(json_object_get(out, "audit"), "seal", tsn_seal_status(api));
     json_object_set_new(out, "feeds", feeds_json(api));
     json_t *reasons = tsn_ready_reasons(api);
     json_object_set_new(out, "ready", json_boolean(json_array_size(reasons) == 0));
@@ -319,6 +323,36 @@ static void feed_metrics(struct tsn_buf *b, const struct tsn_api *api)
     json_decref(feeds);
 }
 
+static void seal_metrics(struct tsn_buf *b, const struct tsn_api *api)
+{
+    struct tsn_sealing_stats s;
+    int64_t age = 0;
+
+    tsn_sealing_stats(api->config.sealing, &s);
+    if (s.sealed_at_ms)
+        age = (tsn_clock_wall_ms() - s.sealed_at_ms) / 1000;
+    metric(b, "tocsin_audit_rollback_suspected", "gauge",
+           "1 when the log is not the one that was sealed; the node only reads", s.suspect);
+    metric(b, "tocsin_audit_sealer_up", "gauge", "1 when the sealer answers", s.up);
+    metric(b, "tocsin_audit_sealed_size", "gauge", "entries that the last checkpoint covers",
+           (uint64_t)s.size);
+    metric(b, "tocsin_audit_sealed_age_seconds", "gauge", "age of the last checkpoint",
+           (uint64_t)(age > 0 ? age : 0));
+    metric(b, "tocsin_audit_epoch", "gauge", "epoch of the log", (uint64_t)s.epoch);
+    metric(b, "tocsin_audit_checkpoints_total", "counter", "checkpoints signed", s.sealed);
+    metric(b, "tocsin_audit_seal_refused_total", "counter", "requests the sealer refused",
+           s.refused);
+    metric(b, "tocsin_audit_sealer_restarts_total", "counter", "starts after a death",
+           s.restarts);
+    metric(b, "tocsin_audit_witnesses", "gauge", "witnesses that are asked", s.witnesses);
+    metric(b, "tocsin_audit_witnesses_fresh", "gauge",
+           "witnesses that cosigned the last checkpoint", s.fresh);
+    metric(b, "tocsin_audit_cover_waiting", "gauge", "irreversible steps that wait for cover",
+           (uint64_t)s.waiting);
+    metric(b, "tocsin_audit_cover_missed_total", "counter", "covers that did not come in time",
+           s.missed);
+}
+
 static void then_metrics(struct tsn_req *req, json_t *out)
 {
     const struct tsn_api *api = req->api;
@@ -365,6 +399,7 @@ static void then_metrics(struct tsn_req *req, json_t *out)
     metric(&b, "tocsin_http_requests_total", "counter", "requests taken", api->requests);
     metric(&b, "tocsin_http_guard_refusals_total", "counter", "requests the guard refused",
            api->refusals);
+    seal_metrics(&b, api);
     feed_metrics(&b, api);
     tsn_req_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", b.data);
     tsn_buf_free(&b);

@@ -24,6 +24,8 @@ void tsn_verify_prev(struct tsn_verify *v, int64_t prev);
 /* Where the store says that a chain ends; after all entries, before finish. */
 void tsn_verify_chain(struct tsn_verify *v, const char *chain, int64_t seq, int64_t rseq,
                       const uint8_t *leaf);
+/* What somebody else found wrong at `seq`, in order with the rest. */
+void tsn_verify_find(struct tsn_verify *v, int64_t seq, const char *code, const char *why);
 /* `root` NULL = no claimed root. Checks size and root, and that chain ends match closes. */
 void tsn_verify_finish(struct tsn_verify *v, uint64_t size, const uint8_t *root);
 

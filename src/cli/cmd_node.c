@@ -161,7 +161,11 @@ int tsn_cmd_serve(struct tsn_cli *cli)
     if (!err)
         return TSN_EXIT_OK;
     /* A refused lock is a conflict; all else that stops a start is simply failed. */
-    return tsn_out_fail(cli, err == TSN_ECONFLICT ? TSN_EXIT_CONFLICT : TSN_EXIT_FAILED, &diag);
+    return tsn_out_fail(cli,
+                        err == TSN_ECONFLICT                          ? TSN_EXIT_CONFLICT
+                        : err == TSN_ETAMPERED && diag.code[0] == 'V' ? TSN_EXIT_TAMPERED
+                                                                      : TSN_EXIT_FAILED,
+                        &diag);
 }
 
 /* --- config check ------------------------------------------------------------------------- */

@@ -266,9 +266,10 @@ static tsn_err take_engine(struct tsn_conf *c)
 
 static tsn_err take_all(struct tsn_conf *c)
 {
-    static const char *const known[] = {
-        "server",   "data",      "people", "mail",  "http",    "publisher", "cases",
-        "products", "customers", "rules",  "feeds", "plugins", "playbooks", "engine"};
+    static const char *const known[] = {"server",    "data",      "people", "mail",
+                                        "http",      "publisher", "cases",  "products",
+                                        "customers", "rules",     "feeds",  "plugins",
+                                        "playbooks", "engine",    "audit"};
     const char *socket = NULL;
     if (!c->root || c->root->type != TSN_YAML_MAP)
         return c->root ? tsn_yaml_fail(c->root, c->diag, TSN_EINPUT, "C014",
@@ -291,9 +292,9 @@ static tsn_err take_all(struct tsn_conf *c)
                       "give a shorter one: server: { socket: /run/tocsin/tocsin.sock }");
     }
     tsn_err (*const sections[])(struct tsn_conf *) = {
-        tsn_conf_people, take_mail,         take_http,          take_publisher,
-        take_cases,      tsn_conf_products, tsn_conf_customers, tsn_conf_rules,
-        tsn_conf_feeds,  tsn_conf_plugins,  take_playbooks,     take_engine};
+        tsn_conf_people,   take_mail,          take_http,      take_publisher, take_cases,
+        tsn_conf_products, tsn_conf_customers, tsn_conf_rules, tsn_conf_feeds, tsn_conf_plugins,
+        take_playbooks,    take_engine,        tsn_conf_audit};
     for (size_t i = 0; i < TSN_CONF_COUNT(sections) && !err; i++)
         err = sections[i](c);
     return err;

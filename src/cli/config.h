@@ -45,6 +45,15 @@
  *     - { name: edge, dir: plugins/edge, settings: { targets: [ fw-01 ] } }  # dir: [as installed];
  *                                   # settings go to the plugin as JSON, paths in them as they are
  *   playbooks: { dir: playbooks }   # [as installed]
+ *   audit:
+ *     origin: acme.example/tocsin/main/audit    # [DOMAIN/tocsin/main/audit]
+ *     sealer: sealer                # folder of key and state [<data dir>/sealer]
+ *     witnesses:
+ *       - { key: "w1.example+0123abcd+BA...", url: "https://w1.example/", reach: [ "10.0.0.7" ] }
+ *     quorum: 1                     # cosignatures that an irreversible step waits for [all]
+ *     wait: 30s                     # how long
+ *     without_quorum: ask           # then: ask a person, or go on with an entry that says so
+ *     copies: { every: 1h, file: heads.txt, syslog: "127.0.0.1:514", mail: heads@acme.example }
  *   engine: { workers: 2, resident: 256, cpu: 250ms, wall: 2s }
  */
 #pragma once
@@ -58,6 +67,7 @@
 #include "core/mem.h"
 #include "feed/feed.h"
 #include "intake/intake.h"
+#include "seal/sealing.h"
 
 struct tsn_config {
     const char *file, *dir; /* the file read, and its directory: absolute */
@@ -84,6 +94,8 @@ struct tsn_config {
     const char *const *http_reach;              /* NULL-terminated; never NULL */
     int64_t workers, resident, cpu_ms, wall_ms; /* 0 = the engine's default */
     const json_t *picks;
+    struct tsn_sealing_config sealing; /* loop and callbacks are the node's */
+    const char *copy_mail;             /* NULL = none */
 };
 
 /* *out lives in `arena`. */

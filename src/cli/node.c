@@ -19,6 +19,7 @@
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "loop/loop.h"
 
 /* After a lost disk /readyz is seen red this long, then the process ends. */
@@ -33,8 +34,11 @@ struct node {
     int lock;
     int64_t began_ms;
     struct tsn_loop *loop;
+    struct tsn_store *store, *view; /* until the writer and the reader have them */
+    struct tsn_sealing *sealing;
+    struct tsn_diag suspicion; /* why the node only reads */
     struct tsn_writer *writer;
-    struct tsn_reader *reader, *log_reader;
+    struct tsn_reader *reader;
     struct tsn_httpc *httpc;
     struct tsn_registry *registry;
     struct tsn_plugins *plugins;
@@ -47,6 +51,8 @@ struct node {
     struct tsn_diag late_diag;
     uv_signal_t term, intr;
     uv_timer_t guard; /* while stopping */
+    int dead_code;
+    bool read_only;
     bool signals, guarded, died, engine_ready, listening, stopping, announced;
 };
 
@@ -213,9 +219,8 @@ static void on_engine_ready(void *user)
 
 static void on_dead_timer(void *user)
 {
-    (void)user;
     /* Nothing is flushed or closed: what is on disk is what the next start reads. */
-    _exit(TSN_EXIT_FAILED);
+    _exit(((struct node *)user)->dead_code);
 }
 
 static void on_writer_dead(tsn_err err, void *user)
@@ -229,6 +234,7 @@ static void on_writer_dead(tsn_err err, void *user)
                   "to go on from what is on disk\n",
                   why);
     n->died = true;
+    n->dead_code = TSN_EXIT_FAILED;
     if (n->api)
         tsn_api_not_ready(n->api, why);
     notify("STATUS=the database cannot be written\n");
@@ -236,6 +242,33 @@ static void on_writer_dead(tsn_err err, void *user)
         tsn_timer_arm(n->dead, DEAD_MS);
     else
         _exit(TSN_EXIT_FAILED);
+}
+
+static void on_committed(void *user)
+{
+    tsn_sealing_committed(((struct node *)user)->sealing);
+}
+
+/* The sealer or a witness knows another history. Nothing more is written or done; the next start
+ * compares, and serves for reading alone. */
+static void on_suspect(const struct tsn_diag *diag, void *user)
+{
+    struct node *n = user;
+
+    if (n->died || n->stopping)
+        return;
+    (void)fprintf(stderr, "error %s: %s; tocsin stops\n  %s\n", diag->code, diag->what,
+                  diag->hint);
+    n->died = true;
+    n->dead_code = TSN_EXIT_TAMPERED;
+    tsn_writer_freeze(n->writer, true);
+    if (n->api)
+        tsn_api_not_ready(n->api, diag->what);
+    notify("STATUS=rollback suspected\n");
+    if (n->dead)
+        tsn_timer_arm(n->dead, DEAD_MS);
+    else
+        _exit(TSN_EXIT_TAMPERED);
 }
 
 static void close_parts(struct node *n)
@@ -253,14 +286,18 @@ static void close_parts(struct node *n)
         tsn_plugins_close(n->plugins);
     if (n->httpc)
         tsn_httpc_close(n->httpc);
+    tsn_sealing_close(n->sealing);
+    n->sealing = NULL;
     if (n->writer) {
+        tsn_writer_watch(n->writer, NULL, NULL);
         mark(n, "audit.stop");
         tsn_writer_close(n->writer);
     }
+    tsn_store_close(n->store);
+    tsn_store_close(n->view);
+    n->store = n->view = NULL;
     if (n->reader)
         tsn_reader_close(n->reader);
-    if (n->log_reader)
-        tsn_reader_close(n->log_reader);
     if (n->registry)
         tsn_registry_close(n->registry);
     n->feeds = NULL;
@@ -270,7 +307,6 @@ static void close_parts(struct node *n)
     n->httpc = NULL;
     n->writer = NULL;
     n->reader = NULL;
-    n->log_reader = NULL;
     n->registry = NULL;
     tsn_timer_destroy(n->dead);
     n->dead = NULL;
@@ -316,6 +352,105 @@ static void on_signal(uv_signal_t *handle, int number)
     stop(handle->data);
 }
 
+/* --- a log that cannot go on -------------------------------------------------------------------- */
+
+/* Lists, cases and the log can be read; nothing is written, no playbook runs. */
+static void announce_read_only(struct node *n)
+{
+    n->announced = true;
+    tsn_api_not_ready(n->api, n->suspicion.what);
+    write_ready(n);
+    (void)fprintf(stderr, "error %s: %s\n  %s\ntocsin serves for reading only: %s\n",
+                  n->suspicion.code, n->suspicion.what, n->suspicion.hint, n->config->socket);
+    notify("READY=1\nSTATUS=read-only: rollback suspected\n");
+}
+
+static tsn_err open_engine(struct node *n, struct tsn_diag *diag);
+
+struct recovery {
+    struct node *n;
+    void (*done)(tsn_err err, const struct tsn_diag *diag, void *user);
+    void *user;
+};
+
+static void epoch_opened(tsn_err err, const struct tsn_diag *diag, void *user)
+{
+    struct recovery *r = user;
+    struct node *n = r->n;
+
+    if (err) {
+        tsn_writer_freeze(n->writer, true);
+    } else {
+        n->read_only = n->announced = false;
+        mark(n, "audit.start");
+        n->late_err = open_engine(n, &n->late_diag);
+        tsn_api_go_on(n->api, n->engine, n->intake);
+        (void)fprintf(stderr, "a new epoch of the log has begun; tocsin goes on\n");
+        if (n->late_err)
+            stop(n);
+    }
+    r->done(err, diag, r->user);
+    free(r);
+}
+
+/* Two people have agreed (the API saw to it). */
+static void new_epoch(void *node, const struct tsn_epoch_request *request,
+                      void (*done)(tsn_err err, const struct tsn_diag *diag, void *user),
+                      void *user)
+{
+    struct node *n = node;
+    struct recovery *r = tsn_alloc(sizeof(*r));
+
+    r->n = n;
+    r->done = done;
+    r->user = user;
+    tsn_writer_freeze(n->writer, false);
+    tsn_sealing_new_epoch(n->sealing, n->writer, request, epoch_opened, r);
+}
+
+/* --- copies of checkpoints by mail --------------------------------------------------------------- */
+
+struct mail_copy {
+    struct tsn_call call;
+    char idem[2 * TSN_HASH_LEN + 1];
+};
+
+static void copy_sent(struct tsn_call *call, enum tsn_outcome outcome, const json_t *result,
+                      const struct tsn_diag *diag)
+{
+    (void)result;
+    if (outcome != TSN_OUTCOME_OK)
+        tsn_log(TSN_LOG_WARN, "seal.not_copied", "to", "mail", "why", diag ? diag->what : NULL,
+                NULL);
+    json_decref(call->args);
+    free(call);
+}
+
+static void on_copy(const char *note, int64_t size, void *user)
+{
+    struct node *n = user;
+    const struct tsn_action *a = tsn_registry_find(n->registry, "mail.send");
+    struct mail_copy *m = tsn_alloc(sizeof(*m));
+    uint8_t hash[TSN_HASH_LEN];
+    struct tsn_diag diag;
+    char subject[80];
+
+    tsn_diag_init(&diag);
+    tsn_sha256_once(hash, note, strlen(note));
+    tsn_hex(m->idem, hash, 16);
+    (void)snprintf(subject, sizeof(subject), "Checkpoint of the audit log, %lld entries",
+                   (long long)size);
+    m->call.action = a;
+    m->call.run = m->call.run_name = m->call.case_id = m->call.path = "audit";
+    m->call.idem = m->idem;
+    m->call.attempt = 1;
+    m->call.args = json_pack("{s:s, s:s, s:s}", "to", n->config->copy_mail, "subject", subject,
+                             "text", note);
+    m->call.done = copy_sent;
+    if (!a || a->start(&m->call, &diag) != 0)
+        copy_sent(&m->call, TSN_OUTCOME_FAIL, NULL, &diag);
+}
+
 /* --- start ------------------------------------------------------------------------------- */
 
 static tsn_err open_store(struct node *n, struct tsn_diag *diag)
@@ -324,35 +459,44 @@ static tsn_err open_store(struct node *n, struct tsn_diag *diag)
                                   .key_file = n->config->key_file,
                                   .create = true,
                                   .vfs = getenv("TOCSIN_VFS")};
-    struct tsn_store *st = NULL;
-    tsn_err err = tsn_store_open(&st, &sc, diag);
-    if (!err) {
-        err = tsn_writer_open(&n->writer, n->loop, st, on_writer_dead, n);
-        if (err)
-            tsn_store_close(st);
-    }
-    if (err)
-        return err;
-    st = NULL;
+    struct tsn_sealing_config seal = n->config->sealing;
+    tsn_err err = tsn_store_open(&n->store, &sc, diag);
+
+    seal.loop = n->loop;
+    seal.on_suspect = on_suspect;
+    seal.copy = n->config->copy_mail ? on_copy : NULL;
+    seal.user = n;
+    /* The sealer starts while the rest is made ready. */
+    if (!err)
+        err = tsn_sealing_open(&n->sealing, &seal, n->store, diag);
     sc.create = false;
     sc.read_only = true;
-    err = tsn_store_open(&st, &sc, diag);
-    if (!err) {
-        err = tsn_reader_open(&n->reader, n->loop, st);
-        if (err)
-            tsn_store_close(st);
+    return err ? err : tsn_store_open(&n->view, &sc, diag);
+}
+
+/* Before anything is written: is this the log that was sealed? */
+static tsn_err open_threads(struct node *n, struct tsn_diag *diag)
+{
+    tsn_err err = tsn_sealing_compare(n->sealing, n->store, &n->suspicion);
+
+    if (err && err != TSN_ETAMPERED) {
+        *diag = n->suspicion;
+        return err;
     }
+    n->read_only = err == TSN_ETAMPERED;
+    err = tsn_writer_open(&n->writer, n->loop, n->store, on_writer_dead, n);
     if (err)
         return err;
-    st = NULL;
-    sc.index = tsn_arena_printf(n->arena, "%s.index", sc.path);
-    err = tsn_store_open(&st, &sc, diag);
-    if (!err) {
-        err = tsn_reader_open(&n->log_reader, n->loop, st);
-        if (err)
-            tsn_store_close(st);
-    }
-    return err;
+    n->store = NULL;
+    err = tsn_reader_open(&n->reader, n->loop, n->view);
+    if (err)
+        return err;
+    n->view = NULL;
+    tsn_writer_freeze(n->writer, n->read_only);
+    tsn_writer_watch(n->writer, on_committed, n);
+    if (!n->read_only)
+        mark(n, "audit.start");
+    return tsn_sealing_start(n->sealing, n->writer, n->reader, n->httpc);
 }
 
 static tsn_err open_plugins(struct node *n, struct tsn_diag *diag)
@@ -406,6 +550,7 @@ static tsn_err open_engine(struct node *n, struct tsn_diag *diag)
                                          .reader = n->reader,
                                          .registry = n->registry,
                                          .picks = tsn_config_picks_json(n->config),
+                                         .sealing = n->sealing,
                                          .playbook_dir = dir,
                                          .workers = (int)n->config->workers,
                                          .resident = (size_t)n->config->resident,
@@ -425,9 +570,11 @@ static tsn_err open_engine(struct node *n, struct tsn_diag *diag)
 static tsn_err open_outside(struct node *n, struct tsn_diag *diag)
 {
     const struct tsn_api_config ac = {.loop = n->loop,
+                                      .sealing = n->sealing,
+                                      .new_epoch = new_epoch,
+                                      .node = n,
                                       .writer = n->writer,
                                       .reader = n->reader,
-                                      .log_reader = n->log_reader,
                                       .engine = n->engine,
                                       .intake = n->intake,
                                       .casework = &n->config->casework,
@@ -478,21 +625,27 @@ tsn_err tsn_node_run(const struct tsn_node_config *in, struct tsn_diag *diag)
         n.dead = tsn_timer_new(n.loop, on_dead_timer, &n);
     if (!err)
         err = open_store(&n, diag);
-    if (!err) {
-        mark(&n, "audit.start");
-        err = open_actions(&n, diag);
-    }
     if (!err)
+        err = open_actions(&n, diag);
+    if (!err)
+        err = open_threads(&n, diag);
+    if (!err && !n.read_only)
         err = open_engine(&n, diag);
     if (!err)
         err = open_outside(&n, diag);
     if (!err) {
         n.listening = true;
+        if (n.read_only)
+            announce_read_only(&n);
         tsn_loop_run(n.loop);
         tsn_log(TSN_LOG_INFO, "node.stopped", NULL);
         err = n.late_err;
         if (err)
             *diag = n.late_diag;
+        else if (n.read_only) {
+            *diag = n.suspicion;
+            err = TSN_ETAMPERED;
+        }
     }
 out:
     if (err && !diag->code[0])

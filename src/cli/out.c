@@ -2,6 +2,7 @@
 #include "cli/out.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -42,12 +43,16 @@ int tsn_out_end(struct tsn_cli *cli, int exit_code)
     bool bad = fflush(stdout) != 0 || ferror(stdout);
     if (!bad)
         return exit_code;
-    /* ferror without an errno of its own: an earlier write met the closed pipe. */
-    if (errno == EPIPE || errno == 0)
+    /* ferror without an errno of its own: an earlier write met the closed pipe, or a full disk. */
+    struct pollfd pipe_end = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    int why = errno;
+    if (why == 0)
+        why = poll(&pipe_end, 1, 0) == 1 && (pipe_end.revents & POLLERR) ? EPIPE : EIO;
+    if (why == EPIPE)
         return exit_code == TSN_EXIT_OK || exit_code == TSN_EXIT_FAILED ? TSN_EXIT_OK
                                                                         : exit_code;
-    return tsn_out_failf(cli, TSN_EXIT_FAILED, tsn_err_from_errno(errno), "U008", "",
-                         "standard output: %s", strerror(errno));
+    return tsn_out_failf(cli, TSN_EXIT_FAILED, tsn_err_from_errno(why), "U008", "",
+                         "standard output: %s", strerror(why));
 }
 
 /* --- harmless text ----------------------------------------------------------------------- */

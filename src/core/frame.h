@@ -38,6 +38,8 @@ enum tsn_frame_type {
     TSN_FRAME_SEAL = 40,    /* core to sealer; docs/sealer.md */
     TSN_FRAME_SEALED = 41,
     TSN_FRAME_SEAL_REFUSED = 42,
+    TSN_FRAME_ROTATE = 43,
+    TSN_FRAME_ROTATED = 44,
     TSN_FRAME_PARSE = 50, /* core to parser; parser/main/parser_main.c */
     TSN_FRAME_PARSED = 51
 };

@@ -116,5 +116,7 @@ bool tsn_engine_ready(const struct tsn_engine *e)
 
 void tsn_engine_stats(const struct tsn_engine *e, struct tsn_engine_stats *out)
 {
-    *out = e->stats;
+    memset(out, 0, sizeof(*out));
+    if (e)
+        *out = e->stats;
 }

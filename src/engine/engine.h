@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "action/action.h"
 #include "core/diag.h"
+#include "seal/sealing.h"
 #include "store/reader.h"
 #include "store/writer.h"
 
@@ -38,6 +39,7 @@ struct tsn_engine_config {
     /* { "product": ["edge-gw", ...] }: what a pick may be answered with; NULL or a name that is
      * not there = not checked. Borrowed; not changed while the engine is open. */
     const json_t *picks;
+    struct tsn_sealing *sealing; /* covers irreversible steps; NULL = none is asked for */
 };
 
 /* Starts workers, loads and describes every playbook in playbook_dir (a bad one is reported and
@@ -46,6 +48,7 @@ struct tsn_engine_config {
 tsn_err tsn_engine_open(struct tsn_engine **out, const struct tsn_engine_config *config,
                         void (*ready)(void *user), void *user, struct tsn_diag *diag);
 void tsn_engine_close(struct tsn_engine *e);
+/* These and the other questions take NULL: no engine, nothing known. */
 bool tsn_engine_ready(const struct tsn_engine *e);
 
 /* --- playbooks ------------------------------------------------------------------------- */

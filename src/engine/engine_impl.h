@@ -80,6 +80,7 @@ struct tsn_step {
     bool dismissed;      /* of a branch that nobody needs any more */
     const char *joined;  /* parallel: outcome, said by the worker; static */
     json_t *join_result; /* until its op is made */
+    bool uncovered;      /* no checkpoint covered its intent in time: why it asks */
 };
 
 /* An outcome on record that Lua has not seen: handed over one at a time, in recorded order. */
@@ -365,6 +366,11 @@ char *tsn_step_request(const char *kind, const char *name, const json_t *args,
                        const json_t *opts);
 /* The open step ends as a failure that the playbook sees. */
 void tsn_step_fail(struct tsn_step *s, const char *code, const char *message);
+
+/* --- cover.c */
+bool tsn_step_needs_cover(const struct tsn_step *s);
+/* go(s) when the entry is covered, or at once where the action or the node asks for none. */
+void tsn_step_cover(struct tsn_step *s, int64_t seq, void (*go)(struct tsn_step *s));
 
 /* --- run_call.c */
 void tsn_call_start(struct tsn_step *s);

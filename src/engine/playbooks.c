@@ -193,7 +193,7 @@ void tsn_playbooks_killed(struct tsn_engine *e, int file)
 
 const struct tsn_playbook *tsn_engine_playbook(const struct tsn_engine *e, const char *name)
 {
-    for (size_t i = 0; i < e->nplaybooks; i++)
+    for (size_t i = 0; e && i < e->nplaybooks; i++)
         if (strcmp(e->playbooks[i].name, name) == 0)
             return &e->playbooks[i];
     return NULL;
@@ -201,14 +201,14 @@ const struct tsn_playbook *tsn_engine_playbook(const struct tsn_engine *e, const
 
 size_t tsn_engine_playbooks(const struct tsn_engine *e, const struct tsn_playbook **out)
 {
-    *out = e->playbooks;
-    return e->nplaybooks;
+    *out = e ? e->playbooks : NULL;
+    return e ? e->nplaybooks : 0;
 }
 
 size_t tsn_engine_broken(const struct tsn_engine *e, const struct tsn_diag **out)
 {
-    *out = e->broken;
-    return e->nbroken;
+    *out = e ? e->broken : NULL;
+    return e ? e->nbroken : 0;
 }
 
 void tsn_playbooks_close(struct tsn_engine *e)

@@ -256,6 +256,7 @@ struct doubt_op {
     struct tsn_eop o;
     const char *path, *idem, *name, *spec;
     int64_t attempt;
+    bool uncovered;
     struct tsn_rest rest;
     bool rests; /* out */
     char task_id[TSN_ULID_LEN + 1];
@@ -276,8 +277,8 @@ static tsn_err doubt_apply(struct tsn_op *op, struct tsn_store *st)
     e.step = x->path;
     e.attempt = x->attempt;
     e.idem = x->idem;
-    e.outcome = "unknown";
-    e.reason = "R031";
+    e.outcome = x->uncovered ? "na" : "unknown";
+    e.reason = x->uncovered ? "V109" : "R031";
     err = tsn_store_append(st, &e, NULL);
     if (err)
         return err;
@@ -292,9 +293,13 @@ static tsn_err doubt_apply(struct tsn_op *op, struct tsn_store *st)
     err = tsn_task_insert(st, a, &task, "as-");
     if (err)
         return err;
-    x->rests = tsn_rest_put(&own, &x->rest,
-                            tsn_arena_printf(a, "R031 did %s at step %s happen? Answer %s",
-                                             x->name, x->path, task.name));
+    x->rests =
+        tsn_rest_put(&own, &x->rest,
+                     tsn_arena_printf(a,
+                                      x->uncovered ? "V109 no checkpoint covers %s at step %s; "
+                                                     "answer %s"
+                                                   : "R031 did %s at step %s happen? Answer %s",
+                                      x->name, x->path, task.name));
     return tsn_run_save(st, &own, x->o.epoch);
 }
 
@@ -317,7 +322,11 @@ static char *doubt_spec(const struct tsn_step *s)
     json_t *v;
 
     tsn_buf_init(&b, 1024);
-    (void)tsn_buf_printf(&b, "Did %s at step %s happen?", s->name, s->path);
+    (void)tsn_buf_printf(&b,
+                         s->uncovered ? "%s at step %s was not begun: no checkpoint with its "
+                                        "witnesses covers it. Retry waits for one again."
+                                      : "Did %s at step %s happen?",
+                         s->name, s->path);
     title = b.data;
     v = json_pack("{s:s, s:s, s:s, s:[s], s:i, s:{s:{s:s,s:[s,s,s],s:s}, s:{s:s,s:s}, "
                   "s:{s:s,s:b,s:i,s:s}}}",
@@ -348,6 +357,8 @@ void tsn_step_doubt(struct tsn_step *s)
     x->name = tsn_arena_strdup(x->o.op.arena, s->name);
     x->spec = tsn_arena_strdup(x->o.op.arena, spec);
     x->attempt = s->attempt;
+    x->uncovered = s->uncovered;
+    s->uncovered = false;
     x->rest = tsn_run_rest(s->run);
     tsn_id_new(x->task_id);
     free(spec);

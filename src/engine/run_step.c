@@ -50,7 +50,7 @@ void tsn_step_fail(struct tsn_step *s, const char *code, const char *message)
 struct intent_op {
     struct tsn_eop o;
     const char *path, *name, *request, *idem;
-    int64_t attempt;
+    int64_t attempt, seq;
 };
 
 static tsn_err intent_apply(struct tsn_op *op, struct tsn_store *st)
@@ -73,7 +73,7 @@ static tsn_err intent_apply(struct tsn_op *op, struct tsn_store *st)
         e.fields = &field;
         e.nfields = 1;
     }
-    err = tsn_store_append(st, &e, NULL);
+    err = tsn_store_append(st, &e, &in->seq);
     if (err)
         return err;
     own.row.state = "running";
@@ -81,6 +81,18 @@ static tsn_err intent_apply(struct tsn_op *op, struct tsn_store *st)
     own.row.attempts = 0;
     own.row.wake_at = 0;
     return tsn_run_save(st, &own, in->o.epoch);
+}
+
+static void effect_start(struct tsn_step *s);
+
+static void begin_effect(struct tsn_step *s)
+{
+    if (s->dismissed) /* intended, and not begun */
+        tsn_step_end(s, "cancelled", "dismissed", json_object());
+    else if (s->action->effect == TSN_EFFECT_STORE)
+        effect_start(s);
+    else
+        tsn_call_start(s);
 }
 
 static void intended(struct tsn_eop *o)
@@ -92,10 +104,7 @@ static void intended(struct tsn_eop *o)
         return;
     s->attempt = ((struct intent_op *)o)->attempt;
     s->last = TSN_LAST_INTENT;
-    if (s->dismissed) /* intended, and not begun */
-        tsn_step_end(s, "cancelled", "dismissed", json_object());
-    else
-        tsn_call_start(s);
+    tsn_step_cover(s, ((struct intent_op *)o)->seq, begin_effect);
 }
 
 /* The next try of the open call: intent n + 1, then the effect. */
@@ -140,7 +149,7 @@ static tsn_err effect_apply(struct tsn_op *op, struct tsn_store *st)
         .reason = x->action->name,
         .request = x->request,
         .idem = x->call.idem,
-        .attempt = 1,
+        .attempt = x->call.attempt,
         .ref = -1,
     };
     struct tsn_owned own;
@@ -189,14 +198,15 @@ static void effect_start(struct tsn_step *s)
     struct tsn_arena *a = x->o.op.arena;
 
     x->action = s->action;
-    x->request = tsn_arena_strdup(a, s->request);
+    /* With an intent of its own the request is on record. */
+    x->request = s->attempt > 0 ? NULL : tsn_arena_strdup(a, s->request);
     x->call.action = s->action;
     x->call.run = x->o.run_id;
     x->call.run_name = tsn_arena_strdup(a, s->run->name);
     x->call.case_id = tsn_arena_strdup(a, s->run->case_id);
     x->call.path = tsn_arena_strdup(a, s->path);
     x->call.idem = tsn_arena_strdup(a, s->idem);
-    x->call.attempt = 1;
+    x->call.attempt = s->attempt > 0 ? s->attempt : 1;
     x->call.args = json_deep_copy(s->args);
     tsn_arena_defer(a, free_json, x->call.args);
     tsn_eop_submit(&x->o);
@@ -238,7 +248,10 @@ static void want_call(struct tsn_step *s)
         tsn_call_start(s);
         break;
     case TSN_EFFECT_STORE:
-        effect_start(s);
+        if (tsn_step_needs_cover(s))
+            intend(s);
+        else
+            effect_start(s);
         break;
     case TSN_EFFECT_EXTERNAL:
         intend(s);
@@ -261,6 +274,11 @@ void tsn_step_resume_call(struct tsn_step *s)
         tsn_diag_init(&diag);
         (void)tsn_registry_unknown(registry, s->name, &diag);
         tsn_step_fail(s, tsn_code_word(diag.code, "R011"), diag.what);
+        return;
+    }
+    /* What changes our own database alone has not happened without an outcome. */
+    if (a && a->effect == TSN_EFFECT_STORE) {
+        intend(s);
         return;
     }
     /* An intent and no outcome: an older life of this process got no further. */

@@ -225,9 +225,24 @@ tsn_err tsn_seal_state_keep(struct tsn_seal_state *st, const struct tsn_note_key
     if (tsn_fault_err("sealer.renamed") || fsync(st->dir) != 0)
         return tsn_diag_set(diag, TSN_EOUTCOME, "V024", "the state may not be on disk");
     st->size = size;
-    memcpy(st->root, root, TSN_HASH_LEN);
+    memmove(st->root, root, TSN_HASH_LEN);
     tsn_fault("sealer.persisted");
     return 0;
+}
+
+tsn_err tsn_seal_state_hand_over(struct tsn_seal_state *st, const struct tsn_note_key *key,
+                                 const uint8_t *seed, struct tsn_diag *diag)
+{
+    uint8_t before[TSN_HASH_LEN];
+    tsn_err err;
+
+    memcpy(before, st->mac_key, sizeof(before));
+    tsn_hmac_sha256(st->mac_key, seed, TSN_SIGN_KEY_LEN, DERIVE, sizeof(DERIVE) - 1);
+    err = tsn_seal_state_keep(st, key, st->size, st->root, diag);
+    if (err && err != TSN_EOUTCOME)
+        memcpy(st->mac_key, before, sizeof(before));
+    tsn_wipe(before, sizeof(before));
+    return err;
 }
 
 /* --- the key ------------------------------------------------------------------------------ */

@@ -23,6 +23,9 @@ tsn_err tsn_seal_state_create(struct tsn_seal_state *st, const char *path,
 tsn_err tsn_seal_state_open(struct tsn_seal_state *st, const char *path,
                             const struct tsn_note_key *key, const uint8_t *seed,
                             struct tsn_diag *diag);
+/* Puts the state under another key: from then on only that one opens it. Errors as keep. */
+tsn_err tsn_seal_state_hand_over(struct tsn_seal_state *st, const struct tsn_note_key *key,
+                                 const uint8_t *seed, struct tsn_diag *diag);
 /* On disk first, then in *st. On an error *st is as before; TSN_EOUTCOME: the file may be new. */
 tsn_err tsn_seal_state_keep(struct tsn_seal_state *st, const struct tsn_note_key *key,
                             uint64_t size, const uint8_t root[TSN_HASH_LEN],

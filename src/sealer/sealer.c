@@ -1,7 +1,9 @@
 /* sealer.c - what is signed and what is refused. See sealer.h. One thread. */
 #include "sealer/sealer.h"
 
-#include <fcntl.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +17,10 @@
 struct tsn_sealer {
     struct tsn_note_key key;
     uint8_t seed[TSN_SIGN_KEY_LEN];
+    bool overlap; /* the next key signs too */
+    struct tsn_note_key next;
+    uint8_t next_seed[TSN_SIGN_KEY_LEN];
+    char key_file[PATH_MAX], next_file[PATH_MAX + 8];
     struct tsn_seal_state state;
 };
 
@@ -49,6 +55,12 @@ tsn_err tsn_sealer_new(struct tsn_sealer **out, const char *key_file, struct tsn
     tsn_err err = tsn_seal_key_read(&s->key, s->seed, key_file, diag);
 
     tsn_seal_state_init(&s->state);
+    (void)tsn_copy(s->key_file, sizeof(s->key_file), key_file);
+    (void)snprintf(s->next_file, sizeof(s->next_file), "%s.next", key_file);
+    if (!err && access(s->next_file, F_OK) == 0) {
+        s->overlap = true;
+        err = tsn_seal_key_read(&s->next, s->next_seed, s->next_file, diag);
+    }
     if (err) {
         tsn_sealer_destroy(s);
         s = NULL;
@@ -57,9 +69,33 @@ tsn_err tsn_sealer_new(struct tsn_sealer **out, const char *key_file, struct tsn
     return err;
 }
 
+/* The next key is the only one. The state is its own already, so this can be done again. */
+static tsn_err replace_key(struct tsn_sealer *s, struct tsn_diag *diag)
+{
+    if (rename(s->next_file, s->key_file) != 0)
+        return tsn_diag_set(diag, tsn_err_from_errno(errno), "V023",
+                            "%s cannot take its place: %s", s->next_file,
+                            tsn_err_text(tsn_err_from_errno(errno)));
+    s->key = s->next;
+    memcpy(s->seed, s->next_seed, sizeof(s->seed));
+    tsn_wipe(s->next_seed, sizeof(s->next_seed));
+    s->overlap = false;
+    return 0;
+}
+
 tsn_err tsn_sealer_open(struct tsn_sealer *s, const char *state_file, struct tsn_diag *diag)
 {
-    return tsn_seal_state_open(&s->state, state_file, &s->key, s->seed, diag);
+    tsn_err err = tsn_seal_state_open(&s->state, state_file, &s->key, s->seed, diag);
+    struct tsn_diag second;
+
+    if (err != TSN_ETAMPERED || !s->overlap)
+        return err;
+    tsn_seal_state_free(&s->state);
+    tsn_seal_state_init(&s->state);
+    tsn_diag_init(&second);
+    if (tsn_seal_state_open(&s->state, state_file, &s->next, s->next_seed, &second) != 0)
+        return err;
+    return replace_key(s, diag);
 }
 
 void tsn_sealer_destroy(struct tsn_sealer *s)
@@ -93,15 +129,21 @@ static json_t *base64_json(const uint8_t hash[TSN_HASH_LEN])
 
 tsn_err tsn_sealer_hello(const struct tsn_sealer *s, struct tsn_buf *out, const char *weaker)
 {
-    struct tsn_buf key;
+    struct tsn_buf key, next;
     json_t *v;
 
     tsn_buf_init(&key, 1024);
+    tsn_buf_init(&next, 1024);
     (void)tsn_note_key_print(&key, &s->key);
+    if (s->overlap)
+        (void)tsn_note_key_print(&next, &s->next);
     v = json_pack("{s:i, s:i, s:s, s:s, s:s, s:I, s:o}", "protocol", TSN_FRAME_VERSION, "pid",
                   (int)getpid(), "weaker", weaker, "key", key.data, "origin", s->key.name,
                   "size", (json_int_t)s->state.size, "root", base64_json(s->state.root));
+    if (next.len)
+        json_object_set_new(v, "next", json_string(next.data));
     tsn_buf_free(&key);
+    tsn_buf_free(&next);
     return put_frame(out, TSN_FRAME_HELLO, v);
 }
 
@@ -170,6 +212,8 @@ static tsn_err answer_sealed(const struct tsn_sealer *s, struct tsn_buf *out)
         (void)tsn_buf_putc(&note, '\n');
         err = tsn_note_sign(&note, &s->key, s->seed, body.data, body.len, 0);
     }
+    if (!err && s->overlap)
+        err = tsn_note_sign(&note, &s->next, s->next_seed, body.data, body.len, 0);
     if (!err)
         err = put_frame(out, TSN_FRAME_SEALED,
                         json_pack("{s:I, s:s%}", "size", (json_int_t)s->state.size, "note",
@@ -219,4 +263,64 @@ tsn_err tsn_sealer_request(struct tsn_sealer *s, const char *p, size_t n, struct
     err = wrong ? refuse(s, out, 400, "V025", wrong) : judge(s, &r, out);
     json_decref(v);
     return err;
+}
+
+/* --- another key ------------------------------------------------------------------------------- */
+
+static tsn_err begin_overlap(struct tsn_sealer *s, struct tsn_diag *diag)
+{
+    tsn_err err = 0;
+
+    if (s->overlap)
+        return 0; /* asked again: the same key */
+    err = tsn_seal_key_make(&s->next, s->next_seed, s->key.name, diag);
+    if (!err)
+        err = tsn_seal_key_write(s->next_file, &s->next, s->next_seed, diag);
+    s->overlap = !err;
+    return err;
+}
+
+static tsn_err end_overlap(struct tsn_sealer *s, struct tsn_diag *diag)
+{
+    tsn_err err;
+
+    if (!s->overlap)
+        return tsn_diag_set(diag, TSN_ECONFLICT, "V107", "no key is being changed");
+    err = tsn_seal_state_hand_over(&s->state, &s->next, s->next_seed, diag);
+    return err ? err : replace_key(s, diag);
+}
+
+tsn_err tsn_sealer_rotate(struct tsn_sealer *s, const char *p, size_t n, struct tsn_buf *out)
+{
+    struct tsn_buf key;
+    struct tsn_diag diag;
+    json_t *v = NULL, *answer = json_object();
+    tsn_err err;
+
+    tsn_diag_init(&diag);
+    if (tsn_json_parse(p, n, &v, NULL) != 0 || !json_is_boolean(json_object_get(v, "end")))
+        err = tsn_diag_set(&diag, TSN_EINPUT, "V025", "it is not a request");
+    else if (tsn_json_bool(v, "end", false))
+        err = end_overlap(s, &diag);
+    else
+        err = begin_overlap(s, &diag);
+    json_decref(v);
+    if (err == TSN_EOUTCOME) {
+        json_decref(answer);
+        return err;
+    }
+    tsn_buf_init(&key, 1024);
+    if (err) {
+        json_object_set_new(answer, "why", json_string(diag.what));
+    } else {
+        (void)tsn_note_key_print(&key, &s->key);
+        json_object_set_new(answer, "key", json_string(key.data));
+        tsn_buf_clear(&key);
+        if (s->overlap) {
+            (void)tsn_note_key_print(&key, &s->next);
+            json_object_set_new(answer, "next", json_string(key.data));
+        }
+    }
+    tsn_buf_free(&key);
+    return put_frame(out, TSN_FRAME_ROTATED, answer);
 }

@@ -23,9 +23,10 @@ struct tsn_sealer;
 tsn_err tsn_sealer_create(const char *key_file, const char *state_file, const char *origin,
                           struct tsn_buf *public_out, struct tsn_diag *diag);
 
-/* Reads the key (V023). The file is not needed afterwards. */
+/* Reads the key (V023), and the next one beside it (KEY.next) while keys overlap. */
 tsn_err tsn_sealer_new(struct tsn_sealer **out, const char *key_file, struct tsn_diag *diag);
-/* Locks the state file's directory and reads the state (V022). */
+/* Locks the state file's directory and reads the state (V022). A state that is already the next
+ * key's: the change of keys is brought to its end. */
 tsn_err tsn_sealer_open(struct tsn_sealer *s, const char *state_file, struct tsn_diag *diag);
 void tsn_sealer_destroy(struct tsn_sealer *s); /* wipes the key; NULL allowed */
 
@@ -35,3 +36,7 @@ tsn_err tsn_sealer_hello(const struct tsn_sealer *s, struct tsn_buf *out, const 
  * refusal changes nothing. TSN_EOUTCOME: whether the state is kept is not known; nothing was
  * signed, and the process must end and read it anew. */
 tsn_err tsn_sealer_request(struct tsn_sealer *s, const char *p, size_t n, struct tsn_buf *out);
+/* {end: false}: makes the next key (once), which signs beside the first from now on. {end: true}:
+ * it signs alone, and the first key's file is replaced. Answers ROTATED {key, next, why}: `why`
+ * is there when nothing was changed. TSN_EOUTCOME as above. */
+tsn_err tsn_sealer_rotate(struct tsn_sealer *s, const char *p, size_t n, struct tsn_buf *out);

@@ -172,6 +172,8 @@ static void on_messages(struct tsn_msg *first, void *user)
             op->next = NULL;
             op->done(op);
         }
+        if (!a->dead && t->config.on_batch)
+            t->config.on_batch(t->config.user);
         if (a->dead && t->config.on_dead)
             t->config.on_dead(a->dead, t->config.user);
         free(a);

@@ -16,6 +16,7 @@ struct tsn_op_thread_config {
      * reported once through on_dead. */
     tsn_err (*work)(struct tsn_op *batch, struct tsn_op **rest, void *user);
     void (*on_dead)(tsn_err err, void *user); /* loop thread */
+    void (*on_batch)(void *user); /* loop thread, after the answers of a batch; NULL = none */
     void *user;
 };
 

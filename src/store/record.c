@@ -138,3 +138,17 @@ static const struct tsn_col track_cols[] = {
     INT(track, updated_at), INT(track, seq),
 };
 TABLE(track, 1);
+
+static const struct tsn_col checkpoint_cols[] = {
+    TEXT(checkpoint, id),
+    TEXT(checkpoint, note),
+    INT(checkpoint, size),
+    INT(checkpoint, kept),
+};
+TABLE(checkpoint, -1);
+
+static const struct tsn_col sealkey_cols[] = {
+    TEXT(sealkey, key),      TEXT(sealkey, origin),    INT(sealkey, epoch),
+    INT(sealkey, from_size), INT(sealkey, until_size),
+};
+TABLE(sealkey, -1);

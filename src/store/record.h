@@ -158,6 +158,18 @@ struct tsn_rec_track {
     int64_t updated_at, seq;
 };
 
+/* A signed checkpoint of the log; id = size in 20 digits. */
+struct tsn_rec_checkpoint {
+    const char *id, *note;
+    int64_t size, kept; /* 1: an entry names it, so it stays when a newer one comes */
+};
+
+/* A key that signed this log: for sizes from from_size on, below until_size (0 = in use). */
+struct tsn_rec_sealkey {
+    const char *key /* verifier key, NAME+8HEX+BASE64 */, *origin;
+    int64_t epoch, from_size, until_size;
+};
+
 /* Small values: node id, schema, counters. */
 struct tsn_rec_meta {
     const char *name, *value;
@@ -166,4 +178,4 @@ struct tsn_rec_meta {
 extern const struct tsn_table tsn_table_case, tsn_table_report, tsn_table_event, tsn_table_run,
     tsn_table_task, tsn_table_playbook, tsn_table_token, tsn_table_feed, tsn_table_document,
     tsn_table_match, tsn_table_advisory, tsn_table_casekey, tsn_table_chain, tsn_table_meta,
-    tsn_table_signal, tsn_table_track;
+    tsn_table_signal, tsn_table_track, tsn_table_checkpoint, tsn_table_sealkey;

@@ -59,8 +59,6 @@ struct tsn_store {
     char clock[64];
     int64_t clock_at; /* monotonic ms of `clock` */
     char boot[9];
-    char *index_path;
-    struct tsn_log_index *index; /* opened at first use; NULL before */
 };
 
 /* --- store_sqlite.c */
@@ -92,6 +90,9 @@ typedef tsn_err tsn_log_scan_fn(int64_t seq, int64_t prev, const char *text, siz
                                 const uint8_t *leaf, const struct tsn_blob *blob,
                                 const uint8_t *key, void *user);
 tsn_err tsn_log_scan(struct tsn_store *st, int64_t from, tsn_log_scan_fn *fn, void *user);
+
+/* --- store_proof.c: before the leaf goes into the tree */
+tsn_err tsn_log_keep_nodes(struct tsn_store *st, const uint8_t leaf[TSN_HASH_LEN]);
 
 /* --- store_key.c */
 tsn_err tsn_key_load(struct tsn_store *st, const char *key_file, bool create,

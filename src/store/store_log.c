@@ -352,6 +352,8 @@ tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int6
     }
     tsn_entry_leaf(leaf, text.data, text.len);
     err = insert(st, e.seq, head->seq, &text, leaf, &blob);
+    if (!err)
+        err = tsn_log_keep_nodes(st, leaf);
     if (err)
         goto out;
     remember(st, head);

@@ -5,11 +5,13 @@
 
 #include "core/mem.h"
 #include "store/store_int.h"
+#include "store/verify_seal.h"
 
 #define PROGRESS_EVERY 4096
 
 struct scan {
     struct tsn_verify *v;
+    struct tsn_verify_seal *seal;
     uint64_t done, total;
     void (*progress)(uint64_t done, uint64_t total, void *user);
     void *user;
@@ -23,6 +25,9 @@ static tsn_err add(int64_t seq, int64_t prev, const char *text, size_t len, cons
     tsn_verify_add(s->v, seq, text, len, leaf);
     tsn_verify_prev(s->v, prev);
     tsn_verify_payload(s->v, blob->data, blob->len, key);
+    tsn_err err = tsn_verify_seal_add(s->seal, seq, text, len);
+    if (err)
+        return err;
     if (++s->done % PROGRESS_EVERY == 0 && s->progress)
         s->progress(s->done, s->total, s->user);
     return 0;
@@ -59,9 +64,9 @@ static void unreadable(struct tsn_verify_result *r, const struct scan *s, tsn_er
                  (long long)s->done, tsn_err_text(err));
 }
 
-tsn_err tsn_store_verify(struct tsn_store *st,
-                         void (*progress)(uint64_t done, uint64_t total, void *user),
-                         void *user, struct tsn_verify_result *out)
+tsn_err tsn_store_verify_sealed(struct tsn_store *st,
+                                void (*progress)(uint64_t done, uint64_t total, void *user),
+                                void *user, struct tsn_verify_result *out, char **note)
 {
     struct scan s = {.progress = progress, .user = user};
     uint8_t root[TSN_HASH_LEN];
@@ -71,6 +76,9 @@ tsn_err tsn_store_verify(struct tsn_store *st,
     if (err)
         return err;
     s.v = tsn_verify_new();
+    s.seal = tsn_verify_seal_new(st, s.v);
+    if (note)
+        *note = NULL;
     head = tsn_store_stored_head(st, &s.total, root);
     if (head == TSN_ETAMPERED)
         memset(root, 0,
@@ -84,11 +92,24 @@ tsn_err tsn_store_verify(struct tsn_store *st,
         err = add_chains(st, s.v);
     if (!err)
         tsn_verify_finish(s.v, head ? s.done : s.total, root);
+    /* Behind it: what stands beside a damaged log is damaged with it. */
+    if (!err)
+        err = tsn_verify_seal_finish(s.seal);
     tsn_verify_result(s.v, out);
+    if (note)
+        *note = tsn_verify_seal_take_note(s.seal);
+    tsn_verify_seal_destroy(s.seal);
     if (err)
         unreadable(out, &s, err);
     tsn_verify_destroy(s.v);
     if (own)
         tsn_store_rollback(st);
     return 0;
+}
+
+tsn_err tsn_store_verify(struct tsn_store *st,
+                         void (*progress)(uint64_t done, uint64_t total, void *user),
+                         void *user, struct tsn_verify_result *out)
+{
+    return tsn_store_verify_sealed(st, progress, user, out, NULL);
 }

@@ -9,3 +9,7 @@
 tsn_err tsn_store_verify(struct tsn_store *st,
                          void (*progress)(uint64_t done, uint64_t total, void *user),
                          void *user, struct tsn_verify_result *out);
+/* The same, with the newest checkpoint that holds: malloc'ed, or NULL. */
+tsn_err tsn_store_verify_sealed(struct tsn_store *st,
+                                void (*progress)(uint64_t done, uint64_t total, void *user),
+                                void *user, struct tsn_verify_result *out, char **note);

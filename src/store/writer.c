@@ -6,6 +6,7 @@
 #include "store/writer.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -23,6 +24,9 @@ struct tsn_writer {
     struct tsn_op_thread *thread;
     void (*on_dead)(tsn_err err, void *user);
     void *user;
+    void (*watch)(void *user);
+    void *watch_user;
+    bool frozen;
     _Atomic uint64_t ops, batches, failed;
     _Atomic int64_t commit_us;
 };
@@ -105,6 +109,25 @@ static void dead(tsn_err err, void *user)
         w->on_dead(err, w->user);
 }
 
+static void batch_done(void *user)
+{
+    struct tsn_writer *w = user;
+
+    if (w->watch)
+        w->watch(w->watch_user);
+}
+
+void tsn_writer_watch(struct tsn_writer *w, void (*fn)(void *user), void *user)
+{
+    w->watch = fn;
+    w->watch_user = user;
+}
+
+void tsn_writer_freeze(struct tsn_writer *w, bool frozen)
+{
+    w->frozen = frozen;
+}
+
 tsn_err tsn_writer_open(struct tsn_writer **out, struct tsn_loop *loop, struct tsn_store *st,
                         void (*on_dead)(tsn_err err, void *user), void *user)
 {
@@ -114,6 +137,7 @@ tsn_err tsn_writer_open(struct tsn_writer **out, struct tsn_loop *loop, struct t
                                           .queue = TSN_WRITER_QUEUE,
                                           .work = work,
                                           .on_dead = dead,
+                                          .on_batch = batch_done,
                                           .user = w};
     tsn_err err;
 
@@ -131,6 +155,8 @@ tsn_err tsn_writer_open(struct tsn_writer **out, struct tsn_loop *loop, struct t
 
 tsn_err tsn_writer_submit(struct tsn_writer *w, struct tsn_op *op, enum tsn_lane lane)
 {
+    if (w->frozen)
+        return TSN_EDENIED;
     return tsn_op_thread_submit(w->thread, op, lane == TSN_LANE_RUNS ? 0 : 1);
 }
 

@@ -31,6 +31,10 @@ tsn_err tsn_writer_open(struct tsn_writer **out, struct tsn_loop *loop, struct t
                         void (*on_dead)(tsn_err err, void *user), void *user);
 /* Loop thread. TSN_EFULL: not taken, the caller still owns it. TSN_ECLOSED likewise. */
 tsn_err tsn_writer_submit(struct tsn_writer *w, struct tsn_op *op, enum tsn_lane lane);
+/* fn after the answers of each batch, on the loop thread; NULL = none. */
+void tsn_writer_watch(struct tsn_writer *w, void (*fn)(void *user), void *user);
+/* While frozen every submit is refused with TSN_EDENIED: the node may only read. */
+void tsn_writer_freeze(struct tsn_writer *w, bool frozen);
 bool tsn_writer_full(const struct tsn_writer *w); /* intake answers 503 while true */
 void tsn_writer_stats(struct tsn_writer *w, struct tsn_writer_stats *out);
 /* Drains, commits, answers (runs `done`), stops the thread. Loop thread. */

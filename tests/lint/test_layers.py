@@ -12,7 +12,7 @@ LAYERS = {
     "journal": 1, "audit": 1,
     "loop": 2,
     "proc": 3,
-    "action": 4, "store": 4,
+    "action": 4, "store": 4, "seal": 4,
     "engine": 5,
     "casework": 6,
     "intake": 7, "feed": 7, "mail": 7, "advisory": 7,
@@ -20,7 +20,7 @@ LAYERS = {
     "cli": 9,
 }
 # Two of one layer that are in fact above another; the libraries of CMakeLists.txt are linked so.
-ALLOWED = {("action", "store"), ("feed", "intake"), ("mail", "intake")}
+ALLOWED = {("action", "store"), ("seal", "store"), ("feed", "intake"), ("mail", "intake")}
 # The children's own code: core and what it needs of layer 1, never more.
 CHILDREN = {
     "worker": {"core", "journal"},

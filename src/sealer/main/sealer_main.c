@@ -2,6 +2,7 @@
  *
  *   tocsin-sealer --init ORIGIN --key FILE --state FILE    makes both, prints the verifier key
  *   tocsin-sealer --key FILE --state FILE                  serves frames on descriptor 3
+ *   tocsin-sealer --key FILE --state FILE --create ORIGIN  the same; makes both where neither is
  *
  * Reads the key, gives away network, exec and every other descriptor, and only then looks at the
  * state and at what the core says. Ends with 0 when the core hangs up, 2 on bad usage or bytes that
@@ -26,21 +27,22 @@
 enum { END_OK = 0, END_USAGE = 2, END_UNKNOWN = 3, END_UNUSABLE = 22 };
 
 struct options {
-    const char *init, *key, *state;
+    const char *init, *create, *key, *state;
 };
 
 static bool parse_options(struct options *o, int argc, char **argv)
 {
     for (int i = 1; i + 1 < argc; i += 2) {
-        const char **where = strcmp(argv[i], "--init") == 0    ? &o->init
-                             : strcmp(argv[i], "--key") == 0   ? &o->key
-                             : strcmp(argv[i], "--state") == 0 ? &o->state
-                                                               : NULL;
+        const char **where = strcmp(argv[i], "--init") == 0     ? &o->init
+                             : strcmp(argv[i], "--create") == 0 ? &o->create
+                             : strcmp(argv[i], "--key") == 0    ? &o->key
+                             : strcmp(argv[i], "--state") == 0  ? &o->state
+                                                                : NULL;
         if (!where || *where)
             return false;
         *where = argv[i + 1];
     }
-    return argc % 2 == 1 && o->key && o->state;
+    return argc % 2 == 1 && o->key && o->state && !(o->init && o->create);
 }
 
 static int complain(const struct tsn_diag *diag)
@@ -66,6 +68,23 @@ static int init(const struct options *o)
         rc = complain(&diag);
     else if (printf("%s\n", key.data) < 0 || fflush(stdout) != 0)
         rc = END_UNUSABLE;
+    tsn_buf_free(&key);
+    return rc;
+}
+
+/* A key or a state alone is not made whole: it would hide that the other was taken away. */
+static int create(const struct options *o)
+{
+    struct tsn_buf key;
+    struct tsn_diag diag;
+    int rc = END_OK;
+
+    if (!o->create || access(o->key, F_OK) == 0 || access(o->state, F_OK) == 0)
+        return END_OK;
+    tsn_diag_init(&diag);
+    tsn_buf_init(&key, 1024);
+    if (tsn_sealer_create(o->key, o->state, o->create, &key, &diag) != 0)
+        rc = complain(&diag);
     tsn_buf_free(&key);
     return rc;
 }
@@ -107,9 +126,10 @@ static int answer(struct tsn_sealer *s, struct tsn_buf *in, struct tsn_buf *out)
             return END_USAGE;
         if (used == 0)
             return END_OK;
-        if (f.type != TSN_FRAME_SEAL)
+        if (f.type != TSN_FRAME_SEAL && f.type != TSN_FRAME_ROTATE)
             return END_USAGE;
-        if (tsn_sealer_request(s, f.payload, f.len, out) != 0)
+        if ((f.type == TSN_FRAME_SEAL ? tsn_sealer_request
+                                      : tsn_sealer_rotate)(s, f.payload, f.len, out) != 0)
             return END_UNKNOWN;
         tsn_buf_shift(in, used);
         if (!send_all(out))
@@ -163,13 +183,17 @@ int main(int argc, char **argv)
 
     signal(SIGPIPE, SIG_IGN);
     if (!parse_options(&o, argc, argv)) {
-        (void)fputs("usage: tocsin-sealer [--init ORIGIN] --key FILE --state FILE\n", stderr);
+        (void)fputs("usage: tocsin-sealer [--init|--create ORIGIN] --key FILE --state FILE\n",
+                    stderr);
         return END_USAGE;
     }
     tsn_json_init();
     tsn_crypto_init();
     if (o.init)
         return init(&o);
+    rc = create(&o);
+    if (rc != END_OK)
+        return rc;
     tsn_diag_init(&diag);
     if (tsn_sealer_new(&s, o.key, &diag) != 0)
         return complain(&diag);

@@ -260,3 +260,29 @@ CREATE INDEX track_case_id ON "track" ("case_id", "track");
 CREATE INDEX track_subject ON "track" ("subject", "track");
 
 CREATE INDEX track_next_at ON "track" ("next_at") WHERE "next_at" > 0;
+
+-- Proof of the log: hashes of complete subtrees at levels 8, 16, 24 ... (256, 65,536 ... leaves), so
+-- that a proof over millions of entries reads a few hundred rows.
+CREATE TABLE node (
+  level INTEGER NOT NULL,
+  idx   INTEGER NOT NULL,
+  hash  BLOB NOT NULL,
+  PRIMARY KEY (level, idx)
+) STRICT, WITHOUT ROWID;
+
+-- Signed checkpoints: the newest, and those that an audit.checkpoint entry names (kept = 1).
+CREATE TABLE "checkpoint" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "note" TEXT,
+  "size" INTEGER NOT NULL DEFAULT 0,
+  "kept" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- Keys that signed this log, each for a range of sizes; until_size 0 = still in use.
+CREATE TABLE "sealkey" (
+  "key" TEXT PRIMARY KEY NOT NULL,
+  "origin" TEXT,
+  "epoch" INTEGER NOT NULL DEFAULT 0,
+  "from_size" INTEGER NOT NULL DEFAULT 0,
+  "until_size" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
