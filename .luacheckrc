@@ -6,6 +6,11 @@ files["playbooks/**/*.lua"].globals = {
   "number", "date", "pick", "one_of", "sorted", "now", "uuid", "random", "log", "json", "require", "timestamp",
 }
 files["playbooks/**/*.lua"].std = "min"
+-- Specs add the language of src/worker/author/40_spec.lua.
+files["playbooks/**/*_spec.lua"].globals = {
+  "describe", "it", "before_each", "sim", "fixture", "for_each_step", "assert", "sorted", "json",
+}
+files["playbooks/**/*_spec.lua"].max_line_length = 124
 -- Rows of words and rules, one a line.
 files["src/worker/author/**/*.lua"].max_line_length = 124
 exclude_files = { "build/**" }

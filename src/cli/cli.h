@@ -80,6 +80,10 @@ enum tsn_flag {
     TSN_FLAG_DRY_RUN,
     TSN_FLAG_KEYRING,
     TSN_FLAG_TRUST,
+    TSN_FLAG_STRICT,
+    TSN_FLAG_FILTER,
+    TSN_FLAG_CRASH,
+    TSN_FLAG_JUNIT,
     TSN_FLAGS
 };
 /* A set of flags: there are more than 64. */
@@ -175,6 +179,10 @@ int tsn_cmd_help(struct tsn_cli *cli);
 int tsn_cmd_explain(struct tsn_cli *cli);
 int tsn_cmd_demo(struct tsn_cli *cli);
 int tsn_cmd_cvss(struct tsn_cli *cli);
+int tsn_cmd_playbook_list(struct tsn_cli *cli);
+int tsn_cmd_playbook_new(struct tsn_cli *cli);
+int tsn_cmd_playbook_lint(struct tsn_cli *cli);
+int tsn_cmd_playbook_test(struct tsn_cli *cli);
 int tsn_cmd_version_compare(struct tsn_cli *cli);
 int tsn_cmd_purl(struct tsn_cli *cli);
 int tsn_cmd_cpe(struct tsn_cli *cli);

@@ -16,7 +16,7 @@
 #define B TSN_BIT
 
 static const char every_day[] = "EVERY DAY", work[] = "WORK", audit[] = "AUDIT",
-                  running[] = "RUNNING IT", more[] = "MORE";
+                  authoring[] = "AUTHORING", running[] = "RUNNING IT", more[] = "MORE";
 
 const struct tsn_command tsn_commands[] = {
     {"status", "", "what needs you, open work, health: one screen", "tocsin status --mine",
@@ -135,6 +135,23 @@ const struct tsn_command tsn_commands[] = {
      "tocsin mail parse report.eml --keyring ./keys --json", B(TSN_FLAG_KEYRING), 1,
      TSN_ARGS_MAX, tsn_cmd_mail_parse, work},
 
+    {"playbook list", "[DIR]",
+     "playbooks of a folder, what starts them, and their specs; no daemon",
+     "tocsin playbook list", 0, 0, 1, tsn_cmd_playbook_list, authoring},
+    {"playbook new", "NAME",
+     "a playbook, its spec and what editors need, to begin with; no daemon",
+     "tocsin playbook new my-playbook --from customer-incident", B(TSN_FLAG_FROM), 1, 1,
+     tsn_cmd_playbook_new, authoring},
+    {"playbook lint", "[FILE|NAME...]",
+     "mistakes that can be seen without running anything; no daemon",
+     "tocsin playbook lint my-playbook.lua --strict", B(TSN_FLAG_SARIF) | B(TSN_FLAG_STRICT), 0,
+     TSN_ARGS_MAX, tsn_cmd_playbook_lint, authoring},
+    {"playbook test", "[FILE|NAME|DIR...]",
+     "play specs with simulated time, people and connectors; no daemon",
+     "tocsin playbook test my-playbook.lua --crash-each-step",
+     B(TSN_FLAG_FILTER) | B(TSN_FLAG_CRASH) | B(TSN_FLAG_JUNIT), 0, TSN_ARGS_MAX,
+     tsn_cmd_playbook_test, authoring},
+
     {"audit log", "", "entries of the log, newest at the end", "tocsin audit log --limit 20",
      B(TSN_FLAG_FROM) | B(TSN_FLAG_LIMIT), 0, 0, tsn_cmd_audit_log, audit},
     {"audit verify", "[DATADIR|FILE]", "recompute every entry, chain and the tree; no daemon",
@@ -195,6 +212,11 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
          "from this entry on; draft from this case (`-` is stdin); first step to do "
          "again"},
     [TSN_FLAG_OUT] = {"out", "FILE", "write there; `-` is standard output"},
+    [TSN_FLAG_STRICT] = {"strict", NULL, "warnings count as problems too"},
+    [TSN_FLAG_FILTER] = {"filter", "TEXT", "only tests whose name has this"},
+    [TSN_FLAG_CRASH] = {"crash-each-step", NULL,
+                        "play each test again with a crash behind every step"},
+    [TSN_FLAG_JUNIT] = {"junit", "FILE", "write the results as JUnit XML too"},
     [TSN_FLAG_TITLE] = {"title", "TEXT", "one line"},
     [TSN_FLAG_PRODUCT] = {"product", "ID", "which product"},
     [TSN_FLAG_MAIL] = {"mail", "ADDRESS", "where to reach the reporter"},

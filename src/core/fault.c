@@ -26,6 +26,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct fault_plan plan;
 static bool active;
 static _Atomic int64_t hits, traced;
+static void (*hook)(const char *name, void *user);
+static void *hook_user;
 
 static tsn_err err_by_name(const char *name)
 {
@@ -91,9 +93,17 @@ static bool due(const char *name)
     return plan.err ? n >= plan.at : n == plan.at;
 }
 
+void tsn_fault_hook(void (*fn)(const char *name, void *user), void *user)
+{
+    hook_user = user;
+    hook = fn;
+}
+
 void tsn_fault(const char *name)
 {
     pthread_once(&once, read_plan);
+    if (hook)
+        hook(name, hook_user);
     if (!active)
         return;
     trace_hit(name);

@@ -13,3 +13,7 @@
 
 void tsn_fault(const char *name);
 tsn_err tsn_fault_err(const char *name);
+
+/* fn is told of every point as it is passed, in the thread that passes it; NULL = nobody. Simulation
+ * ends lives there. Set it before threads start. */
+void tsn_fault_hook(void (*fn)(const char *name, void *user), void *user);

@@ -114,6 +114,33 @@ bool tsn_engine_ready(const struct tsn_engine *e)
     return e && e->ready;
 }
 
+static bool worker_quiet(const struct tsn_worker *w)
+{
+    return w->up && w->expected == 0 && !w->active[0] && w->describing < 0;
+}
+
+static bool run_quiet(const struct tsn_run *r)
+{
+    return r->phase == TSN_PHASE_IDLE || r->phase == TSN_PHASE_STEP;
+}
+
+bool tsn_engine_quiet(const struct tsn_engine *e)
+{
+    if (!e->ready || e->later_first || e->loading)
+        return false;
+    for (size_t i = 0; i < e->nworkers; i++) {
+        if (!worker_quiet(&e->workers[i]))
+            return false;
+    }
+    for (size_t i = 0; i < e->nbuckets; i++) {
+        for (const struct tsn_run *r = e->buckets[i]; r; r = r->hash_next) {
+            if (!run_quiet(r))
+                return false;
+        }
+    }
+    return true;
+}
+
 void tsn_engine_stats(const struct tsn_engine *e, struct tsn_engine_stats *out)
 {
     memset(out, 0, sizeof(*out));

@@ -50,6 +50,9 @@ tsn_err tsn_engine_open(struct tsn_engine **out, const struct tsn_engine_config 
 void tsn_engine_close(struct tsn_engine *e);
 /* These and the other questions take NULL: no engine, nothing known. */
 bool tsn_engine_ready(const struct tsn_engine *e);
+/* Nothing here goes on by itself: every run waits for time, people, events, a call under way (see
+ * stats), or an op that the writer or the reader still has. */
+bool tsn_engine_quiet(const struct tsn_engine *e);
 
 /* --- playbooks ------------------------------------------------------------------------- */
 

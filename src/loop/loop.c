@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/mem.h"
 
@@ -29,6 +30,8 @@ struct tsn_loop {
     struct later_queue running; /* being run in this turn */
     size_t running_at;
     bool inside, stopping;
+    struct tsn_timer *simulated; /* armed ones, in order of arming; only in simulated time */
+    bool simulates;
     uint64_t last_check_ns, last_idle_ns;
     int64_t worst_us;
 };
@@ -38,7 +41,9 @@ struct tsn_timer {
     struct tsn_loop *loop;
     void (*fn)(void *user);
     void *user;
-    bool due; /* sits in the next-turn queue */
+    bool due;               /* sits in the next-turn queue */
+    struct tsn_timer *next; /* simulated time: armed ones */
+    int64_t at;             /* simulated time: 0 = not armed */
 };
 
 static void queue_put(struct later_queue *q, void (*fn)(void *), void *user)
@@ -186,6 +191,59 @@ void tsn_loop_later(struct tsn_loop *loop, void (*fn)(void *user), void *user)
         uv_idle_start(&loop->idle, on_idle);
 }
 
+bool tsn_loop_pending(const struct tsn_loop *loop)
+{
+    return loop->waiting.n > 0 || loop->running_at < loop->running.n;
+}
+
+/* --- simulated time --- */
+
+void tsn_loop_simulate(struct tsn_loop *loop)
+{
+    loop->simulates = true;
+}
+
+int64_t tsn_loop_next_due(const struct tsn_loop *loop)
+{
+    int64_t at = INT64_MAX;
+    for (const struct tsn_timer *t = loop->simulated; t; t = t->next)
+        at = t->at < at ? t->at : at;
+    return at;
+}
+
+static void simulated_arm(struct tsn_timer *t, int64_t ms)
+{
+    struct tsn_timer **end = &t->loop->simulated;
+    while (*end)
+        end = &(*end)->next;
+    t->at = tsn_clock_mono_ms() + ms;
+    t->next = NULL;
+    *end = t;
+}
+
+static void simulated_disarm(struct tsn_timer *t)
+{
+    struct tsn_timer **p = &t->loop->simulated;
+    if (!t->at)
+        return;
+    while (*p != t)
+        p = &(*p)->next;
+    *p = t->next;
+    t->at = 0;
+}
+
+void tsn_loop_fire(struct tsn_loop *loop)
+{
+    int64_t at;
+    while ((at = tsn_loop_next_due(loop)) <= tsn_clock_mono_ms()) {
+        struct tsn_timer *t = loop->simulated;
+        while (t->at != at)
+            t = t->next;
+        simulated_disarm(t);
+        t->fn(t->user); /* may destroy t */
+    }
+}
+
 /* --- timers --- */
 
 static void timer_due(void *arg)
@@ -222,6 +280,7 @@ static void forget(struct later_queue *q, size_t from, const struct tsn_timer *t
 void tsn_timer_disarm(struct tsn_timer *t)
 {
     uv_timer_stop(&t->uv);
+    simulated_disarm(t);
     if (t->due) {
         forget(&t->loop->waiting, 0, t);
         forget(&t->loop->running, t->loop->running_at, t);
@@ -237,6 +296,10 @@ void tsn_timer_arm(struct tsn_timer *t, int64_t ms)
          * end. */
         t->due = true;
         tsn_loop_later(t->loop, timer_due, t);
+        return;
+    }
+    if (t->loop->simulates) {
+        simulated_arm(t, ms);
         return;
     }
     uv_update_time(&t->loop->uv); /* count from now, not from the start of a long turn */

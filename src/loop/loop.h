@@ -25,9 +25,19 @@ int64_t tsn_loop_worst_turn_us(struct tsn_loop *loop);
 /* fn runs once in a fresh turn, never inside the caller. */
 void tsn_loop_later(struct tsn_loop *loop, void (*fn)(void *user), void *user);
 
+/* Something waits for the next turn. */
+bool tsn_loop_pending(const struct tsn_loop *loop);
+
 struct tsn_timer;
 /* fn after ms (0 = next turn), once; a timer can be armed again and again. */
 struct tsn_timer *tsn_timer_new(struct tsn_loop *loop, void (*fn)(void *user), void *user);
 void tsn_timer_arm(struct tsn_timer *t, int64_t ms);
 void tsn_timer_disarm(struct tsn_timer *t);
 void tsn_timer_destroy(struct tsn_timer *t); /* NULL allowed; also from inside fn */
+
+/* Simulated time: from now on the timers of this loop count by tsn_clock_mono_ms, which the caller
+ * has replaced (core/clock.h), and fire in tsn_loop_fire alone, in order of time and arming. Before
+ * the first timer is armed. */
+void tsn_loop_simulate(struct tsn_loop *loop);
+int64_t tsn_loop_next_due(const struct tsn_loop *loop); /* monotonic; INT64_MAX = none armed */
+void tsn_loop_fire(struct tsn_loop *loop);              /* all that are due now */

@@ -53,6 +53,7 @@ struct tsn_op_thread {
     struct lane lanes[2];
     struct tsn_op *unanswered; /* of a batch whose commit failed */
     bool stopping, dead;
+    size_t pending; /* the loop thread's */
 };
 
 static void lane_put(struct lane *l, struct tsn_op *op)
@@ -170,6 +171,7 @@ static void on_messages(struct tsn_msg *first, void *user)
         for (op = a->ops; op; op = next) {
             next = op->next;
             op->next = NULL;
+            t->pending--;
             op->done(op);
         }
         if (!a->dead && t->config.on_batch)
@@ -221,7 +223,13 @@ tsn_err tsn_op_thread_submit(struct tsn_op_thread *t, struct tsn_op *op, int lan
     }
     pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&t->lock);
+    t->pending += !err;
     return err;
+}
+
+size_t tsn_op_thread_pending(const struct tsn_op_thread *t)
+{
+    return t->pending;
 }
 
 size_t tsn_op_thread_queued(struct tsn_op_thread *t)

@@ -24,5 +24,7 @@ tsn_err tsn_op_thread_open(struct tsn_op_thread **out, struct tsn_loop *loop,
                            const struct tsn_op_thread_config *config);
 tsn_err tsn_op_thread_submit(struct tsn_op_thread *t, struct tsn_op *op, int lane);
 size_t tsn_op_thread_queued(struct tsn_op_thread *t);
+/* Ops submitted whose `done` has not run. Loop thread. */
+size_t tsn_op_thread_pending(const struct tsn_op_thread *t);
 /* Works off what is queued, runs `done` of it, ends the thread. */
 void tsn_op_thread_close(struct tsn_op_thread *t);

@@ -52,6 +52,11 @@ tsn_err tsn_reader_submit(struct tsn_reader *r, struct tsn_op *op)
     return tsn_op_thread_submit(r->thread, op, 0);
 }
 
+bool tsn_reader_idle(const struct tsn_reader *r)
+{
+    return tsn_op_thread_pending(r->thread) == 0;
+}
+
 void tsn_reader_close(struct tsn_reader *r)
 {
     if (!r)

@@ -25,6 +25,7 @@ struct tsn_store_config {
     const char *node;     /* node name in entries; NULL = "node1" */
     bool read_only;
     bool create;     /* make file and schema when absent */
+    bool scratch;    /* thrown away afterwards: nothing is synced, a power cut may cost it */
     const char *vfs; /* SQLite VFS name for tests; NULL = default */
 };
 

@@ -271,7 +271,7 @@ static tsn_err settle_wal(struct tsn_store *st)
     return tsn_sql_err(st, rc);
 }
 
-static tsn_err harden(struct tsn_store *st)
+static tsn_err harden(struct tsn_store *st, bool scratch)
 {
     static const char *const writer[] = {
         /* First, so that the checkpoint below syncs. */
@@ -285,6 +285,8 @@ static tsn_err harden(struct tsn_store *st)
 
     for (size_t i = 0; !err && !st->read_only && i < sizeof(writer) / sizeof(writer[0]); i++)
         err = tsn_sql_exec(st, writer[i]);
+    if (!err && !st->read_only && scratch)
+        err = tsn_sql_exec(st, "PRAGMA synchronous=OFF");
     if (!err && !st->read_only)
         err = settle_wal(st);
     return err;
@@ -498,7 +500,7 @@ tsn_err tsn_store_open(struct tsn_store **out, const struct tsn_store_config *co
     read_boot_id(st);
     err = open_file(st, config, diag);
     if (!err) {
-        err = harden(st);
+        err = harden(st, config->scratch);
         if (err == TSN_EBUSY)
             fail(st, diag, err, "S016", "another process holds the database");
         else if (err)

@@ -166,6 +166,11 @@ bool tsn_writer_full(const struct tsn_writer *w)
     return tsn_op_thread_queued(w->thread) >= (size_t)TSN_WRITER_QUEUE / 8 * 7;
 }
 
+bool tsn_writer_idle(const struct tsn_writer *w)
+{
+    return tsn_op_thread_pending(w->thread) == 0;
+}
+
 void tsn_writer_stats(struct tsn_writer *w, struct tsn_writer_stats *out)
 {
     out->ops = w->ops;

@@ -36,6 +36,8 @@ void tsn_writer_watch(struct tsn_writer *w, void (*fn)(void *user), void *user);
 /* While frozen every submit is refused with TSN_EDENIED: the node may only read. */
 void tsn_writer_freeze(struct tsn_writer *w, bool frozen);
 bool tsn_writer_full(const struct tsn_writer *w); /* intake answers 503 while true */
+/* Every op that was submitted has been answered. Loop thread. */
+bool tsn_writer_idle(const struct tsn_writer *w);
 void tsn_writer_stats(struct tsn_writer *w, struct tsn_writer_stats *out);
 /* Drains, commits, answers (runs `done`), stops the thread. Loop thread. */
 void tsn_writer_close(struct tsn_writer *w);

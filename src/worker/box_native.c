@@ -438,6 +438,8 @@ void tsn_box_open_env(lua_State *L)
     tsn_box_open_base(L);
     lua_newtable(L);
     open_native(L);
+    lua_pushboolean(L, tsn_box_of(L)->author);
+    lua_setfield(L, -2, "author");
     lua_pushvalue(L, 2);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &tsn_box_key_env);
     lua_pushvalue(L, 3);

@@ -52,7 +52,7 @@ function native.global_name(e)
   return nil
 end
 
--- What a call node calls: "ask", "edge.apply", "case:set", "table.sort", "gsub"; nil = don't know.
+-- What a call node calls: "ask", "edge.apply", "case:set", "table.sort", "?:gsub"; nil = don't know.
 function native.called(e)
   if e.k == "method" then
     local kind = native.kind_of(e.obj)
@@ -62,7 +62,7 @@ function native.called(e)
     if kind and kind:find("^connector:") then
       return nil
     end
-    return e.name
+    return "?:" .. e.name -- a method of we know not what
   elseif e.k ~= "call" then
     return nil
   end

@@ -2,7 +2,7 @@
 --
 -- Each finding has a code of core/codes.def, a place, and the one edit that ends it. An error would stop
 -- a run or do the wrong thing; a warning is most likely not meant; info is worth knowing.
-local native, api = ...
+local native = ...
 local walk = native.walk_tree
 local called, kind_of, item, items = native.called, native.kind_of, native.item, native.items
 
@@ -358,8 +358,7 @@ end
 
 -- Steps ------------------------------------------------------------------------------------------
 
-local no_wait = { ["table.sort"] = "table.sort", ["string.gsub"] = "string.gsub", gsub = "string.gsub",
-  sort = "table.sort" }
+local no_wait = { ["table.sort"] = "table.sort", ["string.gsub"] = "string.gsub", ["?:gsub"] = "string.gsub" }
 
 function look:callbacks(n, what)
   local where = no_wait[what]
@@ -649,7 +648,7 @@ end
 function native.tools.lint(input)
   local self = setmetatable({ file = input.file, findings = {}, ids = {}, loops = {}, branch = {},
     decisions = {}, waits = {}, tested = {}, locals = {}, connectors = input.connectors,
-    offers = native.offers, globals = api }, look)
+    offers = native.offers, globals = native.playbook_api }, look)
   if input.spec then
     self.offers, self.globals = native.spec_offers, native.spec_offers
   end

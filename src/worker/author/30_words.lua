@@ -3,7 +3,7 @@
 -- One row for every name of the environment and its libraries: { parameters, results, sentence }, in the
 -- notation of Lua language servers. The tool `meta` writes their file from the rows and the tables of the
 -- prelude; a name that lacks a row, or a row whose name is gone, is told in `missing` and `stale`.
-local native, api = ...
+local native = ...
 
 local words = {
   playbook = { "t:tocsin.playbook", "tocsin.playbook", "The playbook of this file: return what it gives." },
@@ -111,7 +111,7 @@ native.words = words
 -- What playbooks reach, from the environment itself: { name = true }.
 function native.reachable()
   local names = {}
-  for name in pairs(api) do
+  for name in pairs(native.playbook_api) do
     if native.libraries[name] then
       for member in pairs(native.libraries[name]) do
         names[name .. "." .. member] = true

@@ -142,6 +142,53 @@ static void timers_in_order(void **state)
     tsn_timer_destroy(NULL);
 }
 
+static int64_t simulated_now;
+
+static int64_t simulated_ms(void *user)
+{
+    (void)user;
+    return simulated_now;
+}
+
+/* A year passes without a moment of real time, in order; what is armed on the way fires too. */
+static void simulated_time(void **state)
+{
+    const struct tsn_clock_source source = {.wall_ms = simulated_ms, .mono_ms = simulated_ms};
+    const int64_t year = INT64_C(365) * 86400 * 1000;
+    struct tsn_timer *a, *b, *c;
+    (void)state;
+
+    simulated_now = 1000;
+    tsn_clock_set(&source);
+    tsn_loop_simulate(loop);
+    a = tsn_timer_new(loop, say, letter('a'));
+    b = tsn_timer_new(loop, say, letter('b'));
+    c = tsn_timer_new(loop, say_then_later, letter('c'));
+    assert_true(tsn_loop_next_due(loop) == INT64_MAX);
+    tsn_timer_arm(a, year);
+    tsn_timer_arm(b, year);
+    tsn_timer_arm(c, 1);
+    tsn_timer_arm(a, year); /* armed again: now behind b */
+    assert_int_equal(tsn_loop_next_due(loop), 1001);
+    tsn_loop_run(loop); /* nothing fires by itself */
+    assert_string_equal(trace, "");
+    simulated_now = 1001;
+    tsn_loop_fire(loop);
+    assert_true(tsn_loop_pending(loop));
+    tsn_loop_run(loop);
+    assert_false(tsn_loop_pending(loop));
+    assert_string_equal(trace, "c.z");
+    simulated_now += year;
+    tsn_timer_arm(c, 5);
+    tsn_timer_destroy(c);
+    tsn_loop_fire(loop);
+    assert_string_equal(trace, "c.zba");
+    assert_true(tsn_loop_next_due(loop) == INT64_MAX);
+    tsn_timer_destroy(a);
+    tsn_timer_destroy(b);
+    tsn_clock_set(NULL);
+}
+
 static void destroy_self(void *user)
 {
     struct tsn_timer **t = user;
@@ -298,6 +345,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(later_does_not_starve, setup, teardown),
         cmocka_unit_test_setup_teardown(timer_zero_is_the_next_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(timers_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(simulated_time, setup, teardown),
         cmocka_unit_test_setup_teardown(timer_destroys_itself_and_others, setup, teardown),
         cmocka_unit_test_setup_teardown(stop_before_run_returns_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(worst_turn_counts_work_not_waiting, setup, teardown),

@@ -1,0 +1,510 @@
+/* sim_work.c - what happens in a simulation and what is so: triggers, people, events; the current run as
+ * data. Loop thread, but for the functions that take a struct tsn_store. */
+#include "author/sim_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/text.h"
+#include "engine/bundle.h"
+
+/* --- one answer at a time */
+
+struct waiting {
+    bool done;
+    tsn_err err;
+    json_t *info;
+    struct tsn_diag diag;
+};
+
+static void on_done(tsn_err err, int64_t seq, const json_t *info, const struct tsn_diag *diag,
+                    void *user)
+{
+    struct waiting *w = user;
+
+    (void)seq;
+    w->done = true;
+    w->err = err;
+    w->info = info ? json_deep_copy(info) : NULL;
+    if (diag)
+        w->diag = *diag;
+}
+
+/* Waits for the answer, then until nothing moves. Takes the info. */
+static tsn_err finish(struct tsn_sim *sim, struct waiting *w, struct tsn_diag *diag)
+{
+    while (!w->done && !sim->dead)
+        uv_run(tsn_loop_uv(sim->loop), UV_RUN_ONCE);
+    json_decref(w->info);
+    w->info = NULL;
+    if (w->err) {
+        if (diag)
+            *diag = w->diag;
+        return w->err;
+    }
+    return tsn_sim_settle(sim, diag);
+}
+
+/* --- triggers */
+
+static tsn_err rule_for(struct tsn_sim *sim, const char *playbook, struct tsn_diag *diag)
+{
+    const struct tsn_playbook *pb = tsn_engine_playbook(sim->engine, playbook);
+    const struct tsn_diag *broken = tsn_sim_broken(sim, playbook);
+
+    if (!pb && broken) {
+        if (diag)
+            *diag = *broken;
+        return TSN_EINPUT;
+    }
+    if (!pb)
+        return tsn_diag_set(diag, TSN_ENOTFOUND, "L281", "there is no playbook `%s` in %s",
+                            playbook, sim->config.playbook_dir);
+    if (sim->intake)
+        tsn_intake_close(sim->intake);
+    sim->intake = NULL;
+    sim->rule = (struct tsn_rule){.on = tsn_arena_strdup(sim->arena, pb->on),
+                                  .run = tsn_arena_strdup(sim->arena, playbook)};
+    const struct tsn_intake_config ic = {.engine = sim->engine,
+                                         .writer = sim->writer,
+                                         .casework = sim->config.casework,
+                                         .rules = &sim->rule,
+                                         .nrules = 1};
+    tsn_err err = tsn_intake_open(&sim->intake, &ic);
+    if (!err)
+        tsn_intake_refresh(sim->intake);
+    return err;
+}
+
+struct newest {
+    char run[32], case_id[32];
+};
+
+static tsn_err newest_run(struct tsn_store *st, struct tsn_arena *arena, void *user)
+{
+    struct newest *out = user;
+    struct tsn_list how = {.descending = true, .limit = 1, .order = "id"};
+    void *rows = NULL;
+    size_t n = 0;
+    tsn_err err = tsn_store_list(st, arena, &tsn_table_run, &how, &rows, &n);
+
+    if (err || n == 0)
+        return err ? err : TSN_ENOTFOUND;
+    const struct tsn_rec_run *row = rows;
+    (void)tsn_copy(out->run, sizeof(out->run), row->id);
+    (void)tsn_copy(out->case_id, sizeof(out->case_id), row->case_id);
+    return 0;
+}
+
+static tsn_err take_newest(struct tsn_sim *sim, struct tsn_diag *diag)
+{
+    struct tsn_arena *arena = tsn_arena_new();
+    struct newest found;
+    tsn_err err = tsn_sim_read(sim, arena, newest_run, &found);
+
+    tsn_arena_destroy(arena);
+    if (err || strcmp(found.run, sim->run) == 0)
+        return tsn_diag_set(diag, TSN_ENOTFOUND, "L281", "%s did not start: nothing ran",
+                            sim->rule.run);
+    memcpy(sim->run, found.run, sizeof(sim->run));
+    memcpy(sim->case_id, found.case_id, sizeof(sim->case_id));
+    return 0;
+}
+
+struct event_op {
+    struct tsn_op op;
+    struct tsn_sim *sim;
+    const json_t *body;
+    struct tsn_case_new fresh;
+    struct tsn_event_new ev;
+    struct tsn_event_out out;
+    struct waiting *waiting;
+};
+
+static tsn_err event_apply(struct tsn_op *op, struct tsn_store *st)
+{
+    struct event_op *x = (struct event_op *)op;
+
+    return tsn_event_accept(st, op->arena, x->sim->intake, &x->ev, tsn_sim_now(x->sim), &x->out,
+                            &op->diag);
+}
+
+static void event_done(struct tsn_op *op)
+{
+    struct event_op *x = (struct event_op *)op;
+
+    for (size_t i = 0; !op->err && i < x->out.nruns; i++)
+        tsn_engine_wake(x->sim->engine, x->out.runs[i]);
+    x->waiting->done = true;
+    x->waiting->err = op->err;
+    x->waiting->diag = op->diag;
+    tsn_op_destroy(op);
+}
+
+static const struct tsn_actor trigger = {.person = NULL, .auth = "svc"};
+
+static tsn_err start_event(struct tsn_sim *sim, const json_t *what, struct waiting *w)
+{
+    const json_t *event = json_object_get(what, "event"), *c = json_object_get(what, "case");
+    struct event_op *x = tsn_op_new(sizeof(*x), event_apply, event_done, NULL);
+
+    x->sim = sim;
+    x->waiting = w;
+    x->body = event;
+    x->fresh =
+        (struct tsn_case_new){.kind = tsn_json_str(c, "kind", "weakness"),
+                              .title = tsn_json_str(c, "title", "A case of the simulation"),
+                              .severity = tsn_json_str(c, "severity", NULL),
+                              .product = tsn_json_str(c, "product", NULL),
+                              .tlp = tsn_json_str(c, "tlp", NULL),
+                              .facts = json_object_get(c, "facts"),
+                              .by = &trigger};
+    x->ev = (struct tsn_event_new){
+        .source = "spec",
+        .dedupe = tsn_arena_printf(x->op.arena, "%lld",
+                                   (long long)json_array_size(sim->calls) + sim->outcomes),
+        .kind = sim->rule.on,
+        .body = event,
+        .open = &x->fresh,
+        .by = &trigger};
+    tsn_err err = tsn_writer_submit(sim->writer, &x->op, TSN_LANE_RUNS);
+    if (err)
+        tsn_op_destroy(&x->op);
+    return err;
+}
+
+tsn_err tsn_sim_start(struct tsn_sim *sim, const char *playbook, const json_t *what,
+                      struct tsn_diag *diag)
+{
+    struct waiting w = {0};
+    tsn_err err = rule_for(sim, playbook, diag);
+    const json_t *report = json_object_get(what, "report");
+
+    if (err)
+        return err;
+    tsn_diag_init(&w.diag);
+    if (report && strcmp(sim->rule.on, "report.accepted") == 0) {
+        tsn_intake_report(sim->intake, &trigger, "spec", NULL, report, on_done, &w);
+    } else {
+        err = start_event(sim, what, &w);
+        if (err)
+            return tsn_diag_set(diag, err, "L280", "the event is not taken");
+    }
+    err = finish(sim, &w, diag);
+    return err ? err : take_newest(sim, diag);
+}
+
+/* --- people and events */
+
+struct find_task {
+    const char *run, *id;
+    const json_t *want; /* unused by ask and approve */
+    char task[32], digest[80];
+    bool any; /* some task is open */
+};
+
+static const char *task_id_of(const struct tsn_rec_task *t, json_t *spec)
+{
+    const char *id = tsn_json_str(spec, "name", NULL);
+
+    return id ? id : t->path;
+}
+
+static tsn_err find_task(struct tsn_store *st, struct tsn_arena *arena, void *user)
+{
+    struct find_task *f = user;
+    const struct tsn_filter filters[] = {{"run", TSN_CMP_EQ, f->run, 0},
+                                         {"state", TSN_CMP_EQ, "open", 0}};
+    const struct tsn_list how = {.filters = filters, .nfilters = 2};
+    void *rows = NULL;
+    size_t n = 0;
+    tsn_err err = tsn_store_list(st, arena, &tsn_table_task, &how, &rows, &n);
+    const struct tsn_rec_task *list = rows;
+
+    for (size_t i = 0; i < n && !err; i++) {
+        json_t *spec = NULL;
+
+        f->any = true;
+        (void)tsn_json_parse(list[i].spec, strlen(list[i].spec), &spec, NULL);
+        if (strcmp(task_id_of(&list[i], spec), f->id) == 0) {
+            (void)tsn_copy(f->task, sizeof(f->task), list[i].id);
+            (void)tsn_copy(f->digest, sizeof(f->digest), list[i].digest ? list[i].digest : "");
+        }
+        json_decref(spec);
+    }
+    return err;
+}
+
+static const struct tsn_sim_person *person_of(const struct tsn_sim *sim, const char *id)
+{
+    for (size_t i = 0; id && i < sim->config.npeople; i++) {
+        if (strcmp(sim->config.people[i].id, id) == 0)
+            return &sim->config.people[i];
+    }
+    return NULL;
+}
+
+static tsn_err actor_of(const struct tsn_sim *sim, const char *person, struct tsn_actor *out,
+                        struct tsn_diag *diag)
+{
+    const struct tsn_sim_person *p = person_of(sim, person);
+
+    if (!p)
+        return tsn_diag_set(diag, TSN_ENOTFOUND, "L282", "there is nobody called `%s`",
+                            person ? person : "");
+    *out = (struct tsn_actor){.person = p->id, .roles = p->roles, .auth = "token"};
+    return 0;
+}
+
+tsn_err tsn_sim_decide(struct tsn_sim *sim, const char *verb, const char *id,
+                       const char *person, const char *reason, const json_t *answer,
+                       struct tsn_diag *diag)
+{
+    struct tsn_arena *arena = tsn_arena_new();
+    struct find_task f = {.run = sim->run, .id = id};
+    struct waiting w = {0};
+    struct tsn_actor who;
+    tsn_err err = actor_of(sim, person, &who, diag);
+
+    tsn_diag_init(&w.diag);
+    if (!err)
+        err = tsn_sim_read(sim, arena, find_task, &f);
+    tsn_arena_destroy(arena);
+    if (!err && !f.task[0])
+        err = tsn_diag_set(diag, TSN_ENOTFOUND, "L282", "nobody is asked `%s` now", id);
+    if (err)
+        return err;
+    json_t *copy = answer ? json_deep_copy(answer) : json_object();
+    const struct tsn_decision d = {.task = f.task,
+                                   .verb = verb,
+                                   .reason = reason && *reason ? reason : "as the spec says",
+                                   .digest = f.digest[0] ? f.digest : NULL,
+                                   .plan_seen = true,
+                                   .answer = copy};
+    tsn_engine_decide(sim->engine, &who, &d, on_done, &w);
+    err = finish(sim, &w, diag);
+    json_decref(copy);
+    return err;
+}
+
+tsn_err tsn_sim_signal(struct tsn_sim *sim, const char *event, const json_t *body,
+                       struct tsn_diag *diag)
+{
+    json_t *copy = body ? json_deep_copy(body) : json_object();
+    struct waiting w = {0};
+
+    tsn_diag_init(&w.diag);
+    tsn_engine_signal(sim->engine, sim->case_id, event, copy, on_done, &w);
+    tsn_err err = finish(sim, &w, diag);
+    json_decref(copy);
+    return err;
+}
+
+tsn_err tsn_sim_cancel(struct tsn_sim *sim, const char *person, const char *reason,
+                       struct tsn_diag *diag)
+{
+    struct waiting w = {0};
+    struct tsn_actor who;
+    tsn_err err = actor_of(sim, person, &who, diag);
+
+    tsn_diag_init(&w.diag);
+    if (err)
+        return err;
+    tsn_engine_cancel(sim->engine, &who, sim->run, reason, on_done, &w);
+    return finish(sim, &w, diag);
+}
+
+/* --- what is so */
+
+struct looking {
+    struct tsn_sim *sim;
+    json_t *out;
+};
+
+static void put(json_t *o, const char *key, const char *value)
+{
+    if (value && *value)
+        json_object_set_new(o, key, json_string(value));
+}
+
+static void put_parsed(json_t *o, const char *key, const char *text)
+{
+    json_t *v = NULL;
+
+    if (text && tsn_json_parse(text, strlen(text), &v, NULL) == 0)
+        json_object_set_new(o, key, v);
+}
+
+static void put_field(struct tsn_store *st, struct tsn_arena *a, const struct tsn_logged *e,
+                      const char *field, json_t *o)
+{
+    const char *text;
+    size_t len;
+
+    if (tsn_store_open_field(st, a, e, field, &text, &len) == 0)
+        put_parsed(o, field, text);
+}
+
+static json_t *entry_json(struct tsn_store *st, struct tsn_arena *a, const struct tsn_logged *l,
+                          const char *chain)
+{
+    const struct tsn_entry *e = &l->entry;
+    json_t *o = json_object();
+
+    json_object_set_new(o, "seq", json_integer(e->seq));
+    json_object_set_new(o, "at", json_integer(e->time_ms));
+    put(o, "chain", chain);
+    put(o, "kind", e->kind);
+    put(o, "actor", e->actor);
+    put(o, "step", e->step);
+    put(o, "outcome", e->outcome);
+    put(o, "reason", e->reason);
+    put(o, "from", e->from);
+    put(o, "to", e->to);
+    put_field(st, a, l, "args", o);
+    put_field(st, a, l, "result", o);
+    put_field(st, a, l, "note", o);
+    put_field(st, a, l, "diff", o);
+    return o;
+}
+
+static tsn_err put_chain(struct tsn_store *st, struct tsn_arena *a, const char *chain,
+                         const char *id, json_t *list)
+{
+    struct tsn_logged *entries = NULL;
+    size_t n = 0;
+    tsn_err err =
+        tsn_store_walk(st, a, tsn_arena_printf(a, "%s:%s", chain, id), 0, &entries, &n);
+
+    if (err == TSN_ENOTFOUND)
+        return 0;
+    for (size_t i = 0; !err && i < n; i++)
+        json_array_append_new(list, entry_json(st, a, &entries[i], chain));
+    return err;
+}
+
+static bool holds(const struct tsn_sim_person *p, const json_t *roles)
+{
+    size_t i;
+    json_t *role;
+
+    json_array_foreach(roles, i, role)
+    {
+        for (const char *const *r = p->roles; *r; r++) {
+            if (strcmp(*r, json_string_value(role)) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool excluded(const struct tsn_sim_person *p, const json_t *not_by)
+{
+    size_t i;
+    json_t *v;
+
+    if (json_is_string(not_by))
+        return strcmp(json_string_value(not_by), p->id) == 0;
+    json_array_foreach(not_by, i, v)
+    {
+        if (json_is_string(v) && strcmp(json_string_value(v), p->id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static json_t *task_json(const struct tsn_sim *sim, const struct tsn_rec_task *t)
+{
+    static const char *const shown[] = {"title", "show",   "fields",
+                                        "roles", "not_by", "escalate"};
+    json_t *o = json_object(), *spec = NULL, *may = json_array();
+
+    (void)tsn_json_parse(t->spec, strlen(t->spec), &spec, NULL);
+    put(o, "id", task_id_of(t, spec));
+    put(o, "path", t->path);
+    put(o, "kind", t->kind);
+    put(o, "state", t->state);
+    put(o, "role", t->role);
+    put(o, "by", t->decided_by);
+    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        json_t *v = json_object_get(spec, shown[i]);
+        if (v)
+            json_object_set(o, shown[i], v);
+    }
+    json_object_set_new(o, "quorum", json_integer(t->quorum));
+    json_object_set_new(o, "opened_at", json_integer(t->opened_at));
+    json_object_set_new(o, "due_at", json_integer(t->due_at));
+    put_parsed(o, "votes", t->votes);
+    put_parsed(o, "answer", t->answer);
+    for (size_t i = 0; i < sim->config.npeople; i++) {
+        const struct tsn_sim_person *p = &sim->config.people[i];
+        if (holds(p, json_object_get(spec, "roles")) &&
+            !excluded(p, json_object_get(spec, "not_by")))
+            json_array_append_new(may, json_string(p->id));
+    }
+    json_object_set_new(o, "may", may);
+    json_decref(spec);
+    return o;
+}
+
+static tsn_err put_tasks(struct looking *l, struct tsn_store *st, struct tsn_arena *a)
+{
+    const struct tsn_filter filter = {"run", TSN_CMP_EQ, l->sim->run, 0};
+    const struct tsn_list how = {.filters = &filter, .nfilters = 1};
+    json_t *list = json_array();
+    void *rows = NULL;
+    size_t n = 0;
+    tsn_err err = tsn_store_list(st, a, &tsn_table_task, &how, &rows, &n);
+
+    json_object_set_new(l->out, "tasks", list);
+    for (size_t i = 0; !err && i < n; i++)
+        json_array_append_new(list, task_json(l->sim, &((const struct tsn_rec_task *)rows)[i]));
+    return err;
+}
+
+static tsn_err look(struct tsn_store *st, struct tsn_arena *a, void *user)
+{
+    struct looking *l = user;
+    json_t *run = json_object(), *entries = json_array();
+    struct tsn_rec_run row;
+    struct tsn_rec_case c;
+    tsn_err err = tsn_store_get(st, a, &tsn_table_run, l->sim->run, &row);
+
+    json_object_set_new(l->out, "run", run);
+    json_object_set_new(l->out, "entries", entries);
+    if (err)
+        return err;
+    put(run, "id", row.id);
+    put(run, "name", row.name);
+    put(run, "title", row.title);
+    put(run, "state", row.state);
+    put(run, "reason", row.reason);
+    put_parsed(run, "result", row.result);
+    json_object_set_new(run, "started_at", json_integer(row.started_at));
+    err = tsn_store_get(st, a, &tsn_table_case, row.case_id, &c);
+    if (!err) {
+        json_object_set_new(l->out, "case", tsn_case_json(&c));
+        err = put_chain(st, a, "run", row.id, entries);
+    }
+    if (!err)
+        err = put_chain(st, a, "case", row.case_id, entries);
+    return err ? err : put_tasks(l, st, a);
+}
+
+tsn_err tsn_sim_look(struct tsn_sim *sim, json_t **out, struct tsn_diag *diag)
+{
+    struct tsn_arena *arena = tsn_arena_new();
+    struct looking l = {.sim = sim, .out = json_object()};
+    tsn_err err = sim->run[0] ? tsn_sim_read(sim, arena, look, &l) : 0;
+
+    tsn_arena_destroy(arena);
+    if (err) {
+        json_decref(l.out);
+        return tsn_diag_set(diag, err, "L280", "the run cannot be read: %s", tsn_err_text(err));
+    }
+    json_object_set_new(l.out, "now", json_integer(tsn_sim_now(sim)));
+    json_object_set_new(l.out, "calls", json_deep_copy(sim->calls));
+    *out = l.out;
+    return 0;
+}
