@@ -12,8 +12,10 @@
 
 void tsn_api_unref(struct tsn_api *api)
 {
-    if (api->closed && !api->live && api->nops == 0)
+    if (api->closed && !api->live && api->nops == 0) {
+        tsn_traces_free(api->traces);
         free(api);
+    }
 }
 
 /* --- answering ------------------------------------------------------------------------- */
@@ -124,13 +126,19 @@ static void done_read(struct tsn_op *op)
 }
 
 static const char *const param_names[TSN_PARAMS] = {
-    [TSN_PARAM_LIMIT] = "limit", [TSN_PARAM_AFTER] = "after",       [TSN_PARAM_STATE] = "state",
-    [TSN_PARAM_CASE] = "case",   [TSN_PARAM_RUN] = "run",           [TSN_PARAM_FROM] = "from",
+    [TSN_PARAM_LIMIT] = "limit", [TSN_PARAM_AFTER] = "after",
+    [TSN_PARAM_STATE] = "state", [TSN_PARAM_CASE] = "case",
+    [TSN_PARAM_RUN] = "run",     [TSN_PARAM_FROM] = "from",
     [TSN_PARAM_KIND] = "kind",   [TSN_PARAM_PLAYBOOK] = "playbook",
+    [TSN_PARAM_Q] = "q",         [TSN_PARAM_BEFORE] = "before",
+    [TSN_PARAM_TLP] = "tlp",     [TSN_PARAM_RAW] = "raw",
+    [TSN_PARAM_OPEN] = "open",   [TSN_PARAM_SINCE] = "since",
+    [TSN_PARAM_UNTIL] = "until", [TSN_PARAM_AT] = "at",
+    [TSN_PARAM_SEED] = "seed",
 };
 
-void tsn_req_read(struct tsn_req *req, tsn_read_fn *fn,
-                  void (*then)(struct tsn_req *req, json_t *out))
+static void read_on(struct tsn_req *req, struct tsn_reader *reader, tsn_read_fn *fn,
+                    void (*then)(struct tsn_req *req, json_t *out))
 {
     struct tsn_read *rd = tsn_op_new(sizeof(*rd), apply_read, done_read, req);
     rd->fn = fn;
@@ -140,12 +148,24 @@ void tsn_req_read(struct tsn_req *req, tsn_read_fn *fn,
     rd->engine = req->api->config.engine;
     for (int i = 0; req->in && i < TSN_PARAMS; i++)
         rd->param[i] = tsn_arena_strdup(rd->op.arena, tsn_http_query(req->in, param_names[i]));
-    tsn_err err = tsn_reader_submit(req->api->config.reader, &rd->op);
+    tsn_err err = tsn_reader_submit(reader, &rd->op);
     if (err) {
         tsn_op_destroy(&rd->op);
         tsn_req_problem(req, err, NULL);
         tsn_req_end(req);
     }
+}
+
+void tsn_req_read(struct tsn_req *req, tsn_read_fn *fn,
+                  void (*then)(struct tsn_req *req, json_t *out))
+{
+    read_on(req, req->api->config.reader, fn, then);
+}
+
+void tsn_req_read_log(struct tsn_req *req, tsn_read_fn *fn)
+{
+    const struct tsn_api_config *c = &req->api->config;
+    read_on(req, c->log_reader ? c->log_reader : c->reader, fn, NULL);
 }
 
 void tsn_req_write(struct tsn_req *req, struct tsn_op *op)
@@ -283,6 +303,7 @@ tsn_err tsn_api_open(struct tsn_api **out, const struct tsn_api_config *config,
         free(api);
         return err;
     }
+    tsn_index_begin(api);
     *out = api;
     return 0;
 }
@@ -298,6 +319,7 @@ void tsn_api_close(struct tsn_api *api)
                            "Try again soon. What was asked may still be done: look before you "
                            "repeat it.");
     }
+    tsn_index_end(api);
     tsn_httpd_close(api->httpd);
     api->httpd = NULL;
     api->closed = true;

@@ -22,6 +22,7 @@ struct tsn_api_config {
     struct tsn_loop *loop;
     struct tsn_writer *writer;
     struct tsn_reader *reader;
+    struct tsn_reader *log_reader; /* for the log's index and reports; NULL = reader */
     struct tsn_engine *engine;
     struct tsn_intake *intake;
     struct tsn_feeds *feeds;

@@ -45,6 +45,15 @@ enum tsn_param {
     TSN_PARAM_FROM,
     TSN_PARAM_KIND,
     TSN_PARAM_PLAYBOOK,
+    TSN_PARAM_Q,
+    TSN_PARAM_BEFORE,
+    TSN_PARAM_TLP,
+    TSN_PARAM_RAW,
+    TSN_PARAM_OPEN,
+    TSN_PARAM_SINCE,
+    TSN_PARAM_UNTIL,
+    TSN_PARAM_AT,
+    TSN_PARAM_SEED,
     TSN_PARAMS
 };
 
@@ -103,6 +112,9 @@ struct tsn_api {
     struct tsn_pair pair;
     uint64_t requests, refusals;
     int64_t opened_ms;
+    struct tsn_traces *traces;   /* read_trace.c */
+    struct tsn_timer *index_due; /* read_log.c */
+    bool indexing;
 };
 
 /* --- api.c ------------------------------------------------------------------------------ */
@@ -117,6 +129,8 @@ void tsn_req_end(struct tsn_req *req);
 /* Starts a read; answers and ends the request when it is done. */
 void tsn_req_read(struct tsn_req *req, tsn_read_fn *fn,
                   void (*then)(struct tsn_req *req, json_t *out));
+/* The same on the thread of the log's index, where a long report holds up nobody else. */
+void tsn_req_read_log(struct tsn_req *req, tsn_read_fn *fn);
 /* Submits a write op whose done must call tsn_req_end; answers 503 when the queue is full. */
 void tsn_req_write(struct tsn_req *req, struct tsn_op *op);
 /* For tsn_engine_done: answers with `info` and the entry, or the problem; ends the request. */
@@ -151,6 +165,27 @@ const char *tsn_auth_name(const struct tsn_req *req);
 void tsn_token_new(char out[TSN_TOKEN_LEN + 1], char hash[65]);
 void tsn_token_hash(const char *token, char hash[65]);
 
+/* --- read_trace.c: looking is an entry too ------------------------------------------------ */
+
+/* A look at something that is logged. Equal ones of one reader within an hour make one entry. */
+struct tsn_trace {
+    const char *kind;    /* audit.query, access.read */
+    const char *case_id; /* ULID or NULL: then a system entry */
+    const char *reason;  /* which report, which route; a short code */
+    json_t *args;        /* sealed with it; taken; NULL = none. `before` is added */
+};
+/* Writes the entry, or counts the look where one of this hour says it already, and calls `then`
+ * after the commit. When it cannot be written the request is answered with why and ended. */
+void tsn_req_trace(struct tsn_req *req, const struct tsn_trace *what,
+                   void (*then)(struct tsn_req *req));
+void tsn_traces_free(struct tsn_traces *t); /* NULL allowed */
+
+/* --- read_log.c */
+
+/* Keeps the log's index up to date in the background, in slices. */
+void tsn_index_begin(struct tsn_api *api);
+void tsn_index_end(struct tsn_api *api);
+
 /* --- problem.c -------------------------------------------------------------------------- */
 
 int tsn_problem_status(tsn_err err, const char *code);
@@ -169,6 +204,9 @@ json_t *tsn_view_task(const struct tsn_rec_task *t);
 json_t *tsn_view_report(const struct tsn_rec_report *r, bool full);
 json_t *tsn_view_advisory(const struct tsn_rec_advisory *a, bool full);
 json_t *tsn_view_entry(const struct tsn_logged *e);
+/* Adds `fields`: what stands sealed beside the entry, JSON where it is JSON. Reader thread. */
+void tsn_view_fields(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_logged *e,
+                     json_t *item);
 /* { items: [...], next: cursor or null } */
 json_t *tsn_view_list(json_t *items, const char *next);
 
@@ -176,8 +214,7 @@ json_t *tsn_view_list(json_t *items, const char *next);
 
 tsn_read_fn tsn_read_reports, tsn_read_cases, tsn_read_case, tsn_read_timeline, tsn_read_runs,
     tsn_read_run, tsn_read_run_steps, tsn_read_run_log, tsn_read_tasks, tsn_read_task,
-    tsn_read_advisories, tsn_read_advisory, tsn_read_show, tsn_read_status, tsn_read_entries,
-    tsn_read_metrics;
+    tsn_read_advisories, tsn_read_advisory, tsn_read_show, tsn_read_status, tsn_read_metrics;
 tsn_read_fn tsn_read_tracks; /* act_case.c */
 /* By id, name or unique prefix of either; H031 and H032. `what`: "run". */
 tsn_err tsn_read_resolve(struct tsn_store *st, struct tsn_arena *arena,
@@ -213,6 +250,8 @@ void tsn_act_decision(struct tsn_req *req);
 void tsn_act_run(struct tsn_req *req);
 void tsn_act_resolve(struct tsn_req *req);
 void tsn_act_entries(struct tsn_req *req);
+void tsn_act_reports_list(struct tsn_req *req);
+void tsn_act_audit_report(struct tsn_req *req);
 void tsn_act_token_create(struct tsn_req *req);
 void tsn_act_token_revoke(struct tsn_req *req);
 void tsn_act_case(struct tsn_req *req);

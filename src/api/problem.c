@@ -73,6 +73,10 @@ json_t *tsn_problem_json(int status, const struct tsn_diag *diag)
     } else if (diag->line > 0) {
         json_object_set_new(out, "line", json_integer(diag->line));
         json_object_set_new(out, "column", json_integer(diag->col));
+        if (diag->source[0]) {
+            json_object_set_new(out, "place", json_string(diag->file));
+            json_object_set_new(out, "source", json_string(diag->source));
+        }
     }
     return out;
 }

@@ -80,6 +80,11 @@ enum tsn_flag {
     TSN_FLAG_DRY_RUN,
     TSN_FLAG_KEYRING,
     TSN_FLAG_TRUST,
+    TSN_FLAG_SINCE,
+    TSN_FLAG_BEFORE,
+    TSN_FLAG_AT,
+    TSN_FLAG_SEED,
+    TSN_FLAG_CSV,
     TSN_FLAG_STRICT,
     TSN_FLAG_FILTER,
     TSN_FLAG_CRASH,
@@ -164,6 +169,7 @@ int tsn_cmd_advisory_draft(struct tsn_cli *cli);
 int tsn_cmd_feed_list(struct tsn_cli *cli);
 int tsn_cmd_feed_poll(struct tsn_cli *cli);
 int tsn_cmd_audit_log(struct tsn_cli *cli);
+int tsn_cmd_audit_report(struct tsn_cli *cli);
 int tsn_cmd_audit_verify(struct tsn_cli *cli);
 int tsn_cmd_audit_export(struct tsn_cli *cli);
 int tsn_cmd_audit_head(struct tsn_cli *cli);
@@ -202,11 +208,22 @@ bool tsn_cli_line(char *line, size_t cap);
  * the exit code when standard input cannot be read. */
 int tsn_cli_lines(struct tsn_cli *cli, size_t cap,
                   void (*one)(void *user, const char *line, int number), void *user);
+/* cmd_log.c: the arguments as one query of the log; in the arena. */
+const char *tsn_cli_query(struct tsn_cli *cli);
 
 /* Where things are (cli_place.c): the configuration file, the data directory and the socket that
  * the flags, the environment or the defaults name; NULL where there is none. In the arena. */
 const char *tsn_place_config(struct tsn_cli *cli);
 const char *tsn_place_data(struct tsn_cli *cli);
 const char *tsn_place_socket(struct tsn_cli *cli);
+/* A database file and the key file beside it (NULL: none there, sealed text stays sealed). */
+struct tsn_place {
+    const char *db, *key;
+};
+/* `named`: a data directory, one that `tocsin init` made, or the file; NULL = the configured one. */
+void tsn_place_database(struct tsn_cli *cli, const char *named, struct tsn_place *out);
+/* Read-only: works on a copy, on a read-only disk and beside a running daemon. */
+struct tsn_store;
+tsn_err tsn_place_open(const struct tsn_place *p, struct tsn_store **st, struct tsn_diag *diag);
 /* A folder that comes with tsn: beside the build, else installed; NULL = neither. */
 const char *tsn_place_shared(struct tsn_arena *arena, const char *name);

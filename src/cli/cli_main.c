@@ -152,8 +152,17 @@ const struct tsn_command tsn_commands[] = {
      B(TSN_FLAG_FILTER) | B(TSN_FLAG_CRASH) | B(TSN_FLAG_JUNIT), 0, TSN_ARGS_MAX,
      tsn_cmd_playbook_test, authoring},
 
-    {"audit log", "", "entries of the log, newest at the end", "tocsin audit log --limit 20",
-     B(TSN_FLAG_FROM) | B(TSN_FLAG_LIMIT), 0, 0, tsn_cmd_audit_log, audit},
+    {"audit log", "[QUERY...]",
+     "entries of the log, newest at the end; `tocsin help query` has the language",
+     "tocsin audit log kind:step.result -outcome:ok since:7d",
+     B(TSN_FLAG_FROM) | B(TSN_FLAG_BEFORE) | B(TSN_FLAG_LIMIT), 0, TSN_ARGS_MAX,
+     tsn_cmd_audit_log, audit},
+    {"audit report", "[NAME [DATADIR|FILE]]",
+     "what auditors ask; alone it lists the reports; a file needs no daemon",
+     "tocsin audit report open-intents --case PSIRT-2026-0001 --csv",
+     B(TSN_FLAG_CASE) | B(TSN_FLAG_SINCE) | B(TSN_FLAG_UNTIL) | B(TSN_FLAG_AT) |
+         B(TSN_FLAG_SEED) | B(TSN_FLAG_LIMIT) | B(TSN_FLAG_CSV),
+     0, 2, tsn_cmd_audit_report, audit},
     {"audit verify", "[DATADIR|FILE]", "recompute every entry, chain and the tree; no daemon",
      "tocsin audit verify ./data", 0, 0, 1, tsn_cmd_audit_verify, audit},
     {"audit export", "", "the log as JSON lines; no daemon",
@@ -187,7 +196,7 @@ const struct tsn_command tsn_commands[] = {
      "tocsin demo --yes", 0, 0, 1, tsn_cmd_demo, running},
     {"explain", "CODE", "what a message code means and what to do", "tocsin explain A007", 0, 1,
      1, tsn_cmd_explain, more},
-    {"help", "[TOPIC]", "a command, or a topic: exit-codes, words, environment",
+    {"help", "[TOPIC]", "a command, or a topic: exit-codes, words, query, environment",
      "tocsin help exit-codes", 0, 0, 2, tsn_cmd_help, more},
     {"version", "", "the version of this program", "tocsin version --json", 0, 0, 0,
      tsn_cmd_version, more},
@@ -198,7 +207,8 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_REASON] = {"reason", "TEXT", "why; kept in the log (3 to 2,000 bytes)"},
     [TSN_FLAG_PLAN] = {"plan", "DIGEST", "sha256:... of the plan you looked at"},
     [TSN_FLAG_SET] = {"set", "K=V", "one field of the answer; may come several times"},
-    [TSN_FLAG_UNTIL] = {"until", "blocked|done", "blocked: stop too when a person is needed"},
+    [TSN_FLAG_UNTIL] = {"until", "blocked|done|TIME",
+                        "blocked: stop too when a person is needed; rows up to this time"},
     [TSN_FLAG_STATE] = {"state", "STATE", "only these"},
     [TSN_FLAG_CASE] = {"case", "ID", "only of this case"},
     [TSN_FLAG_RUN] = {"run", "ID", "only of this run"},
@@ -248,6 +258,11 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_AGAINST] = {"against", "DIR|FILE", "advisories: a folder or one document"},
     [TSN_FLAG_TRUST] = {"trust", "WHO,...",
                         "publishers or namespaces whose VEX may suppress a match"},
+    [TSN_FLAG_SINCE] = {"since", "TIME", "rows from this time on: 2026-11-24, or with a time"},
+    [TSN_FLAG_BEFORE] = {"before", "SEQ", "up to this entry"},
+    [TSN_FLAG_AT] = {"at", "TIME", "what counts as now: for ages and clocks that run"},
+    [TSN_FLAG_SEED] = {"seed", "TEXT", "decides what `sample` draws"},
+    [TSN_FLAG_CSV] = {"csv", NULL, "RFC 4180 with a line of names"},
     [TSN_FLAG_TSV] = {"tsv", NULL, "a line of names, then tab-separated lines; `-` is nothing"},
     [TSN_FLAG_KEYRING] = {"keyring", "DIR",
                           "key files (.asc, .gpg) to read and check mail with"},
@@ -427,9 +442,21 @@ static void long_options(struct option *options)
     options[n] = (struct option){NULL, 0, NULL, 0};
 }
 
+/* `-outcome:ok` is a term of a query and no bundle of flags; `!` means the same and is none. */
+static void keep_terms(struct tsn_cli *cli, int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        size_t letters =
+            argv[i][0] == '-' ? strspn(argv[i] + 1, "abcdefghijklmnopqrstuvwxyz") : 0;
+        if (letters > 1 && argv[i][letters + 1] == ':')
+            argv[i] = tsn_arena_printf(cli->arena, "!%s", argv[i] + 1);
+    }
+}
+
 static int parse_flags(struct tsn_cli *cli, int argc, char **argv)
 {
     struct option options[TSN_FLAGS + C_COUNT + 1];
+    keep_terms(cli, argc, argv);
     long_options(options);
     opterr = 0;
     for (;;) {

@@ -133,6 +133,12 @@ static void read_problem(struct tsn_answer *a)
     const char *pointer = tsn_json_str(first, "pointer", NULL);
     if (pointer)
         tsn_diag_at(&a->diag, pointer, 0, 0);
+    const char *source = tsn_json_str(p, "source", NULL);
+    if (source) {
+        tsn_diag_at(&a->diag, tsn_json_str(p, "place", ""), (int)tsn_json_int(p, "line", 0),
+                    (int)tsn_json_int(p, "column", 0));
+        (void)tsn_copy(a->diag.source, sizeof(a->diag.source), source);
+    }
     a->exit = exit_of_status(a->status);
     /* The same key with another body: it exists already. */
     if (strcmp(code, "H022") == 0)

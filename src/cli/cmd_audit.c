@@ -1,4 +1,4 @@
-/* cmd_audit.c - audit log, verify, export: what an auditor asks.
+/* cmd_audit.c - audit verify, export: what an auditor asks of a file.
  *
  * verify and export open the database themselves, read-only, so they need no daemon and work on a
  * copy. Owns nothing. One thread.
@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "cli/client.h"
 #include "cli/out.h"
 #include "core/buf.h"
 #include "core/clock.h"
@@ -18,56 +17,7 @@
 #include "store/export.h"
 #include "store/verify_store.h"
 
-/* --- log --------------------------------------------------------------------------------- */
-
-int tsn_cmd_audit_log(struct tsn_cli *cli)
-{
-    json_t *out;
-    const char *from = cli->given & TSN_BIT(TSN_FLAG_FROM)
-                           ? tsn_arena_printf(cli->arena, "&from=%s",
-                                              tsn_client_escape(cli, cli->flag[TSN_FLAG_FROM]))
-                           : "";
-    const char *limit =
-        cli->given & TSN_BIT(TSN_FLAG_LIMIT) ? cli->flag[TSN_FLAG_LIMIT] : "100";
-    int rc = tsn_client_get(
-        cli,
-        tsn_client_path(cli, "audit/entries?limit=%s%s", tsn_client_escape(cli, limit), from),
-        &out);
-    if (rc)
-        return rc;
-    if (cli->json) {
-        tsn_out_json(cli, out);
-        json_decref(out);
-        return TSN_EXIT_OK;
-    }
-    struct tsn_grid *g = tsn_grid_new(cli, 6);
-    size_t i;
-    json_t *e;
-    json_array_foreach(json_object_get(out, "items"), i, e)
-    {
-        const char *outcome = tsn_json_str(e, "outcome", NULL);
-        tsn_grid_cell(
-            g, TSN_BOLD,
-            tsn_arena_printf(cli->arena, "#%lld", (long long)tsn_json_int(e, "seq", -1)));
-        tsn_grid_cell(g, TSN_PLAIN, tsn_out_time(cli, tsn_json_str(e, "time", NULL)));
-        tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(e, "kind", NULL));
-        tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(e, "actor", NULL));
-        tsn_grid_cell(g, tsn_out_style_of(outcome), outcome);
-        tsn_grid_cell(g, TSN_DIM, tsn_json_str(e, "chain", NULL));
-    }
-    tsn_grid_print(g, stdout, 0);
-    const char *next = tsn_json_str(out, "next", NULL);
-    if (next)
-        tsn_out_say(cli, "... more: tocsin audit log --from %s", next);
-    json_decref(out);
-    return TSN_EXIT_OK;
-}
-
 /* --- which database ------------------------------------------------------------------------ */
-
-struct place {
-    const char *db, *key; /* key NULL: none beside it, payloads stay sealed */
-};
 
 static bool is_dir(const char *path)
 {
@@ -75,7 +25,7 @@ static bool is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static void find_database(struct tsn_cli *cli, const char *named, struct place *out)
+void tsn_place_database(struct tsn_cli *cli, const char *named, struct tsn_place *out)
 {
     const char *where = named;
     if (!where) {
@@ -215,7 +165,7 @@ static void print_verdict(struct tsn_cli *cli, const struct tsn_verify_result *r
     }
 }
 
-static int report_verdict(struct tsn_cli *cli, const struct place *p,
+static int report_verdict(struct tsn_cli *cli, const struct tsn_place *p,
                           const struct tsn_verify_result *r)
 {
     char root[2 * TSN_HASH_LEN + 1];
@@ -277,8 +227,7 @@ static void on_progress(uint64_t done, uint64_t total, void *user)
 }
 
 /* Read-only, so it works on a copy, on a read-only disk and beside a running daemon. */
-static tsn_err open_database(const struct place *p, struct tsn_store **st,
-                             struct tsn_diag *diag)
+tsn_err tsn_place_open(const struct tsn_place *p, struct tsn_store **st, struct tsn_diag *diag)
 {
     struct tsn_store_config sc = {.path = p->db, .key_file = p->key, .read_only = true};
     if (access(p->db, R_OK) != 0)
@@ -298,14 +247,14 @@ static tsn_err open_database(const struct place *p, struct tsn_store **st,
 
 int tsn_cmd_audit_verify(struct tsn_cli *cli)
 {
-    struct place p;
+    struct tsn_place p;
     struct tsn_store *st = NULL;
     struct tsn_verify_result r = {.verdict = TSN_UNUSABLE, .bad_seq = -1};
     struct progress progress = {.cli = cli, .began_ms = tsn_clock_mono_ms()};
     tsn_diag_init(&r.diag);
     tsn_log_open(-1);
-    find_database(cli, cli->nargs ? cli->arg[0] : NULL, &p);
-    tsn_err err = open_database(&p, &st, &r.diag);
+    tsn_place_database(cli, cli->nargs ? cli->arg[0] : NULL, &p);
+    tsn_err err = tsn_place_open(&p, &st, &r.diag);
     if (!err) {
         err = tsn_store_verify(st, on_progress, &progress, &r);
         tsn_store_close(st);
@@ -357,13 +306,13 @@ int tsn_cmd_audit_export(struct tsn_cli *cli)
     const char *path = cli->given & TSN_BIT(TSN_FLAG_OUT) ? cli->flag[TSN_FLAG_OUT] : "-";
     bool whole = strcmp(path, "-") != 0;
     const char *draft = tsn_arena_printf(cli->arena, "%s.part", path);
-    struct place p;
+    struct tsn_place p;
     struct tsn_store *st = NULL;
     struct tsn_diag diag;
     tsn_diag_init(&diag);
     tsn_log_open(-1);
-    find_database(cli, NULL, &p);
-    if (open_database(&p, &st, &diag))
+    tsn_place_database(cli, NULL, &p);
+    if (tsn_place_open(&p, &st, &diag))
         return tsn_out_fail(cli, TSN_EXIT_UNUSABLE, &diag);
     struct lines l = {.to = stdout};
     if (whole) {

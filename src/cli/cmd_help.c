@@ -65,6 +65,26 @@ static const struct {
               "advisory   what we publish\n"
               "entry      one line of the audit log: #18140\n\n"
               "Any unique prefix of an id works; `tocsin show ID` knows every kind.\n"},
+    {"query",
+     "The language of `tocsin audit log` and of /api/v1/audit/entries?q=\n\n"
+     "  kind:step.result            one value\n"
+     "  outcome:fail,unknown        any of them\n"
+     "  kind:approval.*             what begins so\n"
+     "  -actor:svc:*                not\n"
+     "  actor:resp1                 the person; svc:engine and op:owner as they are\n"
+     "  case:PSIRT-2026-0142        also run:r-7k3m\n"
+     "  seq:18000..18200            also ref: and attempt:, with > >= < <=\n"
+     "  since:7d until:2026-11-24   also time:2026-11-24 and time:A..B\n"
+     "  tlp:<=amber                 clear, green, amber, amber+strict, red\n"
+     "  mail.send                   a word alone: in any word that stands in clear\n"
+     "  text:\"kind:x\"              in quotation marks nothing has a meaning\n\n"
+     "All terms must hold. Fields: seq time kind actor auth case run chain ref playbook step "
+     "attempt\nidem outcome reason from to tlp node text. Examples:\n\n"
+     "  tocsin audit log case:PSIRT-2026-0142 -actor:svc:*\n"
+     "  tocsin audit log kind:step.result -outcome:ok since:7d\n"
+     "  tocsin audit log kind:approval.granted actor:lead1 time:2026-11-24\n"
+     "  tocsin audit log ref:18128\n\n"
+     "Asking is an entry itself (audit.query), equal questions of an hour one.\n"},
     {"environment", "TOCSIN_CONFIG      tocsin.yaml, when --config is not given\n"
                     "TOCSIN_SOCKET      Unix socket of the daemon, when nothing else names it\n"
                     "TOCSIN_TOKEN_FILE  file with the token for --server (mode 0600)\n"
@@ -137,7 +157,7 @@ static int overview(struct tsn_cli *cli)
         (void)printf("  tocsin %-29s %s\n", left, c->summary);
     }
     common_lines();
-    (void)printf("\nTopics: tocsin help exit-codes | words | environment\n"
+    (void)printf("\nTopics: tocsin help exit-codes | words | query | environment\n"
                  "First:  tocsin init ./psirt && tocsin serve --config ./psirt\n");
     return TSN_EXIT_OK;
 }

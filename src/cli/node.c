@@ -34,11 +34,11 @@ struct node {
     int lock;
     int64_t began_ms;
     struct tsn_loop *loop;
-    struct tsn_store *store, *view; /* until the writer and the reader have them */
+    struct tsn_store *store, *view, *log_view; /* until the writer and the readers have them */
     struct tsn_sealing *sealing;
     struct tsn_diag suspicion; /* why the node only reads */
     struct tsn_writer *writer;
-    struct tsn_reader *reader;
+    struct tsn_reader *reader, *log_reader;
     struct tsn_httpc *httpc;
     struct tsn_registry *registry;
     struct tsn_plugins *plugins;
@@ -295,9 +295,12 @@ static void close_parts(struct node *n)
     }
     tsn_store_close(n->store);
     tsn_store_close(n->view);
-    n->store = n->view = NULL;
+    tsn_store_close(n->log_view);
+    n->store = n->view = n->log_view = NULL;
     if (n->reader)
         tsn_reader_close(n->reader);
+    if (n->log_reader)
+        tsn_reader_close(n->log_reader);
     if (n->registry)
         tsn_registry_close(n->registry);
     n->feeds = NULL;
@@ -307,6 +310,7 @@ static void close_parts(struct node *n)
     n->httpc = NULL;
     n->writer = NULL;
     n->reader = NULL;
+    n->log_reader = NULL;
     n->registry = NULL;
     tsn_timer_destroy(n->dead);
     n->dead = NULL;
@@ -471,7 +475,10 @@ static tsn_err open_store(struct node *n, struct tsn_diag *diag)
         err = tsn_sealing_open(&n->sealing, &seal, n->store, diag);
     sc.create = false;
     sc.read_only = true;
-    return err ? err : tsn_store_open(&n->view, &sc, diag);
+    if (!err)
+        err = tsn_store_open(&n->view, &sc, diag);
+    sc.index = tsn_arena_printf(n->arena, "%s.index", sc.path);
+    return err ? err : tsn_store_open(&n->log_view, &sc, diag);
 }
 
 /* Before anything is written: is this the log that was sealed? */
@@ -492,6 +499,10 @@ static tsn_err open_threads(struct node *n, struct tsn_diag *diag)
     if (err)
         return err;
     n->view = NULL;
+    err = tsn_reader_open(&n->log_reader, n->loop, n->log_view);
+    if (err)
+        return err;
+    n->log_view = NULL;
     tsn_writer_freeze(n->writer, n->read_only);
     tsn_writer_watch(n->writer, on_committed, n);
     if (!n->read_only)
@@ -575,6 +586,7 @@ static tsn_err open_outside(struct node *n, struct tsn_diag *diag)
                                       .node = n,
                                       .writer = n->writer,
                                       .reader = n->reader,
+                                      .log_reader = n->log_reader,
                                       .engine = n->engine,
                                       .intake = n->intake,
                                       .casework = &n->config->casework,

@@ -24,9 +24,10 @@ struct tsn_store_config {
                                columns read as NULL and payloads do not open (auditor) */
     const char *node;     /* node name in entries; NULL = "node1" */
     bool read_only;
-    bool create;     /* make file and schema when absent */
-    bool scratch;    /* thrown away afterwards: nothing is synced, a power cut may cost it */
-    const char *vfs; /* SQLite VFS name for tests; NULL = default */
+    bool create;       /* make file and schema when absent */
+    const char *vfs;   /* SQLite VFS name for tests; NULL = default */
+    const char *index; /* file of the log's index (log_index.h); NULL = a temporary one */
+    bool scratch;      /* thrown away afterwards: nothing is synced, a power cut may cost it */
 };
 
 /* Opens, at first checkpointing with TRUNCATE (read-write), migrates forward (a copy is taken

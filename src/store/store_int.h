@@ -59,6 +59,8 @@ struct tsn_store {
     char clock[64];
     int64_t clock_at; /* monotonic ms of `clock` */
     char boot[9];
+    char *index_path;
+    struct tsn_log_index *index; /* opened at first use; NULL before */
 };
 
 /* --- store_sqlite.c */

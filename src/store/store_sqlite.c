@@ -16,6 +16,7 @@
 #include "core/fault.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "store/log_index_int.h"
 
 uint32_t tsn_store_hash(const char *s)
 {
@@ -487,6 +488,7 @@ tsn_err tsn_store_open(struct tsn_store **out, const struct tsn_store_config *co
     }
     st->path = tsn_strdup(config->path);
     st->read_only = config->read_only;
+    st->index_path = tsn_strdup(config->index);
     if (!tsn_copy(st->node_name, sizeof(st->node_name),
                   config->node ? config->node : "node1") ||
         !tsn_word_ok(st->node_name, sizeof(st->node_name)) || strchr(st->node_name, ',')) {
@@ -525,6 +527,7 @@ void tsn_store_close(struct tsn_store *st)
 {
     if (!st)
         return;
+    tsn_log_index_close(st->index);
     tsn_log_free(st);
     tsn_key_forget(st);
     for (size_t i = 0; i < TSN_STMTS; i++) {
@@ -541,6 +544,7 @@ void tsn_store_close(struct tsn_store *st)
         sqlite3_close(st->db);
     tsn_wipe(st->master, sizeof(st->master));
     free(st->undo);
+    free(st->index_path);
     free(st->path);
     free(st);
 }

@@ -418,7 +418,7 @@ def test_audit():
     n = node()
     submitted()
     log = n.cli("audit", "log", "--limit", "5", check=0).json
-    assert len(log["items"]) == 5 and log["items"][-1]["kind"] == "audit.read", log
+    assert len(log["items"]) == 5 and log["items"][-1]["kind"] == "audit.query", log
     assert n.cli("audit", "log", "--from", "0", json=False, check=0).out.startswith("#0")
     verdict = n.cli("audit", "verify", check=0).json
     assert verdict["verdict"] == "verified" and verdict["ok"], verdict
