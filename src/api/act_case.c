@@ -2,7 +2,7 @@
  *
  * Loop thread, but for apply_act (writer) and tsn_read_* (reader).
  */
-#include "api/api_impl.h"
+#include "api/api_case.h"
 
 #include <string.h>
 #include "core/clock.h"

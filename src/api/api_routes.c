@@ -3,7 +3,7 @@
  * Owns nothing; pure. The table is the interface: method, path, who may, how much body, what
  * answers. No route but POST and DELETE changes anything. Any thread.
  */
-#include "api/api_impl.h"
+#include "api/api_case.h"
 
 #include <string.h>
 
@@ -31,6 +31,12 @@ const struct tsn_route tsn_routes[] = {
 
     {"POST", V1 "/cases/{id}/act", TSN_NEED_WORK, BODY_CASE, NULL, tsn_act_case, NULL},
     {"GET", V1 "/cases/{id}/tracks", TSN_NEED_READ, 0, tsn_read_tracks, NULL, NULL},
+    {"GET", V1 "/clocks", TSN_NEED_READ, 0, tsn_read_clocks, NULL, NULL},
+    {"GET", V1 "/policies", TSN_NEED_READ, 0, tsn_read_policies, NULL, NULL},
+    {"POST", V1 "/policies", TSN_NEED_WORK, BODY_REPORT, NULL, tsn_act_policy_propose, NULL},
+    {"GET", V1 "/policies/{id}", TSN_NEED_READ, 0, tsn_read_policy, NULL, NULL},
+    {"POST", V1 "/policies/{id}/decision", TSN_NEED_WORK, BODY_SMALL, NULL,
+     tsn_act_policy_decide, NULL},
     {"GET", V1 "/case-operations", TSN_NEED_READ, 0, NULL, tsn_act_case_ops, NULL},
 
     {"GET", V1 "/runs", TSN_NEED_READ, 0, tsn_read_runs, NULL, NULL},

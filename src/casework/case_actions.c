@@ -3,7 +3,7 @@
  *
  * All are of effect `store`: they run on the writer thread inside the transaction that records
  * the step's outcome, so none of them can be in doubt. The case is the run's own. */
-#include "casework/case_work.h"
+#include "casework/case_clocks.h"
 
 #include <string.h>
 #include "core/clock.h"
@@ -254,12 +254,89 @@ static tsn_err due_of(const struct tsn_call *call, int64_t now_ms, int64_t *due_
     return 0;
 }
 
+/* A clock of a pack: the playbook says that its start or stop is a fact now. *row: the clock as it
+ * then stands; state "" when the pack does not make it run here. */
+static tsn_err by_pack(struct tsn_store *st, struct tsn_arena *arena,
+                       const struct tsn_call *call, const char *name, bool start,
+                       int64_t now_ms, struct tsn_rec_track *row, struct tsn_diag *diag)
+{
+    const struct tsn_casework_config *config = call->action->user;
+    const struct tsn_policy_set *set = tsn_policies_now(config ? config->policies : NULL);
+    const struct tsn_clock_def *d = tsn_policies_clock(set, name);
+    struct tsn_case_by by = by_call(call);
+    struct tsn_case_work w;
+    *row = (struct tsn_rec_track){.state = ""};
+    if (!d || d->at)
+        return 0;
+    tsn_err err = tsn_case_work_open(&w, st, arena, config, call->case_id, &by, now_ms, diag);
+    if (err)
+        return err;
+    err = tsn_track_get(&w, TSN_TRACK_OBLIGATION, name, row);
+    if (!err && (start || strcmp(row->state, "not_applicable") != 0))
+        err = tsn_case_instant(&w, start ? d->start[0] : d->stop[0], now_ms, NULL, false, diag);
+    if (!err)
+        err = tsn_case_settle_clocks(&w, diag);
+    if (!err)
+        err = tsn_track_get(&w, TSN_TRACK_OBLIGATION, name, row);
+    if (!err && (!row->data || !strcmp(row->state, "armed")))
+        row->state = "";
+    return tsn_case_work_close(&w, err, diag);
+}
+
+/* A clock of the playbook's own ticks and warns like the others. */
+static tsn_err own_row(struct tsn_store *st, struct tsn_arena *arena,
+                       const struct tsn_call *call, const json_t *clock, int64_t now_ms,
+                       struct tsn_diag *diag)
+{
+    struct tsn_case_by by = by_call(call);
+    struct tsn_case_work w;
+    struct tsn_rec_track row;
+    const char *name = tsn_json_str(clock, "name", "");
+    tsn_err err =
+        tsn_case_work_open(&w, st, arena, call->action->user, call->case_id, &by, now_ms, diag);
+    if (err)
+        return err;
+    err = tsn_track_get(&w, TSN_TRACK_OBLIGATION, name, &row);
+    bool met = json_object_get(clock, "met_at") != NULL;
+    json_t *data = tsn_track_data(&row);
+    json_object_set_new(data, "adhoc", json_true());
+    json_object_set(data, "title", json_object_get(clock, "name"));
+    json_object_set(data, "start", json_object_get(clock, "started_at"));
+    json_object_set(data, "due", json_object_get(clock, "due_at"));
+    if (json_object_get(clock, "owner"))
+        json_object_set(data, "owner", json_object_get(clock, "owner"));
+    if (met)
+        json_object_set(data, "met_at", json_object_get(clock, "met_at"));
+    struct tsn_track_how how = {.data = data, .next_at = met ? 0 : now_ms};
+    const char *to = met && !strcmp(row.state, "running") ? "met" : met ? row.state : "running";
+    /* clock.started and clock.met are its entries. */
+    if (!err)
+        err = tsn_track_put(&w, TSN_TRACK_OBLIGATION, name, to, &how);
+    json_decref(data);
+    return tsn_case_work_close(&w, err, diag);
+}
+
+static json_t *row_json(const struct tsn_rec_track *row)
+{
+    static const char *const pairs[][2] = {
+        {"start", "started_at"}, {"due", "due_at"}, {"owner", "owner"}, {"met_at", "met_at"}};
+    json_t *data = tsn_track_data(row), *out = json_object();
+    json_object_set_new(out, "name", json_string(row->subject));
+    json_object_set_new(out, "state", json_string(row->state));
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        if (json_object_get(data, pairs[i][0]))
+            json_object_set(out, pairs[i][1], json_object_get(data, pairs[i][0]));
+    json_decref(data);
+    return out;
+}
+
 static tsn_err apply_clock_start(struct tsn_store *st, struct tsn_arena *arena,
                                  const struct tsn_call *call, int64_t now_ms, json_t **result,
                                  struct tsn_diag *diag)
 {
     static const char *const names[] = {"name", "due", "at", "owner"};
     struct tsn_case_by by = by_call(call);
+    struct tsn_rec_track row = {.state = ""};
     const char *name, *owner;
     int64_t due_at = 0;
     tsn_err err = known(call, names, 4, diag);
@@ -270,8 +347,16 @@ static tsn_err apply_clock_start(struct tsn_store *st, struct tsn_arena *arena,
     if (!err)
         err = due_of(call, now_ms, &due_at, diag);
     if (!err)
+        err = by_pack(st, arena, call, name, true, now_ms, &row, diag);
+    if (!err && row.state[0]) {
+        *result = row_json(&row); /* the pack's times count, not the playbook's */
+        return 0;
+    }
+    if (!err)
         err = tsn_case_clock_start(st, arena, call->case_id, name, due_at, owner, &by, now_ms,
                                    result, diag);
+    if (!err)
+        err = own_row(st, arena, call, *result, now_ms, diag);
     return err;
 }
 
@@ -281,12 +366,29 @@ static tsn_err apply_clock_met(struct tsn_store *st, struct tsn_arena *arena,
 {
     static const char *const names[] = {"name"};
     struct tsn_case_by by = by_call(call);
+    struct tsn_rec_track row = {.state = ""};
+    struct tsn_rec_case c;
     const char *name;
     tsn_err err = known(call, names, 1, diag);
     if (!err)
         err = text(call, "name", true, &name, diag);
     if (!err)
+        err = tsn_case_load(st, arena, call->case_id, &c, diag);
+    if (err)
+        return err;
+    json_t *facts = tsn_case_facts(&c);
+    bool own = json_object_get(json_object_get(facts, TSN_FACT_CLOCKS), name) != NULL;
+    json_decref(facts);
+    if (!own)
+        err = by_pack(st, arena, call, name, false, now_ms, &row, diag);
+    if (!err && row.state[0]) {
+        *result = row_json(&row);
+        return 0;
+    }
+    if (!err)
         err = tsn_case_clock_met(st, arena, call->case_id, name, &by, now_ms, result, diag);
+    if (!err)
+        err = own_row(st, arena, call, *result, now_ms, diag);
     return err;
 }
 

@@ -6,7 +6,7 @@
 #include "core/json.h"
 #include "core/text.h"
 
-static const struct tsn_case_op *const tables[] = {tsn_ops_track, tsn_ops_link};
+static const struct tsn_case_op *const tables[] = {tsn_ops_track, tsn_ops_link, tsn_ops_clock};
 #define TABLES   (sizeof tables / sizeof tables[0])
 #define KEYS_MAX 16
 

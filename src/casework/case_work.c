@@ -317,6 +317,8 @@ tsn_err tsn_case_work_close(struct tsn_case_work *w, tsn_err err, struct tsn_dia
     if (!err)
         err = forced_moves(w, diag);
     if (!err)
+        err = tsn_case_settle_clocks(w, diag);
+    if (!err)
         err = settle_phase(w);
     if (!err && w->dirty)
         err = tsn_case_save(w->st, w->arena, &w->c, w->facts, w->seq, diag);

@@ -84,6 +84,7 @@ int64_t tsn_case_instant_at(const json_t *facts, const char *name);
 
 /* --- what closing computes ------------------------------------------------------------------------ */
 
+tsn_err tsn_case_settle_clocks(struct tsn_case_work *w, struct tsn_diag *diag);
 uint32_t tsn_case_have(const struct tsn_case_work *w, const struct tsn_rec_track *rows,
                        size_t n);
 tsn_err tsn_case_ops_register(struct tsn_registry *r, const struct tsn_casework_config *config);
@@ -104,4 +105,4 @@ struct tsn_case_op {
                   struct tsn_diag *diag);
 };
 /* Each file of operations ends its table with a NULL name. */
-extern const struct tsn_case_op tsn_ops_track[], tsn_ops_link[];
+extern const struct tsn_case_op tsn_ops_track[], tsn_ops_link[], tsn_ops_clock[];

@@ -7,11 +7,15 @@
 #include "engine/engine.h"
 #include "store/store.h"
 
+struct tsn_policies; /* casework/policy.h */
+
 struct tsn_casework_config {
     const char *case_prefix; /* "PSIRT" */
     const json_t
         *products; /* [{ id, name, vendor, owner, branches... }] for pick and matching */
-    const json_t *customers; /* [{ name, mail, products: [...] }] */
+    const json_t *customers;       /* [{ name, mail, products: [...] }] */
+    const char *const *markets;    /* NULL-terminated: eu cn uk us; NULL = none */
+    struct tsn_policies *policies; /* in force: clocks, plans, ...; NULL = none */
     const char *const
         *lead_roles; /* NULL-terminated; NULL = psirt-lead case-lead duty-manager */
 };

@@ -116,6 +116,22 @@ static tsn_err op_instant(struct tsn_case_work *w, const json_t *args, json_t **
     return err;
 }
 
+/* instant.plan{ name, at }: an agreed time, which may lie ahead: what an authority asked for. */
+static tsn_err op_plan(struct tsn_case_work *w, const json_t *args, json_t **result,
+                       struct tsn_diag *diag)
+{
+    const char *name = tsn_json_str(args, "name", "");
+    int64_t at = 0;
+    if (!tsn_case_word(name, 64))
+        return tsn_case_bad(diag, "instant.plan", "`name` must be a short lower-case word");
+    tsn_err err = tsn_moment_parse(tsn_json_str(args, "at", ""), &at, diag);
+    if (!err)
+        err = tsn_case_instant(w, name, at, tsn_json_str(args, "evidence", NULL), true, diag);
+    if (!err)
+        *result = json_pack("{s:s}", "name", name);
+    return err;
+}
+
 /* case.done{ reason }: a named person says that nothing is left to do. */
 static tsn_err op_done(struct tsn_case_work *w, const json_t *args, json_t **result,
                        struct tsn_diag *diag)
@@ -136,6 +152,8 @@ const struct tsn_case_op tsn_ops_track[] = {
      op_fact},
     {"instant.set", "When something happened that clocks count from", TSN_OP_WORK,
      "name! at evidence", op_instant},
+    {"instant.plan", "An agreed time that a clock runs to", TSN_OP_WORK, "name! at! evidence",
+     op_plan},
     {"case.done", "Nothing is left to do", TSN_OP_PERSON, "reason!", op_done},
     {NULL, NULL, TSN_OP_WORK, NULL, NULL},
 };

@@ -178,6 +178,16 @@ static void tell_report_update(struct tsn_tale *t, struct tsn_tale_line *l)
 
 static void tell_clock(struct tsn_tale *t, struct tsn_tale_line *l)
 {
+    const char *what = strrchr(l->e->kind, '.') + 1;
+    if (!strcmp(what, "warned") || !strcmp(what, "missed") || !strcmp(what, "recomputed")) {
+        l->word = "clock";
+        tsn_buf_printf(&l->text, "%s %s", l->e->reason ? l->e->reason : "", what);
+        if (l->e->from)
+            tsn_buf_printf(&l->text, ", due %.16sZ", l->e->from);
+        if (l->e->to)
+            tsn_buf_printf(&l->text, " → %.24s", l->e->to);
+        return;
+    }
     bool started = !strcmp(l->e->kind, "clock.started");
     (void)t;
     l->word = "clock";

@@ -154,6 +154,7 @@ int tsn_cmd_serve(struct tsn_cli *cli)
         .config = config,
         .shared_playbooks = tsn_place_shared(cli->arena, "playbooks"),
         .shared_plugins = tsn_place_shared(cli->arena, "plugins"),
+        .shared_policies = tsn_place_shared(cli->arena, "playbooks/policies"),
         .shared_templates = tsn_place_shared(cli->arena, "playbooks/templates"),
         .verbose = cli->verbose,
     };

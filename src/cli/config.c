@@ -217,14 +217,22 @@ static tsn_err take_publisher(struct tsn_conf *c)
 
 static tsn_err take_cases(struct tsn_conf *c)
 {
-    static const char *const known[] = {"prefix"};
+    static const char *const known[] = {"prefix", "markets", "lead_roles"};
     const struct tsn_yaml *map;
+    size_t n;
     c->out->casework.case_prefix = "PSIRT";
     tsn_err err = tsn_conf_map(c, "cases", &map);
-    if (!err && map)
-        err = tsn_yaml_known(map, "cases", known, 1, c->diag);
-    if (!err && map)
+    if (err || !map)
+        return err;
+    err = tsn_yaml_known(map, "cases", known, TSN_CONF_COUNT(known), c->diag);
+    if (!err)
         err = take_prefix(c, map, &c->out->casework.case_prefix);
+    if (!err)
+        err = tsn_yaml_strs(c->arena, map, "markets", false, &c->out->casework.markets, &n,
+                            c->diag);
+    if (!err)
+        err = tsn_yaml_strs(c->arena, map, "lead_roles", false, &c->out->casework.lead_roles,
+                            &n, c->diag);
     return err;
 }
 
@@ -269,7 +277,7 @@ static tsn_err take_all(struct tsn_conf *c)
     static const char *const known[] = {"server",    "data",      "people", "mail",
                                         "http",      "publisher", "cases",  "products",
                                         "customers", "rules",     "feeds",  "plugins",
-                                        "playbooks", "engine",    "audit"};
+                                        "playbooks", "engine",    "audit",  "policies"};
     const char *socket = NULL;
     if (!c->root || c->root->type != TSN_YAML_MAP)
         return c->root ? tsn_yaml_fail(c->root, c->diag, TSN_EINPUT, "C014",
@@ -292,9 +300,10 @@ static tsn_err take_all(struct tsn_conf *c)
                       "give a shorter one: server: { socket: /run/tocsin/tocsin.sock }");
     }
     tsn_err (*const sections[])(struct tsn_conf *) = {
-        tsn_conf_people,   take_mail,          take_http,      take_publisher, take_cases,
-        tsn_conf_products, tsn_conf_customers, tsn_conf_rules, tsn_conf_feeds, tsn_conf_plugins,
-        take_playbooks,    take_engine,        tsn_conf_audit};
+        tsn_conf_people, take_mail,         take_http,          take_publisher,
+        take_cases,      tsn_conf_products, tsn_conf_customers, tsn_conf_rules,
+        tsn_conf_feeds,  tsn_conf_plugins,  take_playbooks,     take_engine,
+        tsn_conf_audit,  tsn_conf_policies};
     for (size_t i = 0; i < TSN_CONF_COUNT(sections) && !err; i++)
         err = sections[i](c);
     return err;

@@ -26,7 +26,8 @@
  *   publisher: { name: Acme, namespace: "https://acme.example", contact: psirt@acme.example,
  *                prefix: ACME-SA,     # and as a CVE numbering authority, when you are one:
  *                cna_org: 8254265b-2729-46b6-b9e3-3dfca2d5bfca, cna_name: acme }
- *   cases: { prefix: PSIRT }
+ *   cases: { prefix: PSIRT, markets: [ eu ], lead_roles: [ psirt-lead ] }
+ *   policies: { dir: policies }     # clock packs, handling plans, ... [as installed]
  *   products:
  *     - id: edge-gw
  *       name: Edge Gateway          # [id]
@@ -62,6 +63,7 @@
 #include "advisory/advisory.h"
 #include "api/api.h"
 #include "casework/casework.h"
+#include "casework/policy.h"
 #include "core/buf.h"
 #include "core/diag.h"
 #include "core/mem.h"
@@ -77,6 +79,7 @@ struct tsn_config {
     const char *data_dir, *key_file;         /* key_file: <data_dir>/tocsin.key */
     const char *database;                    /* <data_dir>/tocsin.db */
     const char *playbook_dir, *template_dir; /* NULL = as installed */
+    const char *policy_dir;                  /* NULL = as installed */
 
     const struct tsn_person *people;
     const char *const *people_names; /* beside people, for lists; never NULL inside */
@@ -101,6 +104,10 @@ struct tsn_config {
 /* *out lives in `arena`. */
 tsn_err tsn_config_load(struct tsn_arena *arena, const char *path, struct tsn_config **out,
                         struct tsn_diag *diag);
+
+/* Every *.yaml of a folder in the order of names, read; dir NULL = none. */
+tsn_err tsn_config_policy_files(struct tsn_arena *arena, const char *dir,
+                                struct tsn_policy_file **out, size_t *n, struct tsn_diag *diag);
 
 /* JSON for the modules and for `config show`; borrowed, never NULL. Products: [{ id, name,
  * vendor, owner?, versions: [..], components: [{ vendor, product }] }]. Customers: [{ name, mail,

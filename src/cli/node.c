@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "casework/clock_tick.h"
 #include "cli/cli.h"
 #include "core/clock.h"
 #include "core/fault.h"
@@ -46,6 +47,9 @@ struct node {
     struct tsn_intake *intake;
     struct tsn_feeds *feeds;
     struct tsn_api *api;
+    struct tsn_casework_config casework; /* the configuration's, with the policies in force */
+    struct tsn_policies *policies;
+    struct tsn_clock_tick *tick;
     struct tsn_timer *dead;
     tsn_err late_err; /* what stopped the start after the loop ran */
     struct tsn_diag late_diag;
@@ -177,6 +181,37 @@ static void announce(struct node *n)
 }
 
 /* Feeds may start runs, so they begin only when playbooks are known and recovery is over. */
+static tsn_err on_clock_event(void *user, struct tsn_store *st, struct tsn_arena *arena,
+                              const char *case_id, const char *kind, const char *dedupe,
+                              const json_t *body, int64_t now_ms, json_t *runs,
+                              struct tsn_diag *diag)
+{
+    struct node *n = user;
+    return tsn_intake_case_event(n->intake, st, arena, case_id, kind, "clock", dedupe, body,
+                                 now_ms, runs, diag);
+}
+
+static void on_clock_told(const json_t *runs, void *user)
+{
+    size_t i;
+    json_t *id;
+    json_array_foreach(runs, i, id)
+        tsn_engine_wake(((struct node *)user)->engine, json_string_value(id));
+}
+
+/* Clocks that ran out while we were down are told at once, when rules can start playbooks. */
+static tsn_err open_ticks(struct node *n)
+{
+    const struct tsn_clock_tick_config tc = {.loop = n->loop,
+                                             .reader = n->reader,
+                                             .writer = n->writer,
+                                             .casework = &n->casework,
+                                             .event = on_clock_event,
+                                             .told = on_clock_told,
+                                             .user = n};
+    return tsn_clock_tick_open(&n->tick, &tc);
+}
+
 static tsn_err open_feeds(struct node *n, struct tsn_diag *diag)
 {
     const struct tsn_feeds_config fc = {.loop = n->loop,
@@ -203,6 +238,8 @@ static void go_on(void *user)
         return;
     tsn_intake_refresh(n->intake);
     n->late_err = open_feeds(n, &n->late_diag);
+    if (!n->late_err)
+        n->late_err = open_ticks(n);
     if (n->late_err)
         stop(n);
     else
@@ -276,6 +313,8 @@ static void close_parts(struct node *n)
     (void)unlink(ready_path(n, ""));
     tsn_api_close(n->api);
     n->api = NULL;
+    tsn_clock_tick_close(n->tick);
+    n->tick = NULL;
     if (n->feeds)
         tsn_feeds_close(n->feeds);
     if (n->engine)
@@ -457,6 +496,30 @@ static void on_copy(const char *note, int64_t size, void *user)
 
 /* --- start ------------------------------------------------------------------------------- */
 
+/* Before anything else is written: what is in force decides what every change brings along. */
+static tsn_err open_policies(struct node *n, struct tsn_store *st, struct tsn_diag *diag)
+{
+    const char *dir = n->config->policy_dir ? n->config->policy_dir : n->in->shared_policies;
+    struct tsn_policy_file *files;
+    size_t nfiles;
+    n->policies = tsn_policies_new();
+    n->casework = n->config->casework;
+    n->casework.policies = n->policies;
+    if (n->read_only)
+        return tsn_policies_load(n->policies, st, diag);
+    tsn_err err = tsn_config_policy_files(n->arena, dir, &files, &nfiles, diag);
+    if (!err)
+        err = tsn_store_begin(st);
+    if (err)
+        return err;
+    err =
+        tsn_policies_start(n->policies, st, n->arena, files, nfiles, tsn_clock_wall_ms(), diag);
+    if (!err)
+        return tsn_store_commit(st);
+    tsn_store_rollback(st);
+    return err;
+}
+
 static tsn_err open_store(struct node *n, struct tsn_diag *diag)
 {
     struct tsn_store_config sc = {.path = n->config->database,
@@ -491,7 +554,9 @@ static tsn_err open_threads(struct node *n, struct tsn_diag *diag)
         return err;
     }
     n->read_only = err == TSN_ETAMPERED;
-    err = tsn_writer_open(&n->writer, n->loop, n->store, on_writer_dead, n);
+    err = open_policies(n, n->store, diag);
+    if (!err)
+        err = tsn_writer_open(&n->writer, n->loop, n->store, on_writer_dead, n);
     if (err)
         return err;
     n->store = NULL;
@@ -542,7 +607,7 @@ static tsn_err open_actions(struct node *n, struct tsn_diag *diag)
     if (!err)
         err = open_plugins(n, diag);
     if (!err)
-        err = tsn_casework_register(n->registry, &n->config->casework);
+        err = tsn_casework_register(n->registry, &n->casework);
     if (!err)
         err = tsn_advisory_register(n->registry, &n->config->publisher,
                                     tsn_config_products_json(n->config));
@@ -572,7 +637,7 @@ static tsn_err open_engine(struct node *n, struct tsn_diag *diag)
         return err;
     const struct tsn_intake_config ic = {.engine = n->engine,
                                          .writer = n->writer,
-                                         .casework = &n->config->casework,
+                                         .casework = &n->casework,
                                          .rules = n->config->rules,
                                          .nrules = n->config->nrules};
     return tsn_intake_open(&n->intake, &ic);
@@ -589,7 +654,7 @@ static tsn_err open_outside(struct node *n, struct tsn_diag *diag)
                                       .log_reader = n->log_reader,
                                       .engine = n->engine,
                                       .intake = n->intake,
-                                      .casework = &n->config->casework,
+                                      .casework = &n->casework,
                                       .people = n->config->people,
                                       .npeople = n->config->npeople,
                                       .listen = n->config->listen,
@@ -673,6 +738,7 @@ out:
     }
     if (n.lock >= 0)
         (void)close(n.lock);
+    tsn_policies_destroy(n.policies);
     tsn_arena_destroy(n.arena);
     return err;
 }

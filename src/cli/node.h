@@ -6,7 +6,8 @@
 
 struct tsn_node_config {
     const struct tsn_config *config;
-    const char *shared_playbooks, *shared_plugins, *shared_templates; /* NULL = not installed */
+    const char *shared_playbooks, *shared_plugins, *shared_templates,
+        *shared_policies; /* NULL = not installed */
     bool verbose;
 };
 /* Runs until SIGTERM or SIGINT. Returns 0, or an error that diag explains. */

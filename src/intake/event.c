@@ -342,3 +342,27 @@ tsn_err tsn_event_accept(struct tsn_store *st, struct tsn_arena *arena,
         tsn_store_get(st, arena, &tsn_table_case, old.case_id ? old.case_id : "", &out->rcase);
     return err == TSN_ENOTFOUND ? 0 : err;
 }
+
+tsn_err tsn_intake_case_event(const struct tsn_intake *in, struct tsn_store *st,
+                              struct tsn_arena *arena, const char *case_id, const char *kind,
+                              const char *source, const char *dedupe, const json_t *body,
+                              int64_t now_ms, json_t *runs, struct tsn_diag *diag)
+{
+    struct tsn_event_new ev = {
+        .source = source, .dedupe = dedupe, .kind = kind, .body = body, .case_id = case_id};
+    struct tsn_event_out out = {0};
+    struct tsn_rec_case c;
+    bool wanted = false;
+    for (size_t i = 0; i < in->config.nrules; i++)
+        wanted = wanted || rule_fits(arena, &in->config.rules[i], &ev);
+    if (!wanted)
+        return 0;
+    /* A closed case starts nothing; its log has the event all the same. */
+    tsn_err err = tsn_store_get(st, arena, &tsn_table_case, case_id, &c);
+    if (err || strcmp(c.state, "open") != 0)
+        return err;
+    err = tsn_event_accept(st, arena, in, &ev, now_ms, &out, diag);
+    for (size_t i = 0; i < out.nruns && !err; i++)
+        json_array_append_new(runs, json_string(out.runs[i]));
+    return err;
+}

@@ -78,3 +78,9 @@ struct tsn_event_out {
 tsn_err tsn_event_accept(struct tsn_store *st, struct tsn_arena *arena,
                          const struct tsn_intake *in, const struct tsn_event_new *ev,
                          int64_t now_ms, struct tsn_event_out *out, struct tsn_diag *diag);
+/* An event about a case that exists: starts what the rules say for this kind, and writes nothing
+ * when no rule is for it. *runs: ids of new runs are appended. Store thread. */
+tsn_err tsn_intake_case_event(const struct tsn_intake *in, struct tsn_store *st,
+                              struct tsn_arena *arena, const char *case_id, const char *kind,
+                              const char *source, const char *dedupe, const json_t *body,
+                              int64_t now_ms, json_t *runs, struct tsn_diag *diag);

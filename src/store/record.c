@@ -152,3 +152,11 @@ static const struct tsn_col sealkey_cols[] = {
     INT(sealkey, from_size), INT(sealkey, until_size),
 };
 TABLE(sealkey, -1);
+static const struct tsn_col policy_cols[] = {
+    TEXT(policy, id),         TEXT(policy, name),   TEXT(policy, kind),
+    TEXT(policy, state),      TEXT(policy, owner),  TEXT(policy, title),
+    TEXT(policy, digest),     TEXT(policy, body),   TEXT(policy, proposed_by),
+    TEXT(policy, decided_by), INT(policy, version), INT(policy, proposed_at),
+    INT(policy, decided_at),
+};
+TABLE(policy, -1);

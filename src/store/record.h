@@ -170,6 +170,14 @@ struct tsn_rec_sealkey {
     int64_t epoch, from_size, until_size;
 };
 
+/* One version of a policy document; casework/policy.h. */
+struct tsn_rec_policy {
+    const char *id, *name, *kind;
+    const char *state; /* proposed approved rejected retired */
+    const char *owner, *title, *digest, *body, *proposed_by, *decided_by;
+    int64_t version, proposed_at, decided_at;
+};
+
 /* Small values: node id, schema, counters. */
 struct tsn_rec_meta {
     const char *name, *value;
@@ -179,3 +187,4 @@ extern const struct tsn_table tsn_table_case, tsn_table_report, tsn_table_event,
     tsn_table_task, tsn_table_playbook, tsn_table_token, tsn_table_feed, tsn_table_document,
     tsn_table_match, tsn_table_advisory, tsn_table_casekey, tsn_table_chain, tsn_table_meta,
     tsn_table_signal, tsn_table_track, tsn_table_checkpoint, tsn_table_sealkey;
+extern const struct tsn_table tsn_table_policy;

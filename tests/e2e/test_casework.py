@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Casework on the real binary: tracks, forced moves, many reports in many cases, merge and split."""
+import os
 import sys
 
 import tocsin_test as t
@@ -147,6 +148,83 @@ def test_rejected_and_done():
         assert wrong.error["code"] == "W008" and "case.done" in wrong.error["hint"], wrong
         listed = node.cli("case", "operations", check=0).json["items"]
         assert {"case.merge", "fact.seen", "track.move"} <= {o["name"] for o in listed}, listed
+
+
+ALARM = """
+return playbook {
+  name = "clock-alarm", title = "A clock was missed", on = "clock.missed",
+  run = function(case, ev)
+    case:note("alarm for " .. ev.clock .. " of " .. case.name)
+  end,
+}
+"""
+
+
+def test_clocks_alarm_and_never_stop():
+    node = t.make_dir(dict(CONFIG, cases={"markets": ["eu"]}, playbooks={"dir": "books"}, rules=[
+        {"on": "clock.missed", "run": "clock-alarm"}]))
+    with node:
+        os.makedirs(os.path.join(node.root, "books"))
+        with open(os.path.join(node.root, "books", "clock-alarm.lua"), "w", encoding="utf-8") as f:
+            f.write(ALARM)
+        node.start()
+        _, case = report(node, "Exploited in the wild")
+        mine = {c["clock"]: c for c in node.cli("clock", "list", "--case", case, check=0).json["items"]}
+        assert {"acknowledge", "first-assessment"} <= set(mine), mine
+        assert "Siemens" in mine["acknowledge"]["source"], mine
+        do(node, case, "instant.set", name="exploitation_aware", at="2026-01-01T00:00:00Z",
+           evidence="honeypot")
+        t.wait_for(lambda: "cra-early-warning" in {
+            c["clock"] for c in node.cli("clock", "list", "--state", "missed", check=0).json["items"]},
+            node=node)
+        # The alarm started its playbook, which did its work on the same case.
+        t.wait_for(lambda: "alarm for cra-early-warning of " + case in node.cli(
+            "case", "timeline", case, json=False, check=0).out, node=node)
+        node.kill9()
+        node.start()
+        after = node.cli("clock", "list", "--state", "missed", check=0).json["items"]
+        assert "cra-early-warning" in {c["clock"] for c in after}, after
+        # A corrected fact: both values are there.
+        do(node, case, "instant.set", name="exploitation_aware", at="2999-01-01T00:00:00Z", check=(1, 2))
+        denied = node.cli("case", "do", case, "clock.waive", "--set", "clock=cra-notification",
+                          "--reason", "not ours", as_person="resp1", check=6)
+        assert denied.error["code"] == "W009", denied
+        do(node, case, "clock.waive", person="lead1", clock="first-assessment", reason="not ours")
+        assert state(node, case, "obligation", "first-assessment") == "waived"
+        node.stop()
+        node.cli("audit", "verify", node.data, check=0)
+
+
+def test_policies_need_two_people():
+    with make_node() as node:
+        node.start()
+        names = {p["name"]: p for p in node.cli("policy", "list", check=0).json["items"]}
+        assert {"defaults", "cra", "nis2", "china", "cve", "linux-distros", "contracts"} <= set(names)
+        text = node.cli("policy", "show", "cra@1", json=False, check=0).out
+        path = os.path.join(node.root, "cra2.yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text.replace("version: 1", "version: 2", 1).replace("due: 24h", "due: 20h"))
+        node.cli("policy", "check", path, check=0)
+        assert node.cli("policy", "propose", path).error["code"] == "A005"
+        node.cli("policy", "propose", path, as_person="lead1", check=0)
+        same = node.cli("policy", "approve", "cra@2", "--reason", "fine", as_person="lead1", check=6)
+        assert same.error["code"] == "W023", same
+        node.cli("policy", "approve", "cra@2", "--reason", "fine", as_person="lead2", check=0)
+        gone = node.cli("policy", "approve", "cra@2", "--reason", "again", as_person="resp1", check=5)
+        assert gone.error["code"] == "W025", gone
+        now = {p["name"]: p["version"] for p in node.cli("policy", "list", check=0).json["items"]}
+        assert now["cra"] == 2, now
+        node.kill9()
+        node.start()
+        now = {p["name"]: p["version"] for p in node.cli("policy", "list", check=0).json["items"]}
+        assert now["cra"] == 2, now
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text.replace("24h", "24 hours", 1))
+        bad = node.cli("policy", "check", path, check=9)
+        assert bad.error["code"] == "C021" and bad.error.get("line"), bad
+        log = node.cli("audit", "log", "--limit", "200", check=0)
+        kinds = [e["kind"] for e in log.json["items"]]
+        assert "policy.adopted" in kinds and "policy.approved" in kinds, kinds
 
 
 if __name__ == "__main__":

@@ -286,3 +286,21 @@ CREATE TABLE "sealkey" (
   "from_size" INTEGER NOT NULL DEFAULT 0,
   "until_size" INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "policy" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "name" TEXT NOT NULL,
+  "kind" TEXT NOT NULL,
+  "state" TEXT NOT NULL,
+  "owner" TEXT,
+  "title" TEXT,
+  "digest" TEXT NOT NULL,
+  "body" TEXT NOT NULL,
+  "proposed_by" TEXT,
+  "decided_by" TEXT,
+  "version" INTEGER NOT NULL DEFAULT 0,
+  "proposed_at" INTEGER NOT NULL DEFAULT 0,
+  "decided_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX policy_name ON "policy" ("name", "state");

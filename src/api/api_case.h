@@ -1,0 +1,11 @@
+/* api_case.h - what casework adds to the HTTP interface: reads and acts of act_case.c, act_policy.c
+ * and the files about the work on a case. Private to src/api; contracts as in api_impl.h. */
+#pragma once
+
+#include "api/api_impl.h"
+
+tsn_read_fn tsn_read_tracks, tsn_read_clocks, tsn_read_policies, tsn_read_policy;
+void tsn_act_case(struct tsn_req *req);
+void tsn_act_case_ops(struct tsn_req *req);
+void tsn_act_policy_propose(struct tsn_req *req);
+void tsn_act_policy_decide(struct tsn_req *req);

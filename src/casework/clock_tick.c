@@ -1,0 +1,188 @@
+/* clock_tick.c - see clock_tick.h. Owns its timer; lives on until its last op came back. */
+#include "casework/clock_tick.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "casework/case_clocks.h"
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "loop/loop.h"
+
+#define BATCH 200
+
+struct tsn_clock_tick {
+    struct tsn_clock_tick_config config;
+    struct tsn_timer *timer;
+    bool busy, closed;
+};
+
+/* --- store thread ------------------------------------------------------------------------------------ */
+
+static tsn_err due_rows(struct tsn_store *st, struct tsn_arena *arena, int64_t now_ms,
+                        size_t limit, struct tsn_rec_track **out, size_t *n)
+{
+    struct tsn_filter f[2] = {{"next_at", TSN_CMP_GT, NULL, 0},
+                              {"next_at", TSN_CMP_LT, NULL, now_ms + 1}};
+    struct tsn_list how = {.filters = f, .nfilters = 2, .order = "next_at", .limit = limit};
+    void *rows = NULL;
+    tsn_err err = tsn_store_list(st, arena, &tsn_table_track, &how, &rows, n);
+    *out = rows;
+    return err;
+}
+
+struct tell {
+    const struct tsn_clock_tick_config *config;
+    json_t *runs;
+};
+
+static tsn_err told(void *user, struct tsn_case_work *w, const char *kind,
+                    const struct tsn_rec_track *r, const json_t *data, const char *role)
+{
+    const struct tell *to = user;
+    const struct tsn_clock_tick_config *c = to->config;
+    struct tsn_diag diag;
+    if (!c->event)
+        return 0;
+    tsn_diag_init(&diag);
+    json_t *body = json_object();
+    json_object_set_new(body, "clock", json_string(r->subject));
+    json_object_set(body, "title", json_object_get(data, "title"));
+    json_object_set(body, "due", json_object_get(data, "due"));
+    json_object_set(body, "owner", json_object_get(data, "owner"));
+    json_object_set_new(body, "role", role ? json_string(role) : json_null());
+    json_object_set(body, "escalate", json_object_get(data, "escalate"));
+    const char *dedupe = tsn_arena_printf(w->arena, "%s\n%s\n%s\n%lld", r->id, kind,
+                                          tsn_json_str(data, "due", ""),
+                                          (long long)tsn_json_int(data, "told", 0));
+    tsn_err err = c->event(c->user, w->st, w->arena, w->c.id, kind, dedupe, body, w->now_ms,
+                           to->runs, &diag);
+    json_decref(body);
+    return err;
+}
+
+tsn_err tsn_clock_tick_now(struct tsn_store *st, struct tsn_arena *arena,
+                           const struct tsn_clock_tick_config *config, int64_t now_ms,
+                           size_t *n, json_t *runs, struct tsn_diag *diag)
+{
+    static const struct tsn_case_by by = {.service = "svc:clock"};
+    struct tsn_rec_track *rows;
+    tsn_err err = due_rows(st, arena, now_ms, BATCH, &rows, n);
+    for (size_t i = 0; i < *n && !err; i++) {
+        struct tsn_case_work w;
+        err = tsn_case_work_open(&w, st, arena, config->casework, rows[i].case_id, &by, now_ms,
+                                 diag);
+        if (err)
+            break;
+        struct tell to = {config, runs};
+        err = tsn_clock_look(&w, &rows[i], told, &to, diag);
+        err = tsn_case_work_close(&w, err, diag);
+    }
+    return err;
+}
+
+/* --- loop thread --------------------------------------------------------------------------------------- */
+
+struct tick_op {
+    struct tsn_op op;
+    struct tsn_clock_tick *t;
+    int64_t now_ms;
+    size_t n;
+    json_t *runs;
+};
+
+static void rest(struct tsn_clock_tick *t)
+{
+    t->busy = false;
+    if (t->closed) {
+        free(t);
+        return;
+    }
+    tsn_timer_arm(t->timer, t->config.every_ms);
+}
+
+static tsn_err apply_tick(struct tsn_op *op, struct tsn_store *st)
+{
+    struct tick_op *x = (struct tick_op *)op;
+    json_decref(x->runs);
+    x->runs = json_array();
+    return tsn_clock_tick_now(st, op->arena, &x->t->config, x->now_ms, &x->n, x->runs,
+                              &op->diag);
+}
+
+static void done_tick(struct tsn_op *op)
+{
+    struct tick_op *x = (struct tick_op *)op;
+    struct tsn_clock_tick *t = x->t;
+    if (op->err)
+        tsn_log(TSN_LOG_ERROR, "clock.tick_failed", "code", op->diag.code, "error",
+                op->diag.what[0] ? op->diag.what : tsn_err_text(op->err), NULL);
+    else if (x->n > 0 && t->config.told && !t->closed)
+        t->config.told(x->runs, t->config.user);
+    json_decref(x->runs);
+    tsn_op_destroy(op);
+    rest(t);
+}
+
+static tsn_err apply_look(struct tsn_op *op, struct tsn_store *st)
+{
+    struct tick_op *x = (struct tick_op *)op;
+    struct tsn_rec_track *rows;
+    return due_rows(st, op->arena, x->now_ms, 1, &rows, &x->n);
+}
+
+static void done_look(struct tsn_op *op)
+{
+    struct tick_op *x = (struct tick_op *)op, *w;
+    struct tsn_clock_tick *t = x->t;
+    bool due = !op->err && x->n > 0;
+    tsn_op_destroy(op);
+    if (!due || t->closed) {
+        rest(t);
+        return;
+    }
+    w = tsn_op_new(sizeof *w, apply_tick, done_tick, NULL);
+    w->t = t;
+    w->now_ms = tsn_clock_wall_ms();
+    if (tsn_writer_submit(t->config.writer, &w->op, TSN_LANE_RUNS)) {
+        tsn_op_destroy(&w->op);
+        rest(t);
+    }
+}
+
+static void on_timer(void *user)
+{
+    struct tsn_clock_tick *t = user;
+    struct tick_op *x = tsn_op_new(sizeof *x, apply_look, done_look, NULL);
+    x->t = t;
+    x->now_ms = tsn_clock_wall_ms();
+    t->busy = true;
+    if (tsn_reader_submit(t->config.reader, &x->op)) {
+        tsn_op_destroy(&x->op);
+        rest(t);
+    }
+}
+
+tsn_err tsn_clock_tick_open(struct tsn_clock_tick **out,
+                            const struct tsn_clock_tick_config *config)
+{
+    struct tsn_clock_tick *t = tsn_alloc(sizeof *t);
+    t->config = *config;
+    if (t->config.every_ms <= 0)
+        t->config.every_ms = 1000;
+    t->timer = tsn_timer_new(config->loop, on_timer, t);
+    tsn_timer_arm(t->timer, 0);
+    *out = t;
+    return 0;
+}
+
+void tsn_clock_tick_close(struct tsn_clock_tick *t)
+{
+    if (!t)
+        return;
+    tsn_timer_destroy(t->timer);
+    t->timer = NULL;
+    t->closed = true;
+    if (!t->busy)
+        free(t);
+}

@@ -1,0 +1,34 @@
+/* clock_tick.h - looks at clocks whose time has come: once a second a cheap read, and a write only
+ * when there is something to do. Loop thread. */
+#pragma once
+
+#include "casework/casework.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+struct tsn_loop;
+struct tsn_clock_tick;
+
+struct tsn_clock_tick_config {
+    struct tsn_loop *loop;
+    struct tsn_reader *reader;
+    struct tsn_writer *writer;
+    const struct tsn_casework_config *casework;
+    int64_t every_ms; /* 0 = 1,000 */
+    /* Store thread, in the transaction that tells a warning or miss: an event for rules. */
+    tsn_err (*event)(void *user, struct tsn_store *st, struct tsn_arena *arena,
+                     const char *case_id, const char *kind, const char *dedupe,
+                     const json_t *body, int64_t now_ms, json_t *runs, struct tsn_diag *diag);
+    /* Loop thread, after the commit: ids of the runs that were created. */
+    void (*told)(const json_t *runs, void *user);
+    void *user;
+};
+tsn_err tsn_clock_tick_open(struct tsn_clock_tick **out,
+                            const struct tsn_clock_tick_config *config);
+/* What is under way finishes by itself. NULL allowed. */
+void tsn_clock_tick_close(struct tsn_clock_tick *t);
+/* Store thread: everything that is due at now_ms; *n: how many rows were looked at. Tests call it
+ * with years to come. */
+tsn_err tsn_clock_tick_now(struct tsn_store *st, struct tsn_arena *arena,
+                           const struct tsn_clock_tick_config *config, int64_t now_ms,
+                           size_t *n, json_t *runs, struct tsn_diag *diag);
