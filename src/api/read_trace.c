@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/clock.h"
+#include "core/log.h"
 
 #define WINDOW_MS 3600000
 #define LOOKS_MAX 8192
@@ -150,6 +151,13 @@ void tsn_req_trace(struct tsn_req *req, const struct tsn_trace *what,
         t->args = tsn_arena_strdup(t->op.arena, text);
         free(text);
         json_decref(args);
+    }
+    /* A node that may only read (the log is not the one that was sealed) has to be looked into. */
+    if (tsn_writer_frozen(api->config.writer)) {
+        tsn_log(TSN_LOG_WARN, "audit.look_unwritten", "kind", t->kind, "actor", t->actor, NULL);
+        tsn_op_destroy(&t->op);
+        then(req);
+        return;
     }
     tsn_req_write(req, &t->op);
 }

@@ -89,6 +89,13 @@ enum tsn_flag {
     TSN_FLAG_FILTER,
     TSN_FLAG_CRASH,
     TSN_FLAG_JUNIT,
+    TSN_FLAG_FORMAT,
+    TSN_FLAG_TLP,
+    TSN_FLAG_CURSOR,
+    TSN_FLAG_FOLLOW,
+    TSN_FLAG_OPEN,
+    TSN_FLAG_CA,
+    TSN_FLAG_PEN,
     TSN_FLAGS
 };
 /* A set of flags: there are more than 64. */
@@ -175,6 +182,7 @@ int tsn_cmd_advisory_draft(struct tsn_cli *cli);
 int tsn_cmd_feed_list(struct tsn_cli *cli);
 int tsn_cmd_feed_poll(struct tsn_cli *cli);
 int tsn_cmd_audit_log(struct tsn_cli *cli);
+int tsn_cmd_audit_stream(struct tsn_cli *cli);
 int tsn_cmd_audit_report(struct tsn_cli *cli);
 int tsn_cmd_audit_verify(struct tsn_cli *cli);
 int tsn_cmd_audit_export(struct tsn_cli *cli);
