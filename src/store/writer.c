@@ -128,6 +128,11 @@ void tsn_writer_freeze(struct tsn_writer *w, bool frozen)
     w->frozen = frozen;
 }
 
+bool tsn_writer_frozen(const struct tsn_writer *w)
+{
+    return w->frozen;
+}
+
 tsn_err tsn_writer_open(struct tsn_writer **out, struct tsn_loop *loop, struct tsn_store *st,
                         void (*on_dead)(tsn_err err, void *user), void *user)
 {

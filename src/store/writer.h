@@ -35,6 +35,7 @@ tsn_err tsn_writer_submit(struct tsn_writer *w, struct tsn_op *op, enum tsn_lane
 void tsn_writer_watch(struct tsn_writer *w, void (*fn)(void *user), void *user);
 /* While frozen every submit is refused with TSN_EDENIED: the node may only read. */
 void tsn_writer_freeze(struct tsn_writer *w, bool frozen);
+bool tsn_writer_frozen(const struct tsn_writer *w);
 bool tsn_writer_full(const struct tsn_writer *w); /* intake answers 503 while true */
 /* Every op that was submitted has been answered. Loop thread. */
 bool tsn_writer_idle(const struct tsn_writer *w);
