@@ -246,6 +246,7 @@ void tsn_act_note(struct tsn_req *req);
 void tsn_act_answer(struct tsn_req *req);
 void tsn_act_delegate(struct tsn_req *req);
 void tsn_act_decision(struct tsn_req *req);
+void tsn_act_run_start(struct tsn_req *req);
 void tsn_act_run(struct tsn_req *req);
 void tsn_act_resolve(struct tsn_req *req);
 void tsn_act_entries(struct tsn_req *req);

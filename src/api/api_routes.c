@@ -40,6 +40,7 @@ const struct tsn_route tsn_routes[] = {
     {"GET", V1 "/case-operations", TSN_NEED_READ, 0, NULL, tsn_act_case_ops, NULL},
 
     {"GET", V1 "/runs", TSN_NEED_READ, 0, tsn_read_runs, NULL, NULL},
+    {"POST", V1 "/runs", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run_start, NULL},
     {"GET", V1 "/runs/{id}", TSN_NEED_READ, 0, tsn_read_run, NULL, NULL},
     {"GET", V1 "/runs/{id}/log", TSN_NEED_READ, 0, tsn_read_run_log, NULL, NULL},
     {"GET", V1 "/runs/{id}/steps", TSN_NEED_READ, 0, tsn_read_run_steps, NULL, NULL},

@@ -58,3 +58,26 @@ void tsn_act_resolve(struct tsn_req *req)
     tsn_engine_decide(req->api->config.engine, &actor, &d, tsn_req_engine_done, req);
     json_decref(answer);
 }
+
+void tsn_act_run_start(struct tsn_req *req)
+{
+    static const char *const known[] = {"playbook", "case", "inputs"};
+    struct tsn_actor actor;
+
+    if (!tsn_body_ok(req, known, 3))
+        return;
+    const char *playbook = tsn_json_str(req->body, "playbook", "");
+    const char *case_ref = tsn_json_str(req->body, "case", "");
+    const json_t *inputs = json_object_get(req->body, "inputs");
+    if (!playbook[0] || !case_ref[0]) {
+        tsn_body_bad(req, playbook[0] ? "/case" : "/playbook", "it is needed, as text");
+        return;
+    }
+    if (inputs && !json_is_object(inputs)) {
+        tsn_body_bad(req, "/inputs", "inputs is an object of fields");
+        return;
+    }
+    tsn_auth_actor(req, &actor);
+    tsn_intake_start(req->api->config.intake, &actor, playbook, case_ref, inputs,
+                     tsn_req_engine_done, req);
+}

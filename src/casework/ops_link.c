@@ -278,6 +278,7 @@ tsn_err tsn_case_report_came(struct tsn_store *st, struct tsn_arena *arena,
 {
     struct tsn_case_by who = {.actor = by, .service = "svc:intake"};
     struct tsn_case_work w;
+    struct tsn_rec_track incident = {.state = NULL};
     struct tsn_track_how how = {.label = r->name, .at_ms = r->received_at};
     tsn_err err = tsn_case_work_open(&w, st, arena, config, r->case_id, &who, now_ms, diag);
     if (err)
@@ -287,6 +288,9 @@ tsn_err tsn_case_report_came(struct tsn_store *st, struct tsn_arena *arena,
     if (!err)
         err = tsn_track_move(&w, TSN_TRACK_REPORT, r->id, "received", &how, diag);
     if (!err && !strcmp(w.c.kind, "incident"))
+        err = tsn_track_get(&w, TSN_TRACK_INCIDENT, "", &incident);
+    /* A second report of the same matter does not begin the incident again. */
+    if (!err && incident.state && !strcmp(incident.state, "start"))
         err = tsn_track_move(&w, TSN_TRACK_INCIDENT, "", "received", NULL, diag);
     how.label = NULL;
     if (!err)

@@ -72,6 +72,7 @@ enum tsn_flag {
     TSN_FLAG_TSV,
     TSN_FLAG_SBOM,
     TSN_FLAG_AGAINST,
+    TSN_FLAG_INPUT,
     TSN_FLAG_DONE,
     TSN_FLAG_FAILED,
     TSN_FLAG_RETRY,
@@ -169,6 +170,7 @@ int tsn_cmd_case_operations(struct tsn_cli *cli);
 int tsn_cmd_case_tracks(struct tsn_cli *cli);
 int tsn_cmd_run_list(struct tsn_cli *cli);
 int tsn_cmd_run_log(struct tsn_cli *cli);
+int tsn_cmd_run_start(struct tsn_cli *cli);
 int tsn_cmd_run_show(struct tsn_cli *cli);
 int tsn_cmd_run_cancel(struct tsn_cli *cli);
 int tsn_cmd_run_pause(struct tsn_cli *cli);

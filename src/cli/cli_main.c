@@ -89,6 +89,9 @@ const struct tsn_command tsn_commands[] = {
      B(TSN_FLAG_LIMIT), 1, 1, tsn_cmd_run_log, work},
     {"run show", "ID", "what a run did, what it waits for, what may happen again",
      "tocsin run show r-7k3m", 0, 1, 1, tsn_cmd_run_show, work},
+    {"run start", "PLAYBOOK", "start a playbook by hand on a case",
+     "tocsin run start customer-incident --case PSIRT-2026-0001 --input severity=high",
+     B(TSN_FLAG_CASE) | B(TSN_FLAG_INPUT), 1, 1, tsn_cmd_run_start, work},
     {"run pause", "ID", "let what is under way end and begin nothing new",
      "tocsin run pause r-7k3m --reason \"the firewall is being changed\"", B(TSN_FLAG_REASON),
      1, 1, tsn_cmd_run_pause, work},
@@ -272,6 +275,8 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_TO] = {"to", "FORM|@N",
                      "csaf, md; of matches table, json, sarif, vex, tsv; of a run a version of "
                      "its playbook"},
+    [TSN_FLAG_INPUT] = {"input", "K=V|K=@FILE",
+                        "one input of the playbook; may come several times"},
     [TSN_FLAG_DONE] = {"done", NULL, "it happened"},
     [TSN_FLAG_FAILED] = {"failed", NULL, "it did not happen"},
     [TSN_FLAG_RETRY] = {"retry", NULL, "do it once more, with the same key"},
@@ -447,9 +452,9 @@ static int take_flag(struct tsn_cli *cli, int which, const char *value)
 {
     cli->given |= TSN_BIT(which);
     cli->flag[which] = value ? value : "";
-    if (which == TSN_FLAG_SET || which == TSN_FLAG_INDICATOR) {
-        const char **list = which == TSN_FLAG_SET ? cli->set : cli->indicator;
-        size_t *n = which == TSN_FLAG_SET ? &cli->nset : &cli->nindicator;
+    if (which == TSN_FLAG_SET || which == TSN_FLAG_INPUT || which == TSN_FLAG_INDICATOR) {
+        const char **list = which == TSN_FLAG_INDICATOR ? cli->indicator : cli->set;
+        size_t *n = which == TSN_FLAG_INDICATOR ? &cli->nindicator : &cli->nset;
         if (*n == TSN_LIST_MAX)
             return usage(cli, "U002", "", "a flag comes too often");
         list[(*n)++] = value;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "cli/client.h"
 #include "cli/out.h"
+#include "core/buf.h"
 #include "core/json.h"
 #include "core/text.h"
 
@@ -31,6 +32,62 @@ static int post(struct tsn_cli *cli, const char *verb, const json_t *body, json_
         cli, "POST",
         tsn_client_path(cli, "runs/%s/%s", tsn_client_escape(cli, cli->arg[0]), verb), body,
         NULL, out);
+}
+
+/* --- start ------------------------------------------------------------------------------ */
+
+/* "K=V" or "K=@FILE" into the object; the server checks types. */
+static int put_input(struct tsn_cli *cli, const char *text, json_t *inputs)
+{
+    const char *eq = strchr(text, '='), *value = eq ? eq + 1 : NULL;
+    struct tsn_buf b;
+    tsn_err err = 0;
+
+    if (!eq || eq == text)
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "",
+                             "--input wants NAME=VALUE, not `%s`", text);
+    tsn_buf_init(&b, (size_t)48 << 10);
+    if (value[0] == '@') {
+        err = tsn_buf_read_file(&b, value + 1);
+        value = tsn_arena_strndup(cli->arena, b.data ? b.data : "", b.len);
+    }
+    tsn_buf_free(&b);
+    if (err)
+        return tsn_out_failf(cli, TSN_EXIT_FAILED, err, "U008", "", "%s: %s", eq + 2,
+                             tsn_err_text(err));
+    if (json_object_set_new(inputs, tsn_arena_strndup(cli->arena, text, (size_t)(eq - text)),
+                            json_string(value)))
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "",
+                             "--input is not valid UTF-8");
+    return 0;
+}
+
+int tsn_cmd_run_start(struct tsn_cli *cli)
+{
+    json_t *inputs, *body, *out = NULL;
+    int rc = 0;
+
+    if (!given(cli, TSN_FLAG_CASE))
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U004",
+                             "tocsin case list shows them.", "--case is missing");
+    inputs = json_object();
+    for (size_t i = 0; i < cli->nset && !rc; i++)
+        rc = put_input(cli, cli->set[i], inputs);
+    body = json_pack("{s:s, s:s, s:o}", "playbook", cli->arg[0], "case",
+                     cli->flag[TSN_FLAG_CASE], "inputs", inputs);
+    if (!rc)
+        rc = tsn_client_call(cli, "POST", tsn_client_path(cli, "runs"), body, NULL, &out);
+    json_decref(body);
+    if (rc)
+        return rc;
+    if (cli->json)
+        tsn_out_json(cli, out);
+    else
+        tsn_out_say(cli, "%s: %s %s on %s", tsn_json_str(out, "result", ""),
+                    tsn_json_str(out, "playbook", ""), tsn_json_str(out, "name", ""),
+                    tsn_json_str(out, "case", ""));
+    json_decref(out);
+    return TSN_EXIT_OK;
 }
 
 /* --- show ------------------------------------------------------------------------------- */

@@ -39,6 +39,9 @@
  *     - { name: Customer A, mail: sec@a.example, products: [ edge-gw ] }
  *   rules:
  *     - { on: report.accepted, when: { kind: incident }, run: customer-incident }
+ *   schedules:                      # events `schedule.due`; missed ones come once
+ *     - { name: weekly, cron: "0 9 * * mon", zone: Europe/Berlin, title: Weekly review,
+ *         inputs: { depth: full } }   # or every: 12h; zone: [UTC]; title: [name]
  *   feeds:
  *     - { name: acme, kind: csaf, url: "https://acme.example/csaf/", every: 10m, parallel: 4,
  *         reach: [ "127.0.0.1:8081" ] }
@@ -70,6 +73,7 @@
 #include "feed/feed.h"
 #include "intake/intake.h"
 #include "seal/sealing.h"
+#include "intake/schedule.h"
 
 struct tsn_config {
     const char *file, *dir; /* the file read, and its directory: absolute */
@@ -86,6 +90,8 @@ struct tsn_config {
     size_t npeople;
     const struct tsn_rule *rules;
     size_t nrules;
+    const struct tsn_schedule_config *schedules;
+    size_t nschedules;
     const struct tsn_feed_config *feeds;
     size_t nfeeds;
     const struct tsn_plugin_config *plugins; /* dir NULL = as installed, by name */

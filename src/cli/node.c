@@ -46,6 +46,7 @@ struct node {
     struct tsn_engine *engine;
     struct tsn_intake *intake;
     struct tsn_feeds *feeds;
+    struct tsn_schedules *schedules;
     struct tsn_api *api;
     struct tsn_casework_config casework; /* the configuration's, with the policies in force */
     struct tsn_policies *policies;
@@ -224,9 +225,16 @@ static tsn_err open_feeds(struct node *n, struct tsn_diag *diag)
                                         .feeds = n->config->feeds,
                                         .nfeeds = n->config->nfeeds};
     tsn_err err = tsn_feeds_open(&n->feeds, &fc, diag);
-    if (!err)
-        tsn_api_set_feeds(n->api, n->feeds);
-    return err;
+    if (err)
+        return err;
+    tsn_api_set_feeds(n->api, n->feeds);
+    const struct tsn_schedules_config sc = {.loop = n->loop,
+                                            .writer = n->writer,
+                                            .engine = n->engine,
+                                            .intake = n->intake,
+                                            .list = n->config->schedules,
+                                            .n = n->config->nschedules};
+    return tsn_schedules_open(&n->schedules, &sc);
 }
 
 static void stop(struct node *n);
@@ -317,6 +325,8 @@ static void close_parts(struct node *n)
     n->tick = NULL;
     if (n->feeds)
         tsn_feeds_close(n->feeds);
+    tsn_schedules_close(n->schedules);
+    n->schedules = NULL;
     if (n->engine)
         tsn_engine_close(n->engine);
     if (n->intake)

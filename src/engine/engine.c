@@ -104,11 +104,6 @@ void tsn_engine_close(struct tsn_engine *e)
     tsn_engine_unref(e);
 }
 
-int64_t tsn_engine_epoch(const struct tsn_engine *e)
-{
-    return e->epoch;
-}
-
 bool tsn_engine_ready(const struct tsn_engine *e)
 {
     return e && e->ready;
@@ -139,6 +134,18 @@ bool tsn_engine_quiet(const struct tsn_engine *e)
         }
     }
     return true;
+}
+
+int64_t tsn_engine_epoch(const struct tsn_engine *e)
+{
+    return e && e->ready ? e->epoch : 0;
+}
+
+tsn_err tsn_engine_inputs(const struct tsn_engine *e, const struct tsn_playbook *p,
+                          const json_t *given, json_t **out, struct tsn_diag *diag)
+{
+    return tsn_answer_check(json_object_get(p->meta, "inputs"), e->config.picks, given, out,
+                            diag);
 }
 
 void tsn_engine_stats(const struct tsn_engine *e, struct tsn_engine_stats *out)

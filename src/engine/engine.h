@@ -77,11 +77,47 @@ struct tsn_run_new {
     const char *origin; /* run whose work it goes on with; NULL = none */
     const struct tsn_actor *by;
     int64_t ref; /* seq of the entry that caused it; -1 */
+    bool queued; /* waits for another run of its key */
 };
+/* What becomes of an event whose key an open run of the same playbook has: the playbook says. */
+enum tsn_admitted {
+    TSN_ADMITTED_RUN,    /* a run of its own, now */
+    TSN_ADMITTED_QUEUED, /* a run of its own, when the one before has ended */
+    TSN_ADMITTED_JOINED, /* the open run was told, as a signal of its case */
+    TSN_ADMITTED_DROPPED
+};
+struct tsn_admission {
+    struct tsn_run_new run; /* key: NULL or tsn_run_key */
+    const char *policy;     /* "join" "queue" "drop" "replace"; NULL = join */
+    const char *event;      /* join: name of the signal ... */
+    const char *body;       /* ... and its JSON */
+    int64_t epoch;          /* tsn_engine_epoch */
+};
+struct tsn_admission_out {
+    enum tsn_admitted what;
+    struct tsn_rec_run run; /* the new one, or the one that was there */
+    const char *wake[2];    /* ids for tsn_engine_wake after the commit; NULL = none */
+    const char *ended;      /* replaced: id of the run that was ended */
+};
+/* Makes the run, or does what its key asks for; entries say what. Store thread. */
+tsn_err tsn_run_admit(struct tsn_store *st, struct tsn_arena *arena,
+                      const struct tsn_admission *in, int64_t now_ms,
+                      struct tsn_admission_out *out);
+/* Key of a run in the store: digest of playbook name and text, because an event may be secret. */
+const char *tsn_run_key(struct tsn_arena *arena, const char *playbook, const char *text);
+/* The newest open run with this key; TSN_ENOTFOUND. */
+tsn_err tsn_run_with_key(struct tsn_store *st, struct tsn_arena *arena, const char *key,
+                         struct tsn_rec_run *out);
+
 /* Row plus entries run.opened (case chain) and run.started (run chain). The caller's done must
  * call tsn_engine_wake. */
 tsn_err tsn_run_create(struct tsn_store *st, struct tsn_arena *arena,
                        const struct tsn_run_new *in, int64_t now_ms, struct tsn_rec_run *out);
+
+/* What somebody who starts it by hand gives, against `inputs` of the playbook: A012 A013 A014.
+ * *out is a new reference. Loop thread. */
+tsn_err tsn_engine_inputs(const struct tsn_engine *e, const struct tsn_playbook *p,
+                          const json_t *given, json_t **out, struct tsn_diag *diag);
 
 /* --- runs: loop thread ------------------------------------------------------------------- */
 
@@ -136,6 +172,8 @@ struct tsn_signal_new {
     const char *case_id, *event;
     const char *body;  /* JSON text */
     const char *actor; /* "svc:feed"; NULL = the engine */
+    const char *run;   /* id of the run it is meant for; NULL = any of the case */
+    int64_t cause;     /* 1 + seq of the entry that caused it; 0 = none */
 };
 struct tsn_signal_out {
     const char *woken; /* id of the run that took it, in the arena; NULL = none yet */
@@ -144,7 +182,7 @@ struct tsn_signal_out {
 tsn_err tsn_signal_put(struct tsn_store *st, struct tsn_arena *a, int64_t epoch,
                        const struct tsn_signal_new *fresh, int64_t now_ms,
                        struct tsn_signal_out *out, struct tsn_diag *diag);
-/* This life's number, which guards every write to a run. Loop thread, once it is ready. */
+/* This life's number, which guards every write to a run; 0 until ready. Loop thread. */
 int64_t tsn_engine_epoch(const struct tsn_engine *e);
 
 struct tsn_engine_stats {

@@ -239,7 +239,8 @@ bool tsn_eop_ok(struct tsn_eop *o);
 /* --- run_row.c: store thread */
 struct tsn_owned {
     struct tsn_rec_run row;
-    int64_t guard; /* epoch the row had */
+    int64_t guard;    /* epoch the row had */
+    const char *next; /* closed: id of the run of its key that is ready now, to be woken */
 };
 bool tsn_run_over(const char *state); /* finished, failed, cancelled */
 /* The row, if this epoch may write it: TSN_ELOST when it is over or somebody else's. */
@@ -253,6 +254,8 @@ tsn_err tsn_run_find(struct tsn_store *st, struct tsn_arena *a, const char *ref,
                      struct tsn_rec_run *out, struct tsn_diag *diag);
 /* "u:resp1", "op:owner" for the daemon's owner who is nobody in particular, else "svc:tocsin". */
 const char *tsn_run_actor(struct tsn_arena *a, const char *person, const char *auth);
+/* A run of this key ends: the oldest that waits for it is ready, own->next. */
+tsn_err tsn_run_next_of_key(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own);
 /* An entry about this run on its own chain, by the engine. */
 struct tsn_append tsn_run_entry(struct tsn_arena *a, const struct tsn_rec_run *row,
                                 const char *kind);

@@ -19,6 +19,7 @@
 struct end_op {
     struct tsn_eop o;
     const char *state, *outcome, *code, *reason, *result;
+    const char *next; /* out: to be woken */
 };
 
 static const char *text_in(struct tsn_arena *a, json_t *v)
@@ -61,6 +62,7 @@ static tsn_err end_apply(struct tsn_op *op, struct tsn_store *st)
     if (!err)
         err = tsn_run_close(st, op->arena, &own, x->state, x->outcome, x->code, x->reason,
                             x->result, x->o.now_ms);
+    x->next = err ? NULL : own.next;
     return err ? err : tsn_run_save(st, &own, x->o.epoch);
 }
 
@@ -69,6 +71,8 @@ static void end_done(struct tsn_eop *o)
     struct end_op *x = (struct end_op *)o;
 
     tsn_fault("engine.run.closed");
+    if (!o->op.err && x->next)
+        tsn_engine_wake(o->e, x->next);
     if (!tsn_eop_ok(o))
         return;
     tsn_log(TSN_LOG_INFO, "run.ended", "run", o->run_id, "state", x->state, "code", x->code,
@@ -377,6 +381,7 @@ static tsn_err cancel_apply(struct tsn_op *op, struct tsn_store *st)
         return tsn_diag_set(&op->diag, TSN_ECONFLICT, "R037", "%s is over: %s", row->name,
                             row->state);
     x->own.guard = row->epoch;
+    x->own.next = NULL;
     return end_now(st, a, &x->own, tsn_run_actor(a, x->person, x->auth), x->auth, x->note,
                    x->o.epoch, x->o.now_ms, &x->seq);
 }
@@ -393,6 +398,8 @@ static void cancel_done(struct tsn_eop *o)
         r = tsn_runmap_find(o->e, x->own.row.id);
         if (r)
             tsn_run_forget(r);
+        if (x->own.next)
+            tsn_engine_wake(o->e, x->own.next);
         info = json_pack("{s:s, s:s, s:s}", "run", x->own.row.id, "name", x->own.row.name,
                          "state", "cancelled");
     }

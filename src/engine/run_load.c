@@ -144,7 +144,8 @@ static tsn_err build_frame(struct load_op *l, const char *bundle)
 
 static bool stands_still(const char *state)
 {
-    return tsn_run_over(state) || strcmp(state, "stuck") == 0 || strcmp(state, "diverged") == 0;
+    return tsn_run_over(state) || strcmp(state, "stuck") == 0 ||
+           strcmp(state, "diverged") == 0 || strcmp(state, "queued") == 0;
 }
 
 /* Lua has seen all that is on record: only its open steps matter. */

@@ -71,7 +71,7 @@ static tsn_err pause_run(struct act_op *x, struct tsn_store *st)
 
     if (tsn_run_over(row->state))
         return not_now(x, "R037", "is over", "show");
-    if (is(x, "stuck") || is(x, "diverged"))
+    if (is(x, "stuck") || is(x, "diverged") || is(x, "queued"))
         return not_now(x, "R202", "stands still already", "show");
     if (row->held)
         return not_now(x, "R200", "is paused already", "resume");
@@ -234,6 +234,7 @@ static tsn_err act_apply(struct tsn_op *op, struct tsn_store *st)
     x->info = json_object();
     x->wake = x->forget = NULL;
     x->pauses = false;
+    x->own.next = NULL;
     x->seq = -1;
     err = tsn_run_find(st, op->arena, x->act.run, &x->own.row, &op->diag);
     if (err)
@@ -264,6 +265,8 @@ static void tell(struct act_op *x)
     }
     if (x->wake)
         tsn_engine_wake(e, x->wake);
+    if (x->own.next)
+        tsn_engine_wake(e, x->own.next);
 }
 
 static void act_done(struct tsn_eop *o)

@@ -33,6 +33,7 @@ tsn_err tsn_run_own(struct tsn_store *st, struct tsn_arena *a, const char *id, i
     if (tsn_run_over(out->row.state) || out->row.epoch > epoch)
         return TSN_ELOST;
     out->guard = out->row.epoch;
+    out->next = NULL;
     return 0;
 }
 
@@ -157,7 +158,8 @@ tsn_err tsn_run_create(struct tsn_store *st, struct tsn_arena *arena,
     out->case_id = tsn_arena_strdup(arena, in->case_id);
     out->playbook = tsn_arena_strdup(arena, in->playbook_hash);
     out->title = tsn_arena_strdup(arena, in->playbook_title);
-    out->state = "ready";
+    out->state = in->queued ? "queued" : "ready";
+    out->reason = in->queued ? "waits for the run of the same key that began before" : NULL;
     out->key = tsn_arena_strdup(arena, in->key);
     out->origin = tsn_arena_strdup(arena, in->origin);
     out->input = tsn_arena_strdup(arena, in->input);
@@ -260,5 +262,7 @@ tsn_err tsn_run_close(struct tsn_store *st, struct tsn_arena *a, struct tsn_owne
     own->row.result = result;
     own->row.ended_at = now_ms;
     own->row.wake_at = 0;
+    if (!err && own->row.key)
+        err = tsn_run_next_of_key(st, a, own);
     return err;
 }

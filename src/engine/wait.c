@@ -288,7 +288,8 @@ static tsn_err offer(struct offering *x, struct tsn_store *st, const char *run_i
 static tsn_err offer_all(struct offering *x, struct tsn_store *st)
 {
     /* With several branches one may wait while another runs. */
-    static const char *const states[] = {"waiting", "parked", "in_doubt", "running", "ready"};
+    static const char *const states[] = {"waiting", "parked", "in_doubt",
+                                         "running", "ready",  "paused"};
     tsn_err err = 0;
 
     for (size_t s = 0; s < sizeof(states) / sizeof(states[0]) && !err && !x->woken; s++) {
@@ -341,7 +342,10 @@ tsn_err tsn_signal_put(struct tsn_store *st, struct tsn_arena *a, int64_t epoch,
     e.kind = "signal.received";
     e.actor = fresh->actor ? fresh->actor : "svc:engine";
     e.case_id = fresh->case_id;
+    e.run = fresh->run;
+    e.case_chain = true;
     e.reason = fresh->event;
+    e.ref = fresh->cause > 0 ? fresh->cause - 1 : -1;
     e.fields = &field;
     e.nfields = 1;
     err = tsn_store_append(st, &e, &out->seq);

@@ -204,8 +204,8 @@ static void stored(struct tsn_op *op)
                 "err", tsn_err_name(op->err), "why", op->diag.what, NULL);
     } else {
         count(f, x);
-        for (size_t i = 0; i < x->event.nruns && feeds->config.engine && !feeds->closing; i++) {
-            tsn_engine_wake(feeds->config.engine, x->event.runs[i]);
+        for (size_t i = 0; i < x->event.nwake && feeds->config.engine && !feeds->closing; i++) {
+            tsn_engine_wake(feeds->config.engine, x->event.wake[i]);
         }
         if (x->woken && feeds->config.engine && !feeds->closing) {
             tsn_engine_wake(feeds->config.engine, x->woken);

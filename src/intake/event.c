@@ -61,6 +61,64 @@ static bool rule_fits(struct tsn_arena *arena, const struct tsn_rule *rule,
     return true;
 }
 
+static void read_target(const struct tsn_intake *in, size_t i, struct tsn_rule_target *out)
+{
+    /* The lock is all that is not const: const says that configuration is not changed here. */
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&in->lock;
+    pthread_mutex_lock(lock);
+    *out = in->targets[i];
+    pthread_mutex_unlock(lock);
+}
+
+/* --- keys --------------------------------------------------------------------------------- */
+
+const char *tsn_event_key(struct tsn_arena *arena, const struct tsn_rule_target *target,
+                          const json_t *body)
+{
+    json_t *recipe = NULL, *part;
+    struct tsn_buf text;
+    const char *key = NULL;
+    size_t i;
+    bool whole = true;
+    if (!target->key[0] || tsn_json_parse(target->key, strlen(target->key), &recipe, NULL))
+        return NULL;
+    tsn_buf_init(&text, (size_t)64 << 10);
+    json_array_foreach(recipe, i, part)
+    {
+        const char *value = json_is_string(part)
+                                ? json_string_value(part)
+                                : value_text(arena, body, tsn_json_str(part, "path", ""));
+        whole = whole && value && tsn_buf_puts(&text, value) == 0;
+    }
+    if (whole && text.len > 0)
+        key = tsn_run_key(arena, target->name, text.data);
+    tsn_buf_free(&text);
+    json_decref(recipe);
+    return key;
+}
+
+/* The matter is at work already: what comes now belongs to its case. */
+static tsn_err case_by_key(struct tsn_store *st, struct tsn_arena *arena,
+                           const struct tsn_intake *in, struct tsn_event_new *ev)
+{
+    for (size_t i = 0; i < in->config.nrules && !ev->case_id; i++) {
+        struct tsn_rule_target target;
+        struct tsn_rec_run run;
+        if (!rule_fits(arena, &in->config.rules[i], ev))
+            continue;
+        read_target(in, i, &target);
+        const char *key = target.found ? tsn_event_key(arena, &target, ev->body) : NULL;
+        if (!key)
+            continue;
+        tsn_err err = tsn_run_with_key(st, arena, key, &run);
+        if (!err)
+            ev->case_id = run.case_id;
+        else if (err != TSN_ENOTFOUND)
+            return err;
+    }
+    return 0;
+}
+
 /* --- writing ------------------------------------------------------------------------------ */
 
 static const char *actor_name(struct tsn_arena *arena, const struct tsn_actor *by)
@@ -211,13 +269,19 @@ static char *run_input(const struct tsn_event_new *ev, const struct tsn_rec_case
     return text;
 }
 
-static void read_target(const struct tsn_intake *in, size_t i, struct tsn_rule_target *out)
+static void remember_run(struct tsn_arena *arena, const struct tsn_admission_out *got,
+                         struct tsn_event_out *out, json_t *names)
 {
-    /* The lock is all that is not const: const says that configuration is not changed here. */
-    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&in->lock;
-    pthread_mutex_lock(lock);
-    *out = in->targets[i];
-    pthread_mutex_unlock(lock);
+    const char *const wakes[] = {got->wake[0], got->wake[1], got->ended};
+    for (size_t i = 0; i < 3; i++)
+        if (wakes[i])
+            out->wake[out->nwake++] = tsn_arena_strdup(arena, wakes[i]);
+    if (got->what == TSN_ADMITTED_DROPPED) {
+        out->dropped++;
+        return;
+    }
+    out->runs[out->nruns++] = tsn_arena_strdup(arena, got->run.id);
+    json_array_append_new(names, json_string(got->run.name));
 }
 
 static tsn_err start_runs(struct tsn_store *st, struct tsn_arena *arena,
@@ -225,6 +289,7 @@ static tsn_err start_runs(struct tsn_store *st, struct tsn_arena *arena,
                           int64_t now_ms, struct tsn_event_out *out, json_t *names)
 {
     char *input = run_input(ev, &out->rcase);
+    char *body = ev->body ? tsn_json_text(ev->body) : tsn_strdup("{}");
     tsn_err err = 0;
     for (size_t i = 0; i < in->config.nrules && !err; i++) {
         const struct tsn_rule *rule = &in->config.rules[i];
@@ -243,22 +308,27 @@ static tsn_err start_runs(struct tsn_store *st, struct tsn_arena *arena,
                     out->rcase.name, NULL);
             continue;
         }
-        struct tsn_run_new fresh = {.playbook_hash = target.hash,
-                                    .playbook_title = target.title,
-                                    .case_id = out->rcase.id,
-                                    .input = input,
-                                    .by = ev->by,
-                                    .ref = out->seq};
-        struct tsn_rec_run run;
-        memset(&run, 0, sizeof run);
-        err = tsn_run_create(st, arena, &fresh, now_ms, &run);
+        const struct tsn_admission ask = {
+            .run = {.playbook_hash = target.hash,
+                    .playbook_title = target.title,
+                    .case_id = out->rcase.id,
+                    .input = input,
+                    .key = tsn_event_key(arena, &target, ev->body),
+                    .by = ev->by,
+                    .ref = out->seq},
+            .policy = target.policy,
+            .event = ev->kind,
+            .body = body,
+            .epoch = target.epoch};
+        struct tsn_admission_out got;
+        err = tsn_run_admit(st, arena, &ask, now_ms, &got);
         if (err)
             break;
-        out->runs[out->nruns++] = tsn_arena_strdup(arena, run.id);
-        json_array_append_new(names, json_string(run.name));
+        remember_run(arena, &got, out, names);
         tsn_fault("intake.run_created");
     }
-    if (!err && out->nruns == 0 && out->missing == 0)
+    free(body);
+    if (!err && out->nruns == 0 && out->missing == 0 && out->dropped == 0)
         err = note(st, out, "no-rule",
                    tsn_arena_printf(arena, "No rule is for this %s event: no run was started.",
                                     ev->kind));
@@ -285,6 +355,8 @@ tsn_err tsn_event_write(struct tsn_store *st, struct tsn_arena *arena,
 
     json_t *reply = json_object(), *names = json_array();
     tsn_err err = append_trigger(st, arena, &known, dedupe, digest, &out->seq);
+    if (!err)
+        err = case_by_key(st, arena, in, &known);
     if (!err)
         err = case_of(st, arena, in, &known, now_ms, &out->rcase, diag);
     if (!err && report)

@@ -67,6 +67,33 @@ void tsn_intake_release(struct tsn_intake *in)
         intake_free(in);
 }
 
+/* A recipe that is too long never is: 16 parts is what a playbook may have. */
+static void take_key(struct tsn_rule_target *t, const struct tsn_playbook *p)
+{
+    const json_t *recipe = json_object_get(p->meta, "key");
+    if (!json_is_array(recipe))
+        return;
+    char *text = tsn_json_text(recipe);
+    if (!tsn_copy(t->key, sizeof t->key, text)) {
+        tsn_log(TSN_LOG_ERROR, "playbook.key_too_long", "playbook", p->name, NULL);
+        t->key[0] = '\0';
+    }
+    free(text);
+}
+
+void tsn_intake_target(const struct tsn_intake *in, const struct tsn_playbook *p,
+                       struct tsn_rule_target *out)
+{
+    memset(out, 0, sizeof *out);
+    out->found = tsn_copy(out->hash, sizeof out->hash, p->hash);
+    snprintf(out->name, sizeof out->name, "%s", p->name);
+    snprintf(out->title, sizeof out->title, "%s@%lld", p->name, (long long)p->version);
+    snprintf(out->policy, sizeof out->policy, "%s",
+             tsn_json_str(p->meta, "concurrency", "join"));
+    out->epoch = in->config.engine ? tsn_engine_epoch(in->config.engine) : 0;
+    take_key(out, p);
+}
+
 void tsn_intake_refresh(struct tsn_intake *in)
 {
     bool known =
@@ -80,11 +107,8 @@ void tsn_intake_refresh(struct tsn_intake *in)
             p = in->config.playbook(name, in->config.playbook_user);
         else if (in->config.engine)
             p = tsn_engine_playbook(in->config.engine, name);
-        if (p) {
-            fresh.found = tsn_copy(fresh.hash, sizeof fresh.hash, p->hash);
-            snprintf(fresh.title, sizeof fresh.title, "%s@%lld", p->name,
-                     (long long)p->version);
-        }
+        if (p)
+            tsn_intake_target(in, p, &fresh);
         pthread_mutex_lock(&in->lock);
         in->targets[i] = fresh;
         pthread_mutex_unlock(&in->lock);
@@ -221,9 +245,9 @@ static void report_done(struct tsn_op *op)
     }
     r->done(err, err ? -1 : r->out.seq, info, err ? &op->diag : NULL, r->user);
     json_decref(info);
-    for (size_t i = 0; !err && i < r->out.nruns; i++)
+    for (size_t i = 0; !err && i < r->out.nwake; i++)
         if (!in->closed && in->config.engine)
-            tsn_engine_wake(in->config.engine, r->out.runs[i]);
+            tsn_engine_wake(in->config.engine, r->out.wake[i]);
     tsn_op_destroy(op);
     tsn_intake_release(in);
 }

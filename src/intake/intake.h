@@ -52,6 +52,12 @@ void tsn_intake_refresh(struct tsn_intake *in);
 void tsn_intake_report(struct tsn_intake *in, const struct tsn_actor *who, const char *source,
                        const char *idempotency_key, const json_t *report, tsn_engine_done *done,
                        void *user);
+/* Starts a run by hand. `inputs` (may be NULL) must fit the playbook's: A012 A013 A014. done(0, -1,
+ * info): info = { run, name, case, playbook, result: started|queued|joined|dropped }. R209: no such
+ * playbook; R061: the case is closed. done may run inside the call when it is refused at once. */
+void tsn_intake_start(struct tsn_intake *in, const struct tsn_actor *who, const char *playbook,
+                      const char *case_ref, const json_t *inputs, tsn_engine_done *done,
+                      void *user);
 /* Shape of a report: { kind: incident|weakness, title, text, product, contact{mail,name},
  * severity?, indicators?, version? ... }; H012 H013 with a JSON pointer. Pure. */
 tsn_err tsn_report_check(const json_t *report, json_t **normal, struct tsn_diag *diag);
@@ -71,8 +77,11 @@ struct tsn_event_out {
     bool duplicate;
     int64_t seq;
     struct tsn_rec_case rcase;
-    const char *runs[8]; /* ids, for tsn_engine_wake */
+    const char *runs[8]; /* ids: new ones, and open ones that the event joined */
     size_t nruns;
+    const char *wake[24]; /* ids, for tsn_engine_wake after the commit */
+    size_t nwake;
+    size_t dropped; /* rules whose playbook has an open run with this key and wants no other */
     size_t missing; /* rules that name a playbook which is not there (noted on the case) */
 };
 tsn_err tsn_event_accept(struct tsn_store *st, struct tsn_arena *arena,

@@ -9,6 +9,10 @@
 struct tsn_rule_target {
     bool found;
     char hash[65], title[160]; /* "customer-incident@1" */
+    char name[96];
+    char key[2048]; /* JSON: how the key of an event is made; "" = it has none */
+    char policy[16];
+    int64_t epoch;
 };
 
 struct tsn_intake {
@@ -29,6 +33,12 @@ struct tsn_report_part {
 /* "sha256 hex of scope LF source LF key" */
 const char *tsn_event_dedupe(struct tsn_arena *arena, const char *scope, const char *source,
                              const char *key);
+/* Loop thread. */
+void tsn_intake_target(const struct tsn_intake *in, const struct tsn_playbook *p,
+                       struct tsn_rule_target *out);
+/* Key of an event by the playbook's recipe; NULL: it has none, or a field is missing. */
+const char *tsn_event_key(struct tsn_arena *arena, const struct tsn_rule_target *target,
+                          const json_t *body);
 /* Everything one event writes; the event is known to be new. *answer: canonical JSON. */
 tsn_err tsn_event_write(struct tsn_store *st, struct tsn_arena *arena,
                         const struct tsn_intake *in, const struct tsn_event_new *ev,

@@ -160,3 +160,11 @@ static const struct tsn_col policy_cols[] = {
     INT(policy, decided_at),
 };
 TABLE(policy, -1);
+
+static const struct tsn_col schedule_cols[] = {
+    TEXT(schedule, name),
+    TEXT(schedule, spec),
+    INT(schedule, next_at),
+    INT(schedule, last_at),
+};
+TABLE(schedule, -1);

@@ -178,6 +178,12 @@ struct tsn_rec_policy {
     int64_t version, proposed_at, decided_at;
 };
 
+/* When a schedule comes next; `spec` tells whether it was changed. */
+struct tsn_rec_schedule {
+    const char *name, *spec;
+    int64_t next_at, last_at;
+};
+
 /* Small values: node id, schema, counters. */
 struct tsn_rec_meta {
     const char *name, *value;
@@ -187,4 +193,4 @@ extern const struct tsn_table tsn_table_case, tsn_table_report, tsn_table_event,
     tsn_table_task, tsn_table_playbook, tsn_table_token, tsn_table_feed, tsn_table_document,
     tsn_table_match, tsn_table_advisory, tsn_table_casekey, tsn_table_chain, tsn_table_meta,
     tsn_table_signal, tsn_table_track, tsn_table_checkpoint, tsn_table_sealkey;
-extern const struct tsn_table tsn_table_policy;
+extern const struct tsn_table tsn_table_policy, tsn_table_schedule;

@@ -101,7 +101,7 @@ def test_no_daemon_is_code_7_for_every_online_command():
                      ["run", "list"], ["run", "log", "x"],
                      ["run", "cancel", "x", "--reason", "why"], ["task", "list"],
                      ["task", "delegate", "x", "resp2", "--reason", "why"],
-                     ["run", "show", "x"], ["run", "pause", "x", "--reason", "why"],
+                     ["run", "start", "x", "--case", "y"], ["run", "show", "x"], ["run", "pause", "x", "--reason", "why"],
                      ["run", "resume", "x", "--reason", "why"], ["run", "retry", "x", "--dry-run"],
                      ["run", "resolve", "x", "--done", "--reason", "why"],
                      ["feed", "list"], ["feed", "poll", "x"], ["audit", "log"],

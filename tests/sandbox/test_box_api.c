@@ -435,19 +435,50 @@ static void describes(void **unused)
     sandbox_open_file(&s,
                       "local a, b = use 'mail', use 'edge'\nuse 'mail'\n"
                       "return playbook { name = 'p-1', title = 'T', on = 'e', summary = 'S', "
-                      "roles = { r = 'x' }, clocks = { c = '1d' }, key = function() end, run = "
+                      "roles = { r = 'x' }, clocks = { c = '1d' }, key = function(e) return "
+                      "e.a.b .. \"/\" .. e.c end, run = "
                       "function() end }",
                       0, 0);
     assert_int_equal(s.state, TSN_BOX_ENDED);
     json_t *meta = tsn_box_meta(s.box);
     char *text = tsn_json_text(meta);
-    assert_string_equal(
-        text, "{\"clocks\":{\"c\":\"1d\"},\"connectors\":[\"mail\",\"edge\"],\"key\":true,"
-              "\"match\":false,\"name\":\"p-1\",\"on\":\"e\",\"roles\":{\"r\":\"x\"},"
-              "\"summary\":\"S\",\"title\":\"T\"}");
+    assert_string_equal(text,
+                        "{\"clocks\":{\"c\":\"1d\"},\"connectors\":[\"mail\",\"edge\"],\"key\":"
+                        "[{\"path\":\"a.b\"},\"/\",{\"path\":\"c\"}],"
+                        "\"match\":false,\"name\":\"p-1\",\"on\":\"e\",\"roles\":{\"r\":\"x\"},"
+                        "\"summary\":\"S\",\"title\":\"T\"}");
     free(text);
     json_decref(meta);
     sandbox_close(&s);
+}
+
+/* A key is a recipe: it names fields and joins them, and nothing else. */
+static void keys_are_recipes(void **unused)
+{
+    static const char *const bad[] = {
+        "return e.id:lower()",
+        "return e",
+        "return 7",
+        "return e.list[1]",
+        "e.id = 1 return e.id",
+        "return (e.a .. e.b).c",
+        "return #e.id .. e.other",
+        "return nil",
+        "return e.id .. {}",
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[300];
+        struct sandbox s;
+        snprintf(text, sizeof text,
+                 "return playbook { name = 'p', on = 'e', key = function(e) %s end, run = "
+                 "function() end }",
+                 bad[i]);
+        sandbox_open_file(&s, text, 0, 0);
+        if (s.state != TSN_BOX_FAILED)
+            fail_msg("`%s` was taken as a key", bad[i]);
+        sandbox_close(&s);
+    }
 }
 
 /* A thousand states at once, each spoiling what it can reach; none sees another's. */
@@ -486,6 +517,7 @@ int main(void)
         cmocka_unit_test(files_that_do_not_load),
         cmocka_unit_test(a_step_where_lua_cannot_wait),
         cmocka_unit_test(describes),
+        cmocka_unit_test(keys_are_recipes),
         cmocka_unit_test(states_share_nothing),
     };
     return cmocka_run_group_tests(tests, sandbox_group_setup, NULL);

@@ -420,7 +420,7 @@ class Protocol(unittest.TestCase):
             name, p = w.receive()
             self.assertEqual(name, "DESCRIBED")
             self.assertEqual(p, {"file": "p.lua", "ok": True, "meta": {
-                "name": "p", "title": "p", "on": "e", "roles": {}, "clocks": {}, "key": False, "match": False,
+                "name": "p", "title": "p", "on": "e", "roles": {}, "clocks": {}, "match": False,
                 "connectors": ["jira"]}})
             w.send("DESCRIBE", {"file": "q.lua", "bundle": {"main": "q.lua", "files": {"q.lua": "return {}"}}})
             p = w.receive()[1]

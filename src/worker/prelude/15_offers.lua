@@ -26,7 +26,8 @@ end
 
 native.offers = {
   playbook = { fields = { name = "text!", title = "text", on = "text!", roles = "table", clocks = "table",
-    key = "function", match = "function", run = "function!", summary = "text" } },
+    key = "function", concurrency = "text", inputs = "fields", match = "function", run = "function!",
+    summary = "text" } },
   use = {}, require = {},
 
   ask = { step = true, fields = { id = "text!", role = "text!", title = "text", fields = "fields",

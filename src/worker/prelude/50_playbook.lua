@@ -16,6 +16,71 @@ local function texts(what, t)
   return t
 end
 
+-- Keys ------------------------------------------------------------------------------------------
+--
+-- key = function(ev) return ev.advisory.id .. "/" .. ev.kind end is called once, here, with a stand-in
+-- that only notes which fields it reads. What it returns is the recipe by which the core makes the key
+-- of each event, in the very transaction that takes the event in.
+
+local parts_of = {} -- stand-in -> { { path = "advisory.id" }, "/", ... }
+
+local stand_in
+
+local function join(a, b)
+  local all = {}
+  for _, side in ipairs { a, b } do
+    local parts = parts_of[side]
+    if parts then
+      table.move(parts, 1, #parts, #all + 1, all)
+    elseif type(side) == "string" or type(side) == "number" then
+      all[#all + 1] = tostring(side)
+    else
+      raise("L014", "playbook: `key` joins fields of the event and texts only")
+    end
+  end
+  return stand_in(nil, all)
+end
+
+function stand_in(path, parts)
+  local it = setmetatable({}, {
+    __index = function(_, name)
+      if not path and parts then
+        raise("L014", "playbook: a joined `key` has no fields")
+      end
+      if type(name) ~= "string" or not name:find("^[%a_][%w_%-]*$") then
+        raise("L014", "playbook: `key` reads fields by name, such as ev.advisory.id")
+      end
+      return stand_in(path and path .. "." .. name or name)
+    end,
+    __newindex = function()
+      raise("L014", "playbook: `key` only reads the event")
+    end,
+    __len = function()
+      raise("L014", "playbook: `key` only joins fields, it does not count")
+    end,
+    __concat = join,
+    __metatable = "event",
+  })
+  parts_of[it] = parts or { { path = path } }
+  return it
+end
+
+local function recipe_of(key)
+  if key == nil then
+    return nil
+  end
+  local event = stand_in(nil)
+  local ok, made = pcall(key, event)
+  local parts = ok and made ~= event and parts_of[made]
+  if not parts or #parts > 16 then
+    raise("L014", "playbook: `key` must return fields of the event, joined by `..`",
+      "key = function(ev) return ev.advisory.id end")
+  end
+  return parts
+end
+
+local policies = { join = true, queue = true, drop = true, replace = true }
+
 function api.playbook(t)
   native.known("playbook", t, native.fields_for("playbook"))
   local name = native.text_of("playbook", t, "name", true)
@@ -33,6 +98,10 @@ function api.playbook(t)
   if type(t.on) ~= "string" or t.on == "" then
     raise("L004", "playbook needs `on`, the event it starts on, such as \"report.accepted\"")
   end
+  if t.concurrency ~= nil and (not policies[t.concurrency] or t.key == nil) then
+    raise("L014", "playbook: `concurrency` is join, queue, drop or replace, and needs `key`")
+  end
+  native.fields_of(t.inputs)
   native.text_of("playbook", t, "title")
   native.text_of("playbook", t, "summary")
   texts("playbook: roles", t.roles)
@@ -52,7 +121,7 @@ function native.loaded(t)
   return {
     name = t.name, title = t.title or t.name, on = t.on, summary = t.summary,
     roles = t.roles or {}, clocks = t.clocks or {},
-    key = t.key ~= nil, match = t.match ~= nil,
+    key = recipe_of(t.key), concurrency = t.concurrency, inputs = t.inputs, match = t.match ~= nil,
   }
 end
 

@@ -97,6 +97,8 @@ CREATE TABLE "run" (
 
 CREATE INDEX run_state ON "run" ("state");
 
+CREATE INDEX run_key ON "run" ("key") WHERE "key" IS NOT NULL;
+
 CREATE INDEX run_wake_at ON "run" ("wake_at");
 
 CREATE INDEX run_case_id ON "run" ("case_id");
@@ -304,3 +306,10 @@ CREATE TABLE "policy" (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX policy_name ON "policy" ("name", "state");
+
+CREATE TABLE "schedule" (
+  "name" TEXT PRIMARY KEY NOT NULL,
+  "spec" TEXT,
+  "next_at" INTEGER NOT NULL DEFAULT 0,
+  "last_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
