@@ -23,6 +23,7 @@
 #include "core/text.h"
 #include "loop/httpc.h"
 #include "loop/loop.h"
+#include "proc/pgp.h"
 
 #define MESSAGE_MAX   ((size_t)10 << 20)
 #define TEMPLATE_MAX  ((size_t)64 << 10)
@@ -45,7 +46,10 @@ struct mail_user {
 
 struct delivery {
     uv_work_t work;
+    struct mail_user *user;
     struct tsn_call *call; /* NULL once cancelled: the job ends alone */
+    char *part;            /* while gpg works: what it signs */
+    bool encrypting;
     struct tsn_xfer *xfer;
     char *message;
     size_t len;
@@ -56,6 +60,7 @@ struct delivery {
 static void delivery_free(struct delivery *d)
 {
     free(d->message);
+    free(d->part);
     free(d);
 }
 
@@ -278,48 +283,171 @@ static tsn_err deliver(struct mail_user *u, struct delivery *d, const char *cons
     return tsn_xfer_start(u->client, &req, smtp_done, d, &d->xfer, diag);
 }
 
-static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
-{
-    static const char *const known[] = {"to", "subject", "text", "template", "vars", "attach"};
-    struct mail_user *u = call->action->user;
+/* --- PGP ------------------------------------------------------------------------------------ */
+
+/* What the arguments say, once more: the call lives until it is answered. */
+struct letter {
+    struct tsn_mail_message m;
+    struct tsn_buf subject, text;
     const char *to[RECIPIENT_MAX + 1];
-    struct tsn_buf subject, text, message;
-    struct tsn_mail_message m = {.from = u->config.from, .to = to, .id = call->idem};
-    struct delivery *d = NULL;
+    const char *encrypt;
+    bool sign;
+};
+
+static void letter_free(struct letter *l)
+{
+    tsn_buf_free(&l->subject);
+    tsn_buf_free(&l->text);
+}
+
+/* The case number of a subject such as "[PSIRT-2026-0001] ...": all that others may see. */
+static const char *neutral(const char *subject, char *out, size_t cap)
+{
+    const char *open = strchr(subject, '['), *close = open ? strchr(open, ']') : NULL;
+
+    if (open && close && close - open < 60)
+        (void)snprintf(out, cap, "%.*s Message", (int)(close - open + 1), open);
+    else
+        (void)tsn_copy(out, cap, "Message");
+    return out;
+}
+
+static tsn_err letter_read(const struct mail_user *u, const struct tsn_call *call,
+                           struct letter *l, struct tsn_diag *diag)
+{
+    static const char *const known[] = {"to",         "subject", "text",     "template",
+                                        "vars",       "attach",  "reply_to", "in_reply_to",
+                                        "references", "encrypt", "sign"};
     tsn_err err;
 
-    tsn_buf_init(&subject, 2000);
-    tsn_buf_init(&text, MESSAGE_MAX);
-    tsn_buf_init(&message, MESSAGE_MAX);
+    tsn_buf_init(&l->subject, 2000);
+    tsn_buf_init(&l->text, MESSAGE_MAX);
     err = tsn_json_known(call->args, known, sizeof(known) / sizeof(known[0]), diag);
     if (!err)
-        err = recipients(call->args, to, diag);
+        err = recipients(call->args, l->to, diag);
     if (!err)
-        err = compose(u, call->args, &subject, &text, diag);
+        err = compose(u, call->args, &l->subject, &l->text, diag);
     if (err)
-        goto out;
-    m.subject = subject.data;
-    m.text = text.data;
-    m.attach = json_object_get(call->args, "attach");
-    m.date_ms = tsn_clock_wall_ms();
-    err = tsn_mail_build(&message, &m, diag);
+        return err;
+    l->encrypt = tsn_json_str(call->args, "encrypt", NULL);
+    l->sign =
+        u->config.gnupghome && u->config.sign_with && tsn_json_bool(call->args, "sign", true);
+    if (l->encrypt && !u->config.gnupghome)
+        return tsn_diag_set(diag, TSN_EINPUT, "M010",
+                            "mail.send: `encrypt`, but no PGP keys are configured");
+    if (l->encrypt && (l->to[1] || !tsn_word_ok(l->encrypt, 64)))
+        return tsn_diag_set(diag, TSN_EINPUT, "M010",
+                            "mail.send: an encrypted mail goes to one recipient, with the "
+                            "fingerprint of their key");
+    l->m =
+        (struct tsn_mail_message){.from = u->config.from,
+                                  .to = l->to,
+                                  .id = call->idem,
+                                  .subject = l->subject.data,
+                                  .text = l->text.data,
+                                  .attach = json_object_get(call->args, "attach"),
+                                  .date_ms = tsn_clock_wall_ms(),
+                                  .reply_to = tsn_json_str(call->args, "reply_to", NULL),
+                                  .in_reply_to = tsn_json_str(call->args, "in_reply_to", NULL),
+                                  .references = json_object_get(call->args, "references")};
+    return 0;
+}
+
+/* With PGP done, or without any: builds the message and hands it over. */
+static tsn_err hand_over(struct mail_user *u, struct delivery *d, struct letter *l,
+                         const char *armor, struct tsn_diag *diag)
+{
+    char outer[80];
+    struct tsn_buf message;
+    tsn_err err;
+
+    tsn_buf_init(&message, MESSAGE_MAX * 2);
+    if (l->encrypt)
+        l->m.subject = neutral(l->subject.data, outer, sizeof(outer));
+    err = armor ? tsn_mail_wrap(&message, &l->m, d->encrypting ? NULL : d->part, armor, diag)
+                : tsn_mail_build(&message, &l->m, diag);
     if (err == TSN_ETOOBIG)
         tsn_diag_set(diag, err, "R040", "mail.send: the message is larger than 10 MiB");
+    if (!err) {
+        d->message = tsn_buf_take(&message, &d->len);
+        err = deliver(u, d, l->to, diag);
+    }
+    tsn_buf_free(&message);
+    return err;
+}
+
+static void on_pgp(struct tsn_pgp_result *r, void *user)
+{
+    struct delivery *d = user;
+    struct tsn_diag diag;
+    struct letter l = {0};
+    tsn_err err;
+
+    if (!d->call) {
+        delivery_free(d);
+        return;
+    }
+    tsn_diag_init(&diag);
+    if (!r->ok) {
+        tsn_diag_set(&diag, TSN_EINPUT, "M010", "the mail cannot be %s: %s",
+                     d->encrypting ? "encrypted" : "signed",
+                     r->reason ? r->reason : "gpg refused the key");
+        tsn_diag_hint(&diag, "`tocsin key list` shows the keys; nothing was sent");
+        complete(d, TSN_OUTCOME_FAIL, &diag);
+        return;
+    }
+    err = letter_read(d->user, d->call, &l, &diag);
+    if (!err)
+        err = hand_over(d->user, d, &l, r->plain.data, &diag);
+    letter_free(&l);
     if (err)
-        goto out;
-    d = tsn_alloc(sizeof(*d));
-    d->call = call;
-    d->message = tsn_buf_take(&message, &d->len);
-    call->impl = d;
-    err = deliver(u, d, to, diag);
+        complete(d, TSN_OUTCOME_FAIL, &diag);
+}
+
+static tsn_err start_pgp(struct mail_user *u, struct delivery *d, struct letter *l,
+                         struct tsn_diag *diag)
+{
+    const char *to[] = {l->encrypt, NULL};
+    struct tsn_buf part;
+    size_t n;
+    tsn_err err;
+
+    tsn_buf_init(&part, MESSAGE_MAX);
+    l->m.inner_subject = l->encrypt ? l->subject.data : NULL;
+    err = tsn_mail_part(&part, &l->m, diag);
     if (err) {
+        tsn_buf_free(&part);
+        return err;
+    }
+    d->part = tsn_buf_take(&part, &n);
+    d->encrypting = l->encrypt != NULL;
+    if (l->encrypt)
+        tsn_pgp_encrypt(u->loop, u->config.gnupghome, to, l->sign ? u->config.sign_with : NULL,
+                        d->part, n, on_pgp, d);
+    else
+        tsn_pgp_sign(u->loop, u->config.gnupghome, u->config.sign_with, d->part, n, on_pgp, d);
+    return 0;
+}
+
+static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
+{
+    struct mail_user *u = call->action->user;
+    struct letter l = {0};
+    struct delivery *d = NULL;
+    tsn_err err = letter_read(u, call, &l, diag);
+
+    if (!err) {
+        d = tsn_alloc(sizeof(*d));
+        d->user = u;
+        d->call = call;
+        call->impl = d;
+        err = l.encrypt || l.sign ? start_pgp(u, d, &l, diag) : hand_over(u, d, &l, NULL, diag);
+    }
+    if (err && d) {
         call->impl = NULL;
         delivery_free(d);
     }
-out:
-    tsn_buf_free(&subject);
-    tsn_buf_free(&text);
-    tsn_buf_free(&message);
+    letter_free(&l);
     return err;
 }
 

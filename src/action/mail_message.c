@@ -190,10 +190,11 @@ static void put_date(struct tsn_buf *out, int64_t ms)
                    tm.tm_sec);
 }
 
-static void put_text_part(struct tsn_buf *out, const char *type, const char *name,
-                          const char *text)
+/* `more`: parameters of the type that follow the character set. */
+static void put_text_part(struct tsn_buf *out, const char *type, const char *more,
+                          const char *name, const char *text)
 {
-    tsn_buf_printf(out, "Content-Type: %s; charset=utf-8\r\n", type);
+    tsn_buf_printf(out, "Content-Type: %s; charset=utf-8%s\r\n", type, more);
     tsn_buf_puts(out, "Content-Transfer-Encoding: quoted-printable\r\n");
     if (name)
         tsn_buf_printf(out, "Content-Disposition: attachment; filename=\"%s\"\r\n", name);
@@ -237,50 +238,162 @@ static tsn_err put_to(struct tsn_buf *out, const char *const *to, struct tsn_dia
     return tsn_buf_puts(out, "\r\n");
 }
 
-tsn_err tsn_mail_build(struct tsn_buf *out, const struct tsn_mail_message *m,
-                       struct tsn_diag *diag)
+static tsn_err id_ok(const char *id, struct tsn_diag *diag)
+{
+    if (!id || !*id || strlen(id) > 250 || strpbrk(id, "<> \t\"") || has_control(id) ||
+        !is_ascii(id))
+        return tsn_diag_set(diag, TSN_EINPUT, "R040", "not a message id: %.100s", id ? id : "");
+    return 0;
+}
+
+static tsn_err put_thread(struct tsn_buf *out, const struct tsn_mail_message *m,
+                          struct tsn_diag *diag)
+{
+    size_t i;
+    json_t *one;
+    tsn_err err = 0;
+
+    if (m->in_reply_to) {
+        err = id_ok(m->in_reply_to, diag);
+        tsn_buf_printf(out, "In-Reply-To: <%s>\r\n", m->in_reply_to);
+    }
+    if (m->references && !json_is_array(m->references))
+        return tsn_diag_set(diag, TSN_EINPUT, "R040", "references must be a list");
+    json_array_foreach(m->references, i, one)
+    {
+        if (!err)
+            err = id_ok(json_string_value(one), diag);
+        if (!err)
+            tsn_buf_printf(out, "%s<%s>", i ? "\r\n " : "References: ", json_string_value(one));
+    }
+    if (json_array_size(m->references))
+        tsn_buf_puts(out, "\r\n");
+    return err;
+}
+
+/* Everything down to MIME-Version. */
+static tsn_err put_head(struct tsn_buf *out, const struct tsn_mail_message *m,
+                        struct tsn_diag *diag)
 {
     char from[256];
-    size_t i;
-    json_t *part;
-    tsn_err err;
+    tsn_err err = tsn_mail_address(m->from, from, sizeof(from), diag);
 
-    err = tsn_mail_address(m->from, from, sizeof(from), diag);
     if (err)
         return err;
     if (has_control(m->from) || has_control(m->subject))
         return tsn_diag_set(diag, TSN_EINPUT, "R040", "a line break inside a mail header");
-    if (!tsn_utf8_valid(m->text, strlen(m->text)))
-        return tsn_diag_set(diag, TSN_EINPUT, "R040", "the text is not UTF-8");
-    err = attachments_ok(m->attach, diag);
-    if (err)
-        return err;
     tsn_buf_puts(out, "From: ");
     put_from(out, m->from, from);
     tsn_buf_puts(out, "\r\n");
     err = put_to(out, m->to, diag);
     if (err)
         return err;
+    if (m->reply_to) {
+        if (!address_ok(m->reply_to))
+            return tsn_diag_set(diag, TSN_EINPUT, "R040", "not a mail address: %.100s",
+                                m->reply_to);
+        tsn_buf_printf(out, "Reply-To: %s\r\n", m->reply_to);
+    }
     tsn_buf_puts(out, "Subject: ");
     put_encoded(out, m->subject);
     tsn_buf_puts(out, "\r\n");
     put_date(out, m->date_ms);
     tsn_buf_printf(out, "Message-ID: <%s@%s>\r\n", m->id, strchr(from, '@') + 1);
-    tsn_buf_puts(out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n");
+    err = put_thread(out, m, diag);
+    /* RFC 3834; the second field stops two tocsins that would answer each other. */
+    tsn_buf_puts(out, "Auto-Submitted: auto-generated\r\nX-Tocsin-Loop: 1\r\n"
+                      "MIME-Version: 1.0\r\n");
+    return err;
+}
+
+static void put_protected(struct tsn_buf *out, const struct tsn_mail_message *m)
+{
+    if (m->inner_subject) {
+        tsn_buf_puts(out, "Subject: ");
+        put_encoded(out, m->inner_subject);
+        tsn_buf_puts(out, "\r\n");
+    }
+}
+
+tsn_err tsn_mail_part(struct tsn_buf *out, const struct tsn_mail_message *m,
+                      struct tsn_diag *diag)
+{
+    const char *mark = m->inner_subject ? "; protected-headers=\"v1\"" : "";
+    size_t i;
+    json_t *part;
+    tsn_err err;
+
+    if (!tsn_utf8_valid(m->text, strlen(m->text)))
+        return tsn_diag_set(diag, TSN_EINPUT, "R040", "the text is not UTF-8");
+    if (m->inner_subject && has_control(m->inner_subject))
+        return tsn_diag_set(diag, TSN_EINPUT, "R040", "a line break inside a mail header");
+    err = attachments_ok(m->attach, diag);
+    if (err)
+        return err;
     if (json_array_size(m->attach) == 0) {
-        put_text_part(out, "text/plain", NULL, m->text);
+        put_protected(out, m);
+        put_text_part(out, "text/plain", mark, NULL, m->text);
         if (m->text[0] && m->text[strlen(m->text) - 1] != '\n')
             tsn_buf_puts(out, "\r\n");
         return out->err;
     }
-    tsn_buf_printf(out, "Content-Type: multipart/mixed; boundary=\"=_%s\"\r\n\r\n", m->id);
+    put_protected(out, m);
+    tsn_buf_printf(out, "Content-Type: multipart/mixed; boundary=\"=_%s\"%s\r\n\r\n", m->id,
+                   mark);
     tsn_buf_printf(out, "--=_%s\r\n", m->id);
-    put_text_part(out, "text/plain", NULL, m->text);
+    put_text_part(out, "text/plain", "", NULL, m->text);
     json_array_foreach(m->attach, i, part)
     {
         tsn_buf_printf(out, "\r\n--=_%s\r\n", m->id);
-        put_text_part(out, tsn_json_str(part, "type", "text/plain"),
+        put_text_part(out, tsn_json_str(part, "type", "text/plain"), "",
                       tsn_json_str(part, "name", ""), tsn_json_str(part, "text", ""));
     }
     return tsn_buf_printf(out, "\r\n--=_%s--\r\n", m->id);
+}
+
+tsn_err tsn_mail_build(struct tsn_buf *out, const struct tsn_mail_message *m,
+                       struct tsn_diag *diag)
+{
+    tsn_err err = put_head(out, m, diag);
+
+    return err ? err : tsn_mail_part(out, m, diag);
+}
+
+/* gpg's armor has bare LF. */
+static void put_armor(struct tsn_buf *out, const char *armor)
+{
+    for (; *armor; armor++) {
+        if (*armor == '\n')
+            tsn_buf_puts(out, "\r\n");
+        else if (*armor != '\r')
+            tsn_buf_putc(out, *armor);
+    }
+}
+
+tsn_err tsn_mail_wrap(struct tsn_buf *out, const struct tsn_mail_message *m, const char *part,
+                      const char *armor, struct tsn_diag *diag)
+{
+    tsn_err err = put_head(out, m, diag);
+
+    if (err)
+        return err;
+    if (part) {
+        tsn_buf_printf(
+            out,
+            "Content-Type: multipart/signed; micalg=pgp-sha256;\r\n "
+            "protocol=\"application/pgp-signature\"; boundary=\"=s%s\"\r\n\r\n"
+            "--=s%s\r\n%s\r\n--=s%s\r\n"
+            "Content-Type: application/pgp-signature; name=\"signature.asc\"\r\n\r\n",
+            m->id, m->id, part, m->id);
+    } else {
+        tsn_buf_printf(out,
+                       "Content-Type: multipart/encrypted;\r\n "
+                       "protocol=\"application/pgp-encrypted\"; boundary=\"=s%s\"\r\n\r\n"
+                       "--=s%s\r\nContent-Type: application/pgp-encrypted\r\n\r\n"
+                       "Version: 1\r\n\r\n--=s%s\r\n"
+                       "Content-Type: application/octet-stream; name=\"encrypted.asc\"\r\n\r\n",
+                       m->id, m->id, m->id);
+    }
+    put_armor(out, armor);
+    return tsn_buf_printf(out, "\r\n--=s%s--\r\n", m->id);
 }

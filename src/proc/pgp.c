@@ -256,9 +256,10 @@ void tsn_pgp_encrypt(struct tsn_loop *loop, const char *home, const char *const 
         words[at++] = "--local-user";
         words[at++] = signer;
     }
-    for (; *to && at + 4 < ARGS_MAX; to++) {
+    for (size_t i = 0; to[i]; i++) {
+        TSN_ASSERT(i < TSN_PGP_TO_MAX);
         words[at++] = "--recipient";
-        words[at++] = *to;
+        words[at++] = to[i];
     }
     words[at++] = "--";
     words[at++] = "-&3";

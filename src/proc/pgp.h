@@ -18,6 +18,7 @@ struct tsn_loop;
 
 #define TSN_PGP_PLAIN_MAX (64u << 20) /* what one message may expand to */
 #define TSN_PGP_TIME_MS   30000
+#define TSN_PGP_TO_MAX    8 /* recipients of one encryption */
 
 enum tsn_pgp_signature {
     TSN_PGP_NONE,
