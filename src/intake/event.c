@@ -328,7 +328,7 @@ static tsn_err start_runs(struct tsn_store *st, struct tsn_arena *arena,
         tsn_fault("intake.run_created");
     }
     free(body);
-    if (!err && out->nruns == 0 && out->missing == 0 && out->dropped == 0)
+    if (!err && out->nruns == 0 && out->missing == 0 && out->dropped == 0 && !ev->quiet)
         err = note(st, out, "no-rule",
                    tsn_arena_printf(arena, "No rule is for this %s event: no run was started.",
                                     ev->kind));

@@ -192,6 +192,47 @@ static tsn_err answer_again(struct tsn_store *st, struct report_op *r,
     return err;
 }
 
+/* What both ways in have in common. */
+struct arriving {
+    struct tsn_arena *arena;
+    const char *source, *dedupe, *receipt;
+    const json_t *normal, *event, *facts;
+    const struct tsn_actor *by;
+    int64_t now_ms;
+};
+
+/* Store thread. */
+static tsn_err write_report(struct tsn_store *st, const struct tsn_intake *in,
+                            const struct arriving *r, const char *case_id,
+                            struct tsn_event_out *out, const char **answer,
+                            struct tsn_diag *diag)
+{
+    const struct tsn_casework_config *cases = in->config.casework;
+    const char *product = tsn_json_str(r->normal, "product", NULL);
+    const json_t *known = tsn_case_product(cases, product);
+
+    if (known)
+        product = tsn_json_str(known, "id", NULL);
+    else if (cases && json_array_size(cases->products) > 0)
+        product = NULL; /* the reporter's own words stay in the report */
+    struct tsn_case_new open = {.kind = tsn_json_str(r->normal, "kind", "incident"),
+                                .title = tsn_json_str(r->normal, "title", ""),
+                                .facts = r->facts,
+                                .product = product,
+                                .by = r->by};
+    struct tsn_event_new ev = {.source = r->source,
+                               .kind = case_id ? "report.joined" : "report.accepted",
+                               .body = r->event,
+                               .open = case_id ? NULL : &open,
+                               .case_id = case_id,
+                               .by = r->by,
+                               .quiet = case_id != NULL};
+    struct tsn_report_part part = {
+        .receipt = r->receipt, .source = r->source, .normal = r->normal};
+    return tsn_event_write(st, r->arena, in, &ev, r->dedupe, &part, r->now_ms, out, answer,
+                           diag);
+}
+
 /* Store thread. */
 static tsn_err apply_report(struct tsn_op *op, struct tsn_store *st)
 {
@@ -204,27 +245,17 @@ static tsn_err apply_report(struct tsn_op *op, struct tsn_store *st)
         return answer_again(st, r, &old);
     if (err != TSN_ENOTFOUND)
         return err;
-    const char *product = tsn_json_str(r->normal, "product", NULL);
-    const json_t *known = tsn_case_product(r->in->config.casework, product);
-    const struct tsn_casework_config *cases = r->in->config.casework;
-    if (known)
-        product = tsn_json_str(known, "id", NULL);
-    else if (cases && json_array_size(cases->products) > 0)
-        product = NULL; /* the reporter's own words stay in the report */
-    struct tsn_case_new open = {.kind = tsn_json_str(r->normal, "kind", "incident"),
-                                .title = tsn_json_str(r->normal, "title", ""),
-                                .facts = r->facts,
-                                .product = product,
-                                .by = &r->who};
-    struct tsn_event_new ev = {.source = r->source,
-                               .kind = "report.accepted",
-                               .body = r->event,
-                               .open = &open,
-                               .by = &r->who};
-    struct tsn_report_part part = {
-        .receipt = r->receipt, .source = r->source, .normal = r->normal};
-    return tsn_event_write(st, op->arena, r->in, &ev, r->dedupe, &part, r->now_ms, &r->out,
-                           &r->answer, &op->diag);
+    return write_report(st, r->in,
+                        &(struct arriving){.arena = op->arena,
+                                           .source = r->source,
+                                           .dedupe = r->dedupe,
+                                           .receipt = r->receipt,
+                                           .normal = r->normal,
+                                           .event = r->event,
+                                           .facts = r->facts,
+                                           .by = &r->who,
+                                           .now_ms = r->now_ms},
+                        NULL, &r->out, &r->answer, &op->diag);
 }
 
 static void report_done(struct tsn_op *op)
@@ -253,15 +284,51 @@ static void report_done(struct tsn_op *op)
 }
 
 /* The runs' event: the report with what tocsin knows about its arrival. */
-static json_t *event_of(const json_t *normal, const struct report_op *r)
+static json_t *event_of(const json_t *normal, const char *receipt, const char *source,
+                        int64_t now_ms)
 {
     char at[25];
     json_t *event = json_deep_copy(normal);
-    tsn_time_format(at, r->now_ms);
-    json_object_set_new(event, "receipt", json_string(r->receipt));
+    tsn_time_format(at, now_ms);
+    json_object_set_new(event, "receipt", json_string(receipt));
     json_object_set_new(event, "received_at", json_string(at));
-    json_object_set_new(event, "source", json_string(r->source));
+    json_object_set_new(event, "source", json_string(source));
     return event;
+}
+
+static json_t *facts_of(const json_t *normal, const char *receipt)
+{
+    json_t *facts = json_object();
+    json_object_set_new(facts, "report", json_deep_copy(normal));
+    json_object_set_new(facts, "receipt", json_string(receipt));
+    return facts;
+}
+
+tsn_err tsn_report_accept(struct tsn_store *st, struct tsn_arena *arena,
+                          const struct tsn_intake *in, const struct tsn_report_new *report,
+                          int64_t now_ms, struct tsn_event_out *out, struct tsn_diag *diag)
+{
+    const char *receipt = new_receipt(arena), *answer = NULL;
+    json_t *event, *facts;
+
+    if (!tsn_intake_known(in))
+        return tsn_diag_set(diag, TSN_EBUSY, "H025", "tocsin is still starting");
+    event = event_of(report->normal, receipt, report->source, now_ms);
+    facts = facts_of(report->normal, receipt);
+    tsn_arena_defer(arena, drop_json, event);
+    tsn_arena_defer(arena, drop_json, facts);
+    return write_report(st, in,
+                        &(struct arriving){.arena = arena,
+                                           .source = report->source,
+                                           .dedupe = tsn_event_dedupe(
+                                               arena, "source", report->source, report->key),
+                                           .receipt = receipt,
+                                           .normal = report->normal,
+                                           .event = event,
+                                           .facts = facts,
+                                           .by = report->by,
+                                           .now_ms = now_ms},
+                        report->case_id, out, &answer, diag);
 }
 
 static void fill(struct report_op *r, const struct tsn_actor *who, const char *source,
@@ -289,12 +356,10 @@ static void fill(struct report_op *r, const struct tsn_actor *who, const char *s
         tsn_id_new(id);
         r->dedupe = tsn_event_dedupe(arena, "once", r->source, id);
     }
-    r->event = event_of(normal, r);
+    r->event = event_of(normal, r->receipt, r->source, r->now_ms);
     tsn_arena_defer(arena, drop_json, r->event);
-    r->facts = json_object();
+    r->facts = facts_of(normal, r->receipt);
     tsn_arena_defer(arena, drop_json, r->facts);
-    json_object_set(r->facts, "report", normal);
-    json_object_set_new(r->facts, "receipt", json_string(r->receipt));
 }
 
 void tsn_intake_report(struct tsn_intake *in, const struct tsn_actor *who, const char *source,

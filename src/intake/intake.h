@@ -72,6 +72,7 @@ struct tsn_event_new {
     const struct tsn_case_new *open;    /* case to open; may be NULL when case_id is set */
     const char *case_id;                /* use this existing case instead; NULL = open one */
     const struct tsn_actor *by;
+    bool quiet; /* no note on the case when no rule is for this kind */
 };
 struct tsn_event_out {
     bool duplicate;
@@ -93,3 +94,17 @@ tsn_err tsn_intake_case_event(const struct tsn_intake *in, struct tsn_store *st,
                               struct tsn_arena *arena, const char *case_id, const char *kind,
                               const char *source, const char *dedupe, const json_t *body,
                               int64_t now_ms, json_t *runs, struct tsn_diag *diag);
+
+/* A report inside another's transaction (a mail): the same entries, rows and runs as by
+ * tsn_intake_report. `normal` is tsn_report_check's form; it may have more members. With `case_id`
+ * it joins that open case as a `report.joined` event, for which there need not be a rule. The caller
+ * makes sure that it comes once. TSN_EBUSY until the engine is ready. */
+struct tsn_report_new {
+    const char *source, *key; /* "mail", and what makes this one unique */
+    const json_t *normal;
+    const char *case_id;
+    const struct tsn_actor *by;
+};
+tsn_err tsn_report_accept(struct tsn_store *st, struct tsn_arena *arena,
+                          const struct tsn_intake *in, const struct tsn_report_new *report,
+                          int64_t now_ms, struct tsn_event_out *out, struct tsn_diag *diag);
