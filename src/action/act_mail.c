@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "action/mail_message.h"
+#include "action/mail_reference.h"
 #include "core/clock.h"
 #include "core/fault.h"
 #include "core/json.h"
@@ -292,6 +293,7 @@ struct letter {
     const char *to[RECIPIENT_MAX + 1];
     const char *encrypt;
     bool sign;
+    char reference[400];
 };
 
 static void letter_free(struct letter *l)
@@ -317,7 +319,7 @@ static tsn_err letter_read(const struct mail_user *u, const struct tsn_call *cal
 {
     static const char *const known[] = {"to",         "subject", "text",     "template",
                                         "vars",       "attach",  "reply_to", "in_reply_to",
-                                        "references", "encrypt", "sign"};
+                                        "references", "case",    "encrypt",  "sign"};
     tsn_err err;
 
     tsn_buf_init(&l->subject, 2000);
@@ -350,6 +352,11 @@ static tsn_err letter_read(const struct mail_user *u, const struct tsn_call *cal
                                   .reply_to = tsn_json_str(call->args, "reply_to", NULL),
                                   .in_reply_to = tsn_json_str(call->args, "in_reply_to", NULL),
                                   .references = json_object_get(call->args, "references")};
+    if (u->config.reference_key && tsn_json_str(call->args, "case", NULL)) {
+        tsn_mail_reference(l->reference, sizeof(l->reference), u->config.reference_key,
+                           tsn_json_str(call->args, "case", ""), strchr(u->address, '@') + 1);
+        l->m.our_reference = l->reference;
+    }
     return 0;
 }
 

@@ -13,11 +13,12 @@ struct tsn_httpc;
 tsn_err tsn_action_http_register(struct tsn_registry *r, struct tsn_httpc *c,
                                  const char *const *reach);
 
-/* mail.send{ to, subject, text | template+vars, attach, reply_to, in_reply_to, references, encrypt,
- * sign } -> { message_id }. RFC 5322 and 3834 headers, Message-ID from the idempotency key so that
+/* mail.send{ to, subject, text | template+vars, attach, reply_to, in_reply_to, references, case,
+ * encrypt, sign } -> { message_id }. RFC 5322 and 3834 headers, Message-ID from the idempotency key so that
  * a repeat is recognisable (repeat_safe). `encrypt` is the fingerprint of the one recipient's key:
  * the subject everybody sees is then a neutral one with the case's number, the real one is inside.
- * With `sign_with` every mail is signed unless sign = false. */
+ * `case` is a case's name: our reference goes along, so that an answer finds it. With `sign_with`
+ * every mail is signed unless sign = false. */
 struct tsn_mail_config {
     const char *organisation; /* {{organisation}} in templates */
     const char *from;         /* "Acme PSIRT <psirt@acme.example>" */
@@ -26,7 +27,8 @@ struct tsn_mail_config {
     const char *user, *password;
     int starttls;
     const char *const *reach;
-    const char *gnupghome;    /* absolute; NULL: no PGP */
+    const uint8_t *reference_key; /* TSN_KEY_LEN bytes (mail_reference.h), or NULL */
+    const char *gnupghome;        /* absolute; NULL: no PGP */
     const char *sign_with;    /* fingerprint or address of our key in it; NULL: not signed */
     const char *template_dir; /* NAME.txt files: first line "Subject: ...", {{field}} */
 };

@@ -266,7 +266,10 @@ static tsn_err put_thread(struct tsn_buf *out, const struct tsn_mail_message *m,
         if (!err)
             tsn_buf_printf(out, "%s<%s>", i ? "\r\n " : "References: ", json_string_value(one));
     }
-    if (json_array_size(m->references))
+    if (m->our_reference)
+        tsn_buf_printf(out, "%s<%s>", json_array_size(m->references) ? "\r\n " : "References: ",
+                       m->our_reference);
+    if (m->our_reference || json_array_size(m->references))
         tsn_buf_puts(out, "\r\n");
     return err;
 }

@@ -19,9 +19,10 @@ struct tsn_mail_message {
     const json_t *attach;  /* list of { name, type, text }, or NULL */
     const char *id;        /* left part of the Message-ID: the idempotency key */
     int64_t date_ms;
-    const char *reply_to;     /* plain address, or NULL */
-    const char *in_reply_to;  /* message id without brackets, or NULL */
-    const json_t *references; /* list of such ids, or NULL */
+    const char *reply_to;      /* plain address, or NULL */
+    const char *in_reply_to;   /* message id without brackets, or NULL */
+    const json_t *references;  /* list of such ids, or NULL */
+    const char *our_reference; /* one more of them, or NULL */
     /* The subject inside what is encrypted or signed (protected headers); NULL = none. `subject`
      * is then what everybody may see. */
     const char *inner_subject;

@@ -343,6 +343,11 @@ void tsn_api_go_on(struct tsn_api *api, struct tsn_engine *engine, struct tsn_in
     api->not_ready[0] = '\0';
 }
 
+void tsn_api_set_mail(struct tsn_api *api, struct tsn_mail *mail)
+{
+    api->config.mail = mail;
+}
+
 void tsn_api_not_ready(struct tsn_api *api, const char *reason)
 {
     if (!api->not_ready[0])

@@ -12,6 +12,7 @@
 #include "loop/httpd.h"
 
 /* `people:` of the configuration. */
+struct tsn_mail;
 struct tsn_person {
     const char *id;
     const char *const *roles; /* NULL-terminated */
@@ -26,6 +27,7 @@ struct tsn_api_config {
     struct tsn_engine *engine;
     struct tsn_intake *intake;
     struct tsn_feeds *feeds;
+    struct tsn_mail *mail; /* opened later: tsn_api_set_mail */
     const struct tsn_casework_config *casework;
     const struct tsn_person *people;
     size_t npeople;
@@ -49,5 +51,6 @@ int tsn_api_port(const struct tsn_api *api);
 void tsn_api_set_feeds(struct tsn_api *api, struct tsn_feeds *feeds);
 /* A node that only read is whole again: ready as the engine is. */
 void tsn_api_go_on(struct tsn_api *api, struct tsn_engine *engine, struct tsn_intake *intake);
+void tsn_api_set_mail(struct tsn_api *api, struct tsn_mail *mail);
 /* Not ready from now on, with a reason for /readyz ("disk full"). */
 void tsn_api_not_ready(struct tsn_api *api, const char *reason);

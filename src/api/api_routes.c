@@ -10,6 +10,7 @@
 #define V1          "/api/v1"
 #define BODY_REPORT ((size_t)1 << 20)
 #define BODY_CASE   ((size_t)16 << 20) /* evidence comes along */
+#define BODY_MAIL   ((size_t)90 << 20) /* 64 MiB as base64 */
 #define BODY_SMALL  ((size_t)64 << 10)
 
 const struct tsn_route tsn_routes[] = {
@@ -60,6 +61,10 @@ const struct tsn_route tsn_routes[] = {
 
     {"GET", V1 "/feeds", TSN_NEED_READ, 0, NULL, tsn_act_feeds, NULL},
     {"POST", V1 "/feeds/{id}/poll", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_feed_poll, NULL},
+    {"POST", V1 "/mails", TSN_NEED_SUBMIT, BODY_MAIL, NULL, tsn_act_mail, NULL},
+    {"GET", V1 "/mails", TSN_NEED_READ, 0, tsn_read_mails, NULL, NULL},
+    {"POST", V1 "/mails/{id}/assign", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_mail_decide,
+     NULL},
     {"GET", V1 "/playbooks", TSN_NEED_READ, 0, NULL, tsn_act_playbooks, NULL},
     {"GET", V1 "/advisories", TSN_NEED_READ, 0, tsn_read_advisories, NULL, NULL},
     {"GET", V1 "/advisories/{id}", TSN_NEED_READ, 0, tsn_read_advisory, NULL, NULL},

@@ -31,6 +31,7 @@ enum tsn_exit {
     TSN_EXIT_REJECTED = 31,
     TSN_EXIT_CANCELLED = 32,
     TSN_EXIT_WAITS = 33,
+    TSN_EXIT_TRY_AGAIN = 75, /* EX_TEMPFAIL of sysexits.h: what mail servers understand */
     TSN_EXIT_INTERRUPTED = 130
 };
 
@@ -209,6 +210,9 @@ int tsn_cmd_version_compare(struct tsn_cli *cli);
 int tsn_cmd_purl(struct tsn_cli *cli);
 int tsn_cmd_cpe(struct tsn_cli *cli);
 int tsn_cmd_mail_parse(struct tsn_cli *cli);
+int tsn_cmd_mail_receive(struct tsn_cli *cli);
+int tsn_cmd_mail_list(struct tsn_cli *cli);
+int tsn_cmd_mail_assign(struct tsn_cli *cli);
 int tsn_cmd_match(struct tsn_cli *cli);
 int tsn_cmd_feed_diff(struct tsn_cli *cli);
 

@@ -31,6 +31,7 @@ static const struct {
     {TSN_EXIT_REJECTED, "a person rejected it"},
     {TSN_EXIT_CANCELLED, "it was cancelled"},
     {TSN_EXIT_WAITS, "it waits for a person"},
+    {TSN_EXIT_TRY_AGAIN, "not now: a mail server tries again"},
     {TSN_EXIT_INTERRUPTED, "interrupted"},
 };
 #define NEXITS (sizeof(exit_table) / sizeof(exit_table[0]))

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "cli/cli_list.h"
 #include "cli/client.h"
 #include "cli/out.h"
 #include "core/buf.h"
@@ -11,117 +12,44 @@
 #include "core/json.h"
 #include "core/text.h"
 
-/* "?state=open&limit=5" from the flags that were given. */
-static const char *query(struct tsn_cli *cli, const char *extra)
-{
-    static const struct {
-        enum tsn_flag flag;
-        const char *name;
-    } map[] = {
-        {TSN_FLAG_STATE, "state"}, {TSN_FLAG_CASE, "case"},         {TSN_FLAG_RUN, "run"},
-        {TSN_FLAG_KIND, "kind"},   {TSN_FLAG_PLAYBOOK, "playbook"}, {TSN_FLAG_LIMIT, "limit"},
-        {TSN_FLAG_FROM, "from"},
-    };
-    const char *out = extra ? tsn_arena_printf(cli->arena, "?%s", extra) : "";
-    for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
-        if (cli->given & TSN_BIT(map[i].flag))
-            out = tsn_arena_printf(cli->arena, "%s%c%s=%s", out, out[0] ? '&' : '?',
-                                   map[i].name, tsn_client_escape(cli, cli->flag[map[i].flag]));
-    }
-    return out;
-}
-
-/* One page of a list as columns: a NULL key ends the row. */
-struct column {
-    const char *title, *key;
-    enum { TEXT, WORD, TIME, LEFT } as;
-};
-
-static void print_rows(struct tsn_cli *cli, const json_t *items, const struct column *columns,
-                       size_t n)
-{
-    if (json_array_size(items) == 0) {
-        tsn_out_say(cli, "none");
-        return;
-    }
-    struct tsn_grid *g = tsn_grid_new(cli, n);
-    for (size_t i = 0; i < n; i++)
-        tsn_grid_cell(g, TSN_DIM, columns[i].title);
-    size_t at;
-    json_t *item;
-    json_array_foreach(items, at, item)
-    {
-        for (size_t i = 0; i < n; i++) {
-            const json_t *v = json_object_get(item, columns[i].key);
-            const char *text = tsn_out_value(cli, v);
-            enum tsn_style style = TSN_PLAIN;
-            if (columns[i].as == TIME)
-                text = tsn_out_time(cli, json_string_value(v));
-            else if (columns[i].as == LEFT)
-                text = tsn_out_left(cli, json_string_value(v));
-            else if (columns[i].as == WORD)
-                style = tsn_out_style_of(text);
-            tsn_grid_cell(g, style, text);
-        }
-    }
-    tsn_grid_print(g, stdout, 0);
-}
-
-static int list(struct tsn_cli *cli, const char *path, const struct column *columns, size_t n)
-{
-    json_t *out;
-    int rc = tsn_client_get(cli, path, &out);
-    if (rc)
-        return rc;
-    if (cli->json) {
-        tsn_out_json(cli, out);
-    } else {
-        print_rows(cli, json_object_get(out, "items"), columns, n);
-        const char *next = tsn_json_str(out, "next", NULL);
-        if (next)
-            tsn_out_say(cli, "... more; --limit N shows up to 1,000");
-    }
-    json_decref(out);
-    return TSN_EXIT_OK;
-}
-
-#define LIST(cli, path, columns)                                                               \
-    list(cli, path, columns, sizeof(columns) / sizeof((columns)[0]))
-
 int tsn_cmd_report_list(struct tsn_cli *cli)
 {
-    static const struct column columns[] = {{"RECEIPT", "name", TEXT},
-                                            {"KIND", "kind", TEXT},
-                                            {"CASE", "case_name", TEXT},
-                                            {"RECEIVED", "received_at", TIME},
-                                            {"TITLE", "title", TEXT}};
-    return LIST(cli, tsn_client_path(cli, "reports%s", query(cli, NULL)), columns);
+    static const struct tsn_column columns[] = {{"RECEIPT", "name", TSN_AS_TEXT},
+                                                {"KIND", "kind", TSN_AS_TEXT},
+                                                {"CASE", "case_name", TSN_AS_TEXT},
+                                                {"RECEIVED", "received_at", TSN_AS_TIME},
+                                                {"TITLE", "title", TSN_AS_TEXT}};
+    return TSN_CLI_LIST(cli, tsn_client_path(cli, "reports%s", tsn_cli_params(cli, NULL)),
+                        columns);
 }
 
 int tsn_cmd_case_list(struct tsn_cli *cli)
 {
-    static const struct column columns[] = {
-        {"CASE", "name", TEXT}, {"STATE", "state", WORD},      {"SEVERITY", "severity", WORD},
-        {"KIND", "kind", TEXT}, {"OPENED", "opened_at", TIME}, {"TITLE", "title", TEXT}};
-    return LIST(cli, tsn_client_path(cli, "cases%s", query(cli, NULL)), columns);
+    static const struct tsn_column columns[] = {
+        {"CASE", "name", TSN_AS_TEXT},         {"STATE", "state", TSN_AS_WORD},
+        {"SEVERITY", "severity", TSN_AS_WORD}, {"KIND", "kind", TSN_AS_TEXT},
+        {"OPENED", "opened_at", TSN_AS_TIME},  {"TITLE", "title", TSN_AS_TEXT}};
+    return TSN_CLI_LIST(cli, tsn_client_path(cli, "cases%s", tsn_cli_params(cli, NULL)),
+                        columns);
 }
 
 int tsn_cmd_run_list(struct tsn_cli *cli)
 {
-    static const struct column columns[] = {
-        {"RUN", "name", TEXT},           {"STATE", "state", WORD},
-        {"PLAYBOOK", "playbook", TEXT},  {"CASE", "case_name", TEXT},
-        {"STARTED", "started_at", TIME}, {"WHY IT STOPPED", "reason", TEXT}};
-    return LIST(cli, tsn_client_path(cli, "runs%s", query(cli, NULL)), columns);
+    static const struct tsn_column columns[] = {
+        {"RUN", "name", TSN_AS_TEXT},           {"STATE", "state", TSN_AS_WORD},
+        {"PLAYBOOK", "playbook", TSN_AS_TEXT},  {"CASE", "case_name", TSN_AS_TEXT},
+        {"STARTED", "started_at", TSN_AS_TIME}, {"WHY IT STOPPED", "reason", TSN_AS_TEXT}};
+    return TSN_CLI_LIST(cli, tsn_client_path(cli, "runs%s", tsn_cli_params(cli, NULL)),
+                        columns);
 }
 
 int tsn_cmd_feed_list(struct tsn_cli *cli)
 {
-    static const struct column columns[] = {
-        {"FEED", "name", TEXT},           {"KIND", "kind", TEXT},
-        {"DOCUMENTS", "documents", TEXT}, {"LAST POLL", "polled_at", TIME},
-        {"LAST GOOD", "ok_at", TIME},     {"ERROR", "error", TEXT}};
-    return LIST(cli, tsn_client_path(cli, "feeds"), columns);
+    static const struct tsn_column columns[] = {
+        {"FEED", "name", TSN_AS_TEXT},           {"KIND", "kind", TSN_AS_TEXT},
+        {"DOCUMENTS", "documents", TSN_AS_TEXT}, {"LAST POLL", "polled_at", TSN_AS_TIME},
+        {"LAST GOOD", "ok_at", TSN_AS_TIME},     {"ERROR", "error", TSN_AS_TEXT}};
+    return TSN_CLI_LIST(cli, tsn_client_path(cli, "feeds"), columns);
 }
 
 /* --- tasks and status ---------------------------------------------------------------------- */
@@ -154,17 +82,19 @@ static int only_mine(struct tsn_cli *cli, json_t *items)
     return TSN_EXIT_OK;
 }
 
-static const struct column task_columns[] = {
-    {"TASK", "name", TEXT},      {"KIND", "kind", TEXT},         {"STATE", "state", WORD},
-    {"CASE", "case_name", TEXT}, {"SEVERITY", "severity", WORD}, {"ROLE", "role", TEXT},
-    {"DUE", "due_at", LEFT},     {"TITLE", "title", TEXT}};
+static const struct tsn_column task_columns[] = {
+    {"TASK", "name", TSN_AS_TEXT},         {"KIND", "kind", TSN_AS_TEXT},
+    {"STATE", "state", TSN_AS_WORD},       {"CASE", "case_name", TSN_AS_TEXT},
+    {"SEVERITY", "severity", TSN_AS_WORD}, {"ROLE", "role", TSN_AS_TEXT},
+    {"DUE", "due_at", TSN_AS_LEFT},        {"TITLE", "title", TSN_AS_TEXT}};
 
 int tsn_cmd_task_list(struct tsn_cli *cli)
 {
     json_t *out;
     bool open_only = !(cli->given & (TSN_BIT(TSN_FLAG_ALL) | TSN_BIT(TSN_FLAG_STATE)));
     int rc = tsn_client_get(
-        cli, tsn_client_path(cli, "tasks%s", query(cli, open_only ? "state=open" : NULL)),
+        cli,
+        tsn_client_path(cli, "tasks%s", tsn_cli_params(cli, open_only ? "state=open" : NULL)),
         &out);
     if (rc)
         return rc;
@@ -173,7 +103,7 @@ int tsn_cmd_task_list(struct tsn_cli *cli)
     if (!rc && cli->json)
         tsn_out_json(cli, out);
     else if (!rc)
-        print_rows(cli, json_object_get(out, "items"), task_columns, 8);
+        tsn_cli_rows(cli, json_object_get(out, "items"), task_columns, 8);
     json_decref(out);
     return rc;
 }

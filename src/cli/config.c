@@ -62,102 +62,6 @@ static tsn_err take_data(struct tsn_conf *c)
     return err;
 }
 
-/* The first line of the file: a password. */
-static tsn_err read_password(struct tsn_conf *c, const struct tsn_yaml *node, const char *path)
-{
-    struct stat info;
-    struct tsn_buf buf;
-    tsn_err err = 0;
-    tsn_buf_init(&buf, 4096);
-    if (stat(path, &info) == 0 && (info.st_mode & S_IROTH)) {
-        err = tsn_yaml_fail(node, c->diag, TSN_EDENIED, "C041",
-                            "everybody can read the password in %.160s", path);
-        tsn_diag_hint(c->diag, "chmod 600 %.200s", path);
-    } else if (tsn_buf_read_file(&buf, path)) {
-        err = tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C041", "cannot read %.200s", path);
-        tsn_diag_hint(c->diag, "it holds the password alone, on one line");
-    } else {
-        size_t n = strcspn(buf.data, "\r\n");
-        if (n == 0)
-            err = tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C041", "%.200s is empty", path);
-        else
-            c->out->mail.password = tsn_arena_strndup(c->arena, buf.data, n);
-    }
-    if (buf.len)
-        tsn_wipe(buf.data, buf.len);
-    tsn_buf_free(&buf);
-    return err;
-}
-
-static tsn_err take_smtp(struct tsn_conf *c, const struct tsn_yaml *mail)
-{
-    static const char *const known[] = {"url", "user", "password_file", "starttls"};
-    const struct tsn_yaml *map = tsn_yaml_find(mail, "smtp");
-    const char *file = NULL;
-    bool starttls = false;
-    if (map->type != TSN_YAML_MAP)
-        return tsn_yaml_fail(map, c->diag, TSN_EINPUT, "C014",
-                             "`smtp` must be a group of settings");
-    tsn_err err = tsn_yaml_known(map, "smtp", known, TSN_CONF_COUNT(known), c->diag);
-    if (!err)
-        err = tsn_conf_url(c, map, "url", true, TSN_URL_SMTP, &c->out->mail.smtp_url);
-    if (!err)
-        err = tsn_conf_text(c, map, "user", false, 200, &c->out->mail.user);
-    if (!err)
-        err = tsn_conf_path(c, map, "password_file", false, &file);
-    if (!err)
-        err = tsn_yaml_bool(map, "starttls", false, &starttls, c->diag);
-    c->out->mail.starttls = starttls;
-    if (err)
-        return err;
-    if (file && !c->out->mail.user)
-        return tsn_yaml_fail(tsn_yaml_find(map, "password_file"), c->diag, TSN_EINPUT, "C013",
-                             "`user` is missing: a password needs one");
-    if (c->out->mail.user && !file)
-        return tsn_yaml_fail(tsn_yaml_find(map, "user"), c->diag, TSN_EINPUT, "C013",
-                             "`password_file` is missing: a user needs a password");
-    return file ? read_password(c, tsn_yaml_find(map, "password_file"), file) : 0;
-}
-
-static tsn_err take_mail(struct tsn_conf *c)
-{
-    static const char *const known[] = {"from", "maildir", "smtp", "templates", "reach"};
-    static const char *const none[] = {NULL};
-    struct tsn_mail_config *m = &c->out->mail;
-    const struct tsn_yaml *map;
-    m->reach = none;
-    m->organisation = c->out->organisation;
-    m->from = tsn_arena_printf(c->arena, "PSIRT <psirt@%s>", c->out->domain);
-    tsn_err err = tsn_conf_map(c, "mail", &map);
-    if (err || !map)
-        goto out;
-    err = tsn_yaml_known(map, "mail", known, TSN_CONF_COUNT(known), c->diag);
-    if (!err)
-        err = tsn_conf_mail(c, map, "from", false, true, &m->from);
-    const struct tsn_yaml *smtp = tsn_yaml_find(map, "smtp");
-    const struct tsn_yaml *maildir = tsn_yaml_find(map, "maildir");
-    if (!err && smtp && maildir) {
-        bool later = maildir->line > smtp->line ||
-                     (maildir->line == smtp->line && maildir->col > smtp->col);
-        err = tsn_yaml_fail(later ? maildir : smtp, c->diag, TSN_EINPUT, "C040",
-                            "mail goes either into a maildir or through smtp");
-        tsn_diag_hint(c->diag, "remove one of the two");
-    }
-    if (!err && smtp)
-        err = take_smtp(c, map);
-    if (!err)
-        err = tsn_conf_path(c, map, "maildir", false, &m->maildir);
-    if (!err)
-        err = tsn_conf_path(c, map, "templates", false, &m->template_dir);
-    if (!err)
-        err = tsn_conf_reach(c, map, "reach", &m->reach);
-out:
-    if (!m->smtp_url && !m->maildir)
-        m->maildir = tsn_arena_printf(c->arena, "%s/mail", c->out->data_dir);
-    c->out->template_dir = m->template_dir;
-    return err;
-}
-
 static tsn_err take_http(struct tsn_conf *c)
 {
     static const char *const known[] = {"reach"};
@@ -300,10 +204,10 @@ static tsn_err take_all(struct tsn_conf *c)
                       "give a shorter one: server: { socket: /run/tocsin/tocsin.sock }");
     }
     tsn_err (*const sections[])(struct tsn_conf *) = {
-        tsn_conf_people, take_mail,         take_http,          take_publisher,
-        take_cases,      tsn_conf_products, tsn_conf_customers, tsn_conf_rules,
-        tsn_conf_feeds,  tsn_conf_plugins,  take_playbooks,     take_engine,
-        tsn_conf_audit,  tsn_conf_policies, tsn_conf_schedules};
+        tsn_conf_people, tsn_conf_mail_section, take_http,          take_publisher,
+        take_cases,      tsn_conf_products,     tsn_conf_customers, tsn_conf_rules,
+        tsn_conf_feeds,  tsn_conf_plugins,      take_playbooks,     take_engine,
+        tsn_conf_audit,  tsn_conf_policies,     tsn_conf_schedules};
     for (size_t i = 0; i < TSN_CONF_COUNT(sections) && !err; i++)
         err = sections[i](c);
     return err;

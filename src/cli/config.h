@@ -74,6 +74,7 @@
 #include "intake/intake.h"
 #include "seal/sealing.h"
 #include "intake/schedule.h"
+#include "mail/mail.h"
 
 struct tsn_config {
     const char *file, *dir; /* the file read, and its directory: absolute */
@@ -99,8 +100,10 @@ struct tsn_config {
 
     struct tsn_casework_config casework; /* prefix, products, customers */
     struct tsn_publisher publisher;
-    struct tsn_mail_config mail;                /* template_dir as above */
-    const char *const *http_reach;              /* NULL-terminated; never NULL */
+    struct tsn_mail_config mail; /* template_dir as above */
+    struct tsn_mail_intake_config
+        mail_intake;               /* inboxes, PGP, limits; the rest is the node's */
+    const char *const *http_reach; /* NULL-terminated; never NULL */
     int64_t workers, resident, cpu_ms, wall_ms; /* 0 = the engine's default */
     const json_t *picks;
     struct tsn_sealing_config sealing; /* loop and callbacks are the node's */

@@ -17,6 +17,7 @@
 #include "casework/clock_tick.h"
 #include "cli/cli.h"
 #include "core/clock.h"
+#include "core/crypto.h"
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/log.h"
@@ -47,6 +48,8 @@ struct node {
     struct tsn_intake *intake;
     struct tsn_feeds *feeds;
     struct tsn_schedules *schedules;
+    struct tsn_mail *mail;
+    uint8_t reference_key[TSN_KEY_LEN]; /* of mails; made from the store's key */
     struct tsn_api *api;
     struct tsn_casework_config casework; /* the configuration's, with the policies in force */
     struct tsn_policies *policies;
@@ -237,6 +240,35 @@ static tsn_err open_feeds(struct node *n, struct tsn_diag *diag)
     return tsn_schedules_open(&n->schedules, &sc);
 }
 
+static tsn_err open_mail(struct node *n, struct tsn_diag *diag)
+{
+    struct tsn_mail_intake_config mc = n->config->mail_intake;
+    const json_t *products = tsn_config_products_json(n->config), *one;
+    const char **names =
+        tsn_arena_alloc(n->arena, (json_array_size(products) + 1) * sizeof(*names));
+    size_t i;
+    json_array_foreach(products, i, one) names[i] = tsn_json_str(one, "name", "");
+    if (mkdir(mc.gnupghome, 0700) != 0 && errno != EEXIST)
+        return tsn_diag_set(diag, tsn_err_from_errno(errno), "S024", "%s: %s", mc.gnupghome,
+                            strerror(errno));
+    mc.loop = n->loop;
+    mc.writer = n->writer;
+    mc.reader = n->reader;
+    mc.engine = n->engine;
+    mc.intake = n->intake;
+    mc.case_prefix = n->config->casework.case_prefix;
+    mc.domain = strchr(n->config->mail.from, '@')
+                    ? tsn_arena_strndup(n->arena, strchr(n->config->mail.from, '@') + 1,
+                                        strcspn(strchr(n->config->mail.from, '@') + 1, ">"))
+                    : "localhost";
+    mc.reference_key = n->reference_key;
+    mc.products = names;
+    tsn_err err = tsn_mail_open(&n->mail, &mc, diag);
+    if (!err)
+        tsn_api_set_mail(n->api, n->mail);
+    return err;
+}
+
 static void stop(struct node *n);
 
 static void go_on(void *user)
@@ -248,6 +280,8 @@ static void go_on(void *user)
     n->late_err = open_feeds(n, &n->late_diag);
     if (!n->late_err)
         n->late_err = open_ticks(n);
+    if (!n->late_err)
+        n->late_err = open_mail(n, &n->late_diag);
     if (n->late_err)
         stop(n);
     else
@@ -327,6 +361,8 @@ static void close_parts(struct node *n)
         tsn_feeds_close(n->feeds);
     tsn_schedules_close(n->schedules);
     n->schedules = NULL;
+    tsn_mail_close(n->mail);
+    n->mail = NULL;
     if (n->engine)
         tsn_engine_close(n->engine);
     if (n->intake)
@@ -600,6 +636,22 @@ static tsn_err open_plugins(struct node *n, struct tsn_diag *diag)
     return err;
 }
 
+/* Known to whoever has the store's key, and to nobody else. */
+static bool read_reference_key(struct node *n)
+{
+    static const char use[] = "tocsin mail reference v1";
+    struct tsn_buf key;
+    bool good;
+    tsn_buf_init(&key, 4096);
+    good = tsn_buf_read_file(&key, n->config->key_file) == 0 && key.len > 0;
+    if (good) {
+        tsn_hmac_sha256(n->reference_key, key.data, key.len, use, sizeof(use) - 1);
+        tsn_wipe(key.data, key.len);
+    }
+    tsn_buf_free(&key);
+    return good;
+}
+
 /* Everything that a step may call, before the engine starts one. */
 static tsn_err open_actions(struct node *n, struct tsn_diag *diag)
 {
@@ -610,6 +662,8 @@ static tsn_err open_actions(struct node *n, struct tsn_diag *diag)
         err = tsn_action_http_register(n->registry, n->httpc, n->config->http_reach);
     if (!err) {
         struct tsn_mail_config mail = n->config->mail;
+        if (read_reference_key(n))
+            mail.reference_key = n->reference_key;
         if (!mail.template_dir)
             mail.template_dir = n->in->shared_templates;
         err = tsn_action_mail_register(n->registry, n->loop, n->httpc, &mail);

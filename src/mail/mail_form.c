@@ -269,6 +269,37 @@ static void put_case(struct form *f, const char *automatic, const char *prefix)
     free(id);
 }
 
+/* The same mail by another way has other trace fields: its id and its body make it the same. */
+static void put_twin(struct form *f, const char *p, size_t n)
+{
+    const char *id = tsn_json_str(f->out, "message_id", NULL), *body = NULL;
+    struct tsn_sha256 *h;
+    uint8_t hash[TSN_HASH_LEN];
+    char hex[2 * TSN_HASH_LEN + 1];
+
+    for (size_t i = 0; i + 1 < n && !body; i++) {
+        if (p[i] == '\n' && (p[i + 1] == '\n' || p[i + 1] == '\r'))
+            body = p + i + 1;
+    }
+    if (!id || !body)
+        return;
+    while (n > (size_t)(body - p) && strchr("\r\n", p[n - 1]))
+        n--;
+    h = tsn_sha256_new();
+    tsn_sha256_begin(h);
+    tsn_sha256_add(h, id, strlen(id) + 1);
+    for (const char *at = body; at < p + n;) {
+        const char *cr = memchr(at, '\r', (size_t)(p + n - at)), *end = cr ? cr : p + n;
+
+        tsn_sha256_add(h, at, (size_t)(end - at));
+        at = end + (cr != NULL);
+    }
+    tsn_sha256_end(h, hash);
+    tsn_sha256_destroy(h);
+    tsn_hex(hex, hash, sizeof(hash));
+    json_object_set_new(f->out, "twin", json_string(hex));
+}
+
 json_t *tsn_mail_form(json_t *doc, const struct tsn_mail_read_config *config, const void *p,
                       size_t n)
 {
@@ -296,10 +327,13 @@ json_t *tsn_mail_form(json_t *doc, const struct tsn_mail_read_config *config, co
     json_object_set_new(f.out, "sha256", json_string(hex));
     json_object_set_new(f.out, "size", json_integer((json_int_t)n));
     put_headers(&f, h);
+    put_twin(&f, p, n);
     put_pgp(&f);
     json_object_set_new(f.out, "automatic", automatic ? json_string(automatic) : json_null());
     if (delivery)
         json_object_set(f.out, "delivery", delivery);
+    if (delivery && json_object_get(doc, "original"))
+        json_object_set(f.out, "original", json_object_get(doc, "original"));
     put_case(&f, automatic, config->case_pattern ? config->case_pattern : "PSIRT");
     json_object_set_new(f.out, "text", json_string(f.text.data));
     if (f.outside.len)

@@ -151,6 +151,39 @@ static void show(struct tsn_mime *m, json_t *row, const char *path, GMimeObject 
     tsn_buf_free(&text);
 }
 
+/* The message that a bounce is about: its ids, from the headers it quotes (RFC 3462). */
+static void original(struct tsn_mime *m, GMimeObject *o)
+{
+    const char *const names[] = {"Message-ID", "References"};
+    const char *const fields[] = {"message_id", "references"};
+    json_t *out = json_object();
+
+    for (size_t i = 0; i < 2; i++) {
+        const char *raw = g_mime_object_get_header(o, names[i]);
+
+        if (raw)
+            json_object_set_new(out, fields[i], tsn_mime_string(raw));
+    }
+    if (json_object_size(out))
+        json_object_set(m->out, "original", out);
+    json_decref(out);
+}
+
+static void original_headers(struct tsn_mime *m, const GByteArray *b)
+{
+    GMimeStream *stream = g_mime_stream_mem_new_with_buffer((const char *)b->data,
+                                                            b->len < 65536 ? b->len : 65536);
+    GMimeParser *parser = g_mime_parser_new_with_stream(stream);
+    GMimeMessage *msg = g_mime_parser_construct_message(parser, NULL);
+
+    if (msg) {
+        original(m, GMIME_OBJECT(msg));
+        g_object_unref(msg);
+    }
+    g_object_unref(parser);
+    g_object_unref(stream);
+}
+
 static void leaf(struct tsn_mime *m, GMimeObject *o, const char *path)
 {
     GMimeContentType *t = g_mime_object_get_content_type(o);
@@ -171,6 +204,9 @@ static void leaf(struct tsn_mime *m, GMimeObject *o, const char *path)
                     name ? tsn_mime_string(name) : NULL);
     if (is(o, "message", "delivery-status")) {
         delivery(m, (const char *)b->data, b->len);
+        text = false;
+    } else if (is(o, "text", "rfc822-headers")) {
+        original_headers(m, b);
         text = false;
     } else if (is(o, "application", "pgp-keys")) {
         json_array_append_new(m->keys, json_pack("{s:s, s:o}", "part", path, "data",
@@ -326,6 +362,8 @@ static void walk_message(struct tsn_mime *m, GMimeObject *o, const char *path, i
                                               subject ? tsn_mime_string(subject) : NULL));
     if (!inner || !g_mime_message_get_mime_part(inner))
         return;
+    if (!json_object_get(m->out, "original"))
+        original(m, GMIME_OBJECT(inner));
     /* Its words are another mail's: listed, not joined with this one's. */
     child_path(below, sizeof(below), path, 0);
     m->hidden++;

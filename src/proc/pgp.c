@@ -279,6 +279,18 @@ void tsn_pgp_import(struct tsn_loop *loop, const char *home, const void *p, size
     start(j, home, words);
 }
 
+void tsn_pgp_export(struct tsn_loop *loop, const char *home, const char *fpr,
+                    tsn_pgp_done *done, void *user)
+{
+    const char *const words[] = {"--armor", "--output", "-&3", "--export", "--", fpr, NULL};
+    struct job *j = job_new(loop, done, user);
+
+    j->fds[0] = memory_file("pgp-out", NULL, 0);
+    j->output = 0;
+    j->status.made = true; /* gpg says nothing of an export but its end */
+    start(j, home, words);
+}
+
 void tsn_pgp_quit(const char *home)
 {
     static char name[] = "gpgconf", kill_all[] = "--kill", all[] = "all", at[] = "--homedir";

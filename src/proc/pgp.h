@@ -64,6 +64,9 @@ void tsn_pgp_encrypt(struct tsn_loop *loop, const char *home, const char *const 
 /* Keys of every kind into `home`; `ok` = at least one is there now; `fpr` is the last of them. */
 void tsn_pgp_import(struct tsn_loop *loop, const char *home, const void *p, size_t n,
                     tsn_pgp_done *done, void *user);
+/* The armored public key of `fpr`; `ok` and `plain`. */
+void tsn_pgp_export(struct tsn_loop *loop, const char *home, const char *fpr,
+                    tsn_pgp_done *done, void *user);
 /* Ends the agent that gpg started for this home. Blocking, short; at the end of a process. */
 void tsn_pgp_quit(const char *home);
 

@@ -167,7 +167,8 @@ void tsn_pgp_status_line(struct tsn_pgp_status *s, const char *line)
         s->unprotected = !s->integrity && strcmp(mdc, "0") == 0;
     } else if (named(line, "BADMDC", &rest)) {
         s->modified = true;
-    } else if (named(line, "DECRYPTION_FAILED", &rest)) {
+    } else if (named(line, "DECRYPTION_FAILED", &rest) || named(line, "INV_RECP", &rest) ||
+               named(line, "INV_SGNR", &rest)) {
         s->failed = true;
     } else if (named(line, "NO_SECKEY", &rest)) {
         s->no_key = true;
@@ -180,8 +181,6 @@ void tsn_pgp_status_line(struct tsn_pgp_status *s, const char *line)
             (void)tsn_copy(s->r->fpr, sizeof(s->r->fpr), w);
     } else if (named(line, "SIG_CREATED", &rest) || named(line, "END_ENCRYPTION", &rest)) {
         s->made = true;
-    } else if (named(line, "INV_RECP", &rest) || named(line, "INV_SGNR", &rest)) {
-        s->failed = true;
     } else if (named(line, "ERROR", &rest) || named(line, "FAILURE", &rest)) {
         s->failed = s->failed || strncmp(rest, "decrypt", 7) == 0;
     }
@@ -193,7 +192,8 @@ void tsn_pgp_status_end(struct tsn_pgp_status *s, bool decrypting, int64_t exit_
     struct tsn_pgp_result *r = s->r;
 
     if (!decrypting) {
-        r->ok = s->imported || (s->made && !s->failed && exit_status == 0 && !signal);
+        r->ok = s->imported ||
+                (s->made && !s->failed && exit_status == 0 && !signal && r->plain.len > 0);
         if (!r->ok)
             tsn_buf_free(&r->plain);
         return;

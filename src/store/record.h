@@ -184,6 +184,20 @@ struct tsn_rec_schedule {
     int64_t next_at, last_at;
 };
 
+/* One mail as it came in, and what became of it. */
+struct tsn_rec_mail {
+    const char *id;
+    const char *sha256; /* of the raw bytes, hex; unique: the same bytes are one mail */
+    const char *twin;   /* unique: message id and body, hashed; the same mail by another way */
+    const char *source; /* "maildir" "imap" "pipe" */
+    const char *state;  /* new report joined held bounce automatic duplicate */
+    const char *reason; /* why it is held, or was not answered; may be NULL */
+    const char *case_id, *sender /* address, hashed */;
+    const char *found; /* sealed JSON: the object of docs/mail.md without its parts' content */
+    const char *raw;   /* sealed; base64 of the bytes */
+    int64_t size, received_at, answered_at, signalled;
+};
+
 /* Small values: node id, schema, counters. */
 struct tsn_rec_meta {
     const char *name, *value;
@@ -194,3 +208,5 @@ extern const struct tsn_table tsn_table_case, tsn_table_report, tsn_table_event,
     tsn_table_match, tsn_table_advisory, tsn_table_casekey, tsn_table_chain, tsn_table_meta,
     tsn_table_signal, tsn_table_track, tsn_table_checkpoint, tsn_table_sealkey;
 extern const struct tsn_table tsn_table_policy, tsn_table_schedule;
+extern const struct tsn_table tsn_table_policy;
+extern const struct tsn_table tsn_table_mail;

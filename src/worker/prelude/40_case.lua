@@ -83,6 +83,10 @@ local function acknowledge(case, report, t)
   if type(contact) ~= "table" or type(contact.mail) ~= "string" or contact.mail == "" then
     return nil
   end
+  local came = type(report.mail) == "table" and report.mail or {}
+  if came.answer == false then
+    return nil -- RFC 3834, or a limit: the intake decided, and the report says why
+  end
   local vars = {
     case = words(case.name), title = words(case.title), name = words(contact.name),
     receipt = case.receipt or words(report.receipt),
@@ -90,7 +94,20 @@ local function acknowledge(case, report, t)
   for name, value in pairs(t.vars or {}) do
     vars[name] = value
   end
-  return call("mail.send", { to = contact.mail, template = template, vars = vars })
+  local letter = { to = contact.mail, template = template, vars = vars, case = words(case.name),
+                   in_reply_to = came.message_id, encrypt = came.key_fpr }
+  if came.message_id then
+    letter.references = native.json_list { came.message_id }
+  end
+  if came.reason then -- we could not read it: ask again, with our key
+    letter.template, letter.encrypt = "unreadable", nil
+    if came.our_key then
+      letter.attach = native.json_list {
+        { name = "psirt.asc", type = "application/pgp-keys", text = came.our_key },
+      }
+    end
+  end
+  return call("mail.send", letter)
 end
 
 native.methods.report = { update = report_methods.update, acknowledge = acknowledge }

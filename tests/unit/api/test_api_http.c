@@ -16,6 +16,7 @@
 #include "core/crypto.h"
 #include "core/log.h"
 #include "loop/mailbox.h"
+#include "mail/mail.h"
 
 /* --- the layers below, played ----------------------------------------------------------- */
 
@@ -34,6 +35,39 @@ size_t tsn_engine_broken(const struct tsn_engine *e, const struct tsn_diag **out
 {
     (void)e;
     *out = NULL;
+    return 0;
+}
+
+void tsn_mail_accept(struct tsn_mail *m, const char *source, const void *p, size_t n,
+                     tsn_engine_done *done, void *user)
+{
+    (void)m;
+    (void)source;
+    (void)p;
+    (void)n;
+    done(0, -1, NULL, NULL, user);
+}
+
+void tsn_mail_decide(struct tsn_mail *m, const struct tsn_actor *who, const char *mail_id,
+                     const char *case_ref, const char *reason, tsn_engine_done *done,
+                     void *user)
+{
+    (void)m;
+    (void)who;
+    (void)mail_id;
+    (void)case_ref;
+    (void)reason;
+    done(0, -1, NULL, NULL, user);
+}
+
+tsn_err tsn_mail_list(struct tsn_store *st, struct tsn_arena *arena, const char *state,
+                      size_t limit, json_t **out)
+{
+    (void)st;
+    (void)arena;
+    (void)state;
+    (void)limit;
+    *out = json_array();
     return 0;
 }
 

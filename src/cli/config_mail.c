@@ -1,0 +1,167 @@
+/* config_mail.c - the `mail:` section: how mail goes out, which inboxes are read, PGP.
+ * Owns nothing; all in the arena. Reads the file that mail.smtp.password_file names. */
+#include "cli/config_int.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include "core/buf.h"
+#include "core/crypto.h"
+
+/* The first line of the file: a password. */
+static tsn_err read_password(struct tsn_conf *c, const struct tsn_yaml *node, const char *path)
+{
+    struct stat info;
+    struct tsn_buf buf;
+    tsn_err err = 0;
+    tsn_buf_init(&buf, 4096);
+    if (stat(path, &info) == 0 && (info.st_mode & S_IROTH)) {
+        err = tsn_yaml_fail(node, c->diag, TSN_EDENIED, "C041",
+                            "everybody can read the password in %.160s", path);
+        tsn_diag_hint(c->diag, "chmod 600 %.200s", path);
+    } else if (tsn_buf_read_file(&buf, path)) {
+        err = tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C041", "cannot read %.200s", path);
+        tsn_diag_hint(c->diag, "it holds the password alone, on one line");
+    } else {
+        size_t n = strcspn(buf.data, "\r\n");
+        if (n == 0)
+            err = tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C041", "%.200s is empty", path);
+        else
+            c->out->mail.password = tsn_arena_strndup(c->arena, buf.data, n);
+    }
+    if (buf.len)
+        tsn_wipe(buf.data, buf.len);
+    tsn_buf_free(&buf);
+    return err;
+}
+
+static tsn_err take_smtp(struct tsn_conf *c, const struct tsn_yaml *mail)
+{
+    static const char *const known[] = {"url", "user", "password_file", "starttls"};
+    const struct tsn_yaml *map = tsn_yaml_find(mail, "smtp");
+    const char *file = NULL;
+    bool starttls = false;
+    if (map->type != TSN_YAML_MAP)
+        return tsn_yaml_fail(map, c->diag, TSN_EINPUT, "C014",
+                             "`smtp` must be a group of settings");
+    tsn_err err = tsn_yaml_known(map, "smtp", known, TSN_CONF_COUNT(known), c->diag);
+    if (!err)
+        err = tsn_conf_url(c, map, "url", true, TSN_URL_SMTP, &c->out->mail.smtp_url);
+    if (!err)
+        err = tsn_conf_text(c, map, "user", false, 200, &c->out->mail.user);
+    if (!err)
+        err = tsn_conf_path(c, map, "password_file", false, &file);
+    if (!err)
+        err = tsn_yaml_bool(map, "starttls", false, &starttls, c->diag);
+    c->out->mail.starttls = starttls;
+    if (err)
+        return err;
+    if (file && !c->out->mail.user)
+        return tsn_yaml_fail(tsn_yaml_find(map, "password_file"), c->diag, TSN_EINPUT, "C013",
+                             "`user` is missing: a password needs one");
+    if (c->out->mail.user && !file)
+        return tsn_yaml_fail(tsn_yaml_find(map, "user"), c->diag, TSN_EINPUT, "C013",
+                             "`password_file` is missing: a user needs a password");
+    return file ? read_password(c, tsn_yaml_find(map, "password_file"), file) : 0;
+}
+
+/* Our key signs what goes out and opens what comes in. */
+static tsn_err take_pgp(struct tsn_conf *c, const struct tsn_yaml *mail)
+{
+    static const char *const known[] = {"home", "key"};
+    const struct tsn_yaml *map = tsn_yaml_find(mail, "pgp");
+    struct tsn_mail_config *m = &c->out->mail;
+    tsn_err err;
+    if (!map)
+        return 0;
+    if (map->type != TSN_YAML_MAP)
+        return tsn_yaml_fail(map, c->diag, TSN_EINPUT, "C014",
+                             "`pgp` must be a group of settings");
+    err = tsn_yaml_known(map, "pgp", known, TSN_CONF_COUNT(known), c->diag);
+    if (!err)
+        err = tsn_conf_path(c, map, "home", false, &m->gnupghome);
+    if (!err)
+        err = tsn_conf_text(c, map, "key", false, 64, &m->sign_with);
+    if (!err && m->sign_with &&
+        (strlen(m->sign_with) < 40 ||
+         m->sign_with[strspn(m->sign_with, "0123456789ABCDEFabcdef")] != '\0')) {
+        err = tsn_yaml_fail(tsn_yaml_find(map, "key"), c->diag, TSN_EINPUT, "C014",
+                            "`key` is not a whole fingerprint");
+        tsn_diag_hint(c->diag,
+                      "40 or 64 hex digits without spaces: gpg --fingerprint shows it");
+    }
+    return err;
+}
+
+static tsn_err take_inboxes(struct tsn_conf *c, const struct tsn_yaml *mail)
+{
+    static const char *const known[] = {"maildir", "every"};
+    const struct tsn_yaml *list;
+    size_t n, at = 0;
+    tsn_err err = tsn_conf_list(c, mail, "inbox", false, &list, &n);
+    struct tsn_mail_inbox *boxes = tsn_arena_alloc(c->arena, (n + 1) * sizeof *boxes);
+    for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
+        struct tsn_mail_inbox *b = &boxes[at++];
+        err = tsn_conf_item(c, i, "inbox");
+        if (!err)
+            err = tsn_yaml_known(i, "inbox", known, TSN_CONF_COUNT(known), c->diag);
+        if (!err)
+            err = tsn_conf_path(c, i, "maildir", true, &b->maildir);
+        if (!err)
+            err = tsn_conf_duration(c, i, "every", false, 100, INT64_C(86400) * 1000,
+                                    &b->every_ms);
+    }
+    c->out->mail_intake.inboxes = boxes;
+    c->out->mail_intake.ninboxes = at;
+    return err;
+}
+
+tsn_err tsn_conf_mail_section(struct tsn_conf *c)
+{
+    static const char *const known[] = {
+        "from", "maildir", "smtp", "templates", "reach", "pgp", "answers_per_hour", "inbox"};
+    static const char *const none[] = {NULL};
+    struct tsn_mail_config *m = &c->out->mail;
+    const struct tsn_yaml *map;
+    m->reach = none;
+    m->organisation = c->out->organisation;
+    m->from = tsn_arena_printf(c->arena, "PSIRT <psirt@%s>", c->out->domain);
+    tsn_err err = tsn_conf_map(c, "mail", &map);
+    if (err || !map)
+        goto out;
+    err = tsn_yaml_known(map, "mail", known, TSN_CONF_COUNT(known), c->diag);
+    if (!err)
+        err = tsn_conf_mail(c, map, "from", false, true, &m->from);
+    const struct tsn_yaml *smtp = tsn_yaml_find(map, "smtp");
+    const struct tsn_yaml *maildir = tsn_yaml_find(map, "maildir");
+    if (!err && smtp && maildir) {
+        bool later = maildir->line > smtp->line ||
+                     (maildir->line == smtp->line && maildir->col > smtp->col);
+        err = tsn_yaml_fail(later ? maildir : smtp, c->diag, TSN_EINPUT, "C040",
+                            "mail goes either into a maildir or through smtp");
+        tsn_diag_hint(c->diag, "remove one of the two");
+    }
+    if (!err && smtp)
+        err = take_smtp(c, map);
+    if (!err)
+        err = tsn_conf_path(c, map, "maildir", false, &m->maildir);
+    if (!err)
+        err = tsn_conf_path(c, map, "templates", false, &m->template_dir);
+    if (!err)
+        err = tsn_conf_reach(c, map, "reach", &m->reach);
+    if (!err)
+        err = take_pgp(c, map);
+    if (!err)
+        err = take_inboxes(c, map);
+    if (!err)
+        err = tsn_yaml_int(map, "answers_per_hour", false, 1, 100000,
+                           &c->out->mail_intake.answers_per_hour, c->diag);
+out:
+    if (!m->smtp_url && !m->maildir)
+        m->maildir = tsn_arena_printf(c->arena, "%s/mail", c->out->data_dir);
+    if (!m->gnupghome)
+        m->gnupghome = tsn_arena_printf(c->arena, "%s/gnupg", c->out->data_dir);
+    c->out->mail_intake.gnupghome = m->gnupghome;
+    c->out->mail_intake.our_fpr = m->sign_with;
+    c->out->template_dir = m->template_dir;
+    return err;
+}
