@@ -3,7 +3,7 @@
  * Main thread = loop thread. Start: lock, store, writer, reader, loop, outbound, registry, engine,
  * intake, feeds, API. Stop: the reverse. A dead writer ends the process without writing anything.
  */
-#include "cli/node.h"
+#include "cli/node_int.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,10 +14,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "casework/clock_tick.h"
 #include "cli/cli.h"
 #include "core/clock.h"
-#include "core/crypto.h"
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/log.h"
@@ -28,41 +26,6 @@
 #define DEAD_MS 300
 /* Children get this long to end when we stop. */
 #define STOP_MS 3000
-
-struct node {
-    const struct tsn_node_config *in;
-    const struct tsn_config *config;
-    struct tsn_arena *arena;
-    int lock;
-    int64_t began_ms;
-    struct tsn_loop *loop;
-    struct tsn_store *store, *view, *log_view; /* until the writer and the readers have them */
-    struct tsn_sealing *sealing;
-    struct tsn_diag suspicion; /* why the node only reads */
-    struct tsn_writer *writer;
-    struct tsn_reader *reader, *log_reader;
-    struct tsn_httpc *httpc;
-    struct tsn_registry *registry;
-    struct tsn_plugins *plugins;
-    struct tsn_engine *engine;
-    struct tsn_intake *intake;
-    struct tsn_feeds *feeds;
-    struct tsn_schedules *schedules;
-    struct tsn_mail *mail;
-    uint8_t reference_key[TSN_KEY_LEN]; /* of mails; made from the store's key */
-    struct tsn_api *api;
-    struct tsn_casework_config casework; /* the configuration's, with the policies in force */
-    struct tsn_policies *policies;
-    struct tsn_clock_tick *tick;
-    struct tsn_timer *dead;
-    tsn_err late_err; /* what stopped the start after the loop ran */
-    struct tsn_diag late_diag;
-    uv_signal_t term, intr;
-    uv_timer_t guard; /* while stopping */
-    int dead_code;
-    bool read_only;
-    bool signals, guarded, died, engine_ready, listening, stopping, announced;
-};
 
 /* --- files ------------------------------------------------------------------------------- */
 
@@ -184,91 +147,6 @@ static void announce(struct node *n)
     tsn_fault("serve.ready");
 }
 
-/* Feeds may start runs, so they begin only when playbooks are known and recovery is over. */
-static tsn_err on_clock_event(void *user, struct tsn_store *st, struct tsn_arena *arena,
-                              const char *case_id, const char *kind, const char *dedupe,
-                              const json_t *body, int64_t now_ms, json_t *runs,
-                              struct tsn_diag *diag)
-{
-    struct node *n = user;
-    return tsn_intake_case_event(n->intake, st, arena, case_id, kind, "clock", dedupe, body,
-                                 now_ms, runs, diag);
-}
-
-static void on_clock_told(const json_t *runs, void *user)
-{
-    size_t i;
-    json_t *id;
-    json_array_foreach(runs, i, id)
-        tsn_engine_wake(((struct node *)user)->engine, json_string_value(id));
-}
-
-/* Clocks that ran out while we were down are told at once, when rules can start playbooks. */
-static tsn_err open_ticks(struct node *n)
-{
-    const struct tsn_clock_tick_config tc = {.loop = n->loop,
-                                             .reader = n->reader,
-                                             .writer = n->writer,
-                                             .casework = &n->casework,
-                                             .event = on_clock_event,
-                                             .told = on_clock_told,
-                                             .user = n};
-    return tsn_clock_tick_open(&n->tick, &tc);
-}
-
-static tsn_err open_feeds(struct node *n, struct tsn_diag *diag)
-{
-    const struct tsn_feeds_config fc = {.loop = n->loop,
-                                        .httpc = n->httpc,
-                                        .writer = n->writer,
-                                        .reader = n->reader,
-                                        .engine = n->engine,
-                                        .intake = n->intake,
-                                        .products = tsn_config_products_json(n->config),
-                                        .feeds = n->config->feeds,
-                                        .nfeeds = n->config->nfeeds};
-    tsn_err err = tsn_feeds_open(&n->feeds, &fc, diag);
-    if (err)
-        return err;
-    tsn_api_set_feeds(n->api, n->feeds);
-    const struct tsn_schedules_config sc = {.loop = n->loop,
-                                            .writer = n->writer,
-                                            .engine = n->engine,
-                                            .intake = n->intake,
-                                            .list = n->config->schedules,
-                                            .n = n->config->nschedules};
-    return tsn_schedules_open(&n->schedules, &sc);
-}
-
-static tsn_err open_mail(struct node *n, struct tsn_diag *diag)
-{
-    struct tsn_mail_intake_config mc = n->config->mail_intake;
-    const json_t *products = tsn_config_products_json(n->config), *one;
-    const char **names =
-        tsn_arena_alloc(n->arena, (json_array_size(products) + 1) * sizeof(*names));
-    size_t i;
-    json_array_foreach(products, i, one) names[i] = tsn_json_str(one, "name", "");
-    if (mkdir(mc.gnupghome, 0700) != 0 && errno != EEXIST)
-        return tsn_diag_set(diag, tsn_err_from_errno(errno), "S024", "%s: %s", mc.gnupghome,
-                            strerror(errno));
-    mc.loop = n->loop;
-    mc.writer = n->writer;
-    mc.reader = n->reader;
-    mc.engine = n->engine;
-    mc.intake = n->intake;
-    mc.case_prefix = n->config->casework.case_prefix;
-    mc.domain = strchr(n->config->mail.from, '@')
-                    ? tsn_arena_strndup(n->arena, strchr(n->config->mail.from, '@') + 1,
-                                        strcspn(strchr(n->config->mail.from, '@') + 1, ">"))
-                    : "localhost";
-    mc.reference_key = n->reference_key;
-    mc.products = names;
-    tsn_err err = tsn_mail_open(&n->mail, &mc, diag);
-    if (!err)
-        tsn_api_set_mail(n->api, n->mail);
-    return err;
-}
-
 static void stop(struct node *n);
 
 static void go_on(void *user)
@@ -277,11 +155,11 @@ static void go_on(void *user)
     if (!n->engine_ready || !n->listening || n->announced || n->stopping)
         return;
     tsn_intake_refresh(n->intake);
-    n->late_err = open_feeds(n, &n->late_diag);
+    n->late_err = tsn_node_open_feeds(n, &n->late_diag);
     if (!n->late_err)
-        n->late_err = open_ticks(n);
+        n->late_err = tsn_node_open_ticks(n);
     if (!n->late_err)
-        n->late_err = open_mail(n, &n->late_diag);
+        n->late_err = tsn_node_open_mail(n, &n->late_diag);
     if (n->late_err)
         stop(n);
     else
@@ -289,7 +167,7 @@ static void go_on(void *user)
 }
 
 /* In a turn of its own: the engine may say so while it is still being opened. */
-static void on_engine_ready(void *user)
+void tsn_node_engine_ready(void *user)
 {
     struct node *n = user;
     n->engine_ready = true;
@@ -454,8 +332,6 @@ static void announce_read_only(struct node *n)
     notify("READY=1\nSTATUS=read-only: rollback suspected\n");
 }
 
-static tsn_err open_engine(struct node *n, struct tsn_diag *diag);
-
 struct recovery {
     struct node *n;
     void (*done)(tsn_err err, const struct tsn_diag *diag, void *user);
@@ -472,7 +348,7 @@ static void epoch_opened(tsn_err err, const struct tsn_diag *diag, void *user)
     } else {
         n->read_only = n->announced = false;
         mark(n, "audit.start");
-        n->late_err = open_engine(n, &n->late_diag);
+        n->late_err = tsn_node_open_engine(n, &n->late_diag);
         tsn_api_go_on(n->api, n->engine, n->intake);
         (void)fprintf(stderr, "a new epoch of the log has begun; tocsin goes on\n");
         if (n->late_err)
@@ -483,9 +359,9 @@ static void epoch_opened(tsn_err err, const struct tsn_diag *diag, void *user)
 }
 
 /* Two people have agreed (the API saw to it). */
-static void new_epoch(void *node, const struct tsn_epoch_request *request,
-                      void (*done)(tsn_err err, const struct tsn_diag *diag, void *user),
-                      void *user)
+void tsn_node_new_epoch(void *node, const struct tsn_epoch_request *request,
+                        void (*done)(tsn_err err, const struct tsn_diag *diag, void *user),
+                        void *user)
 {
     struct node *n = node;
     struct recovery *r = tsn_alloc(sizeof(*r));
@@ -621,112 +497,6 @@ static tsn_err open_threads(struct node *n, struct tsn_diag *diag)
     return tsn_sealing_start(n->sealing, n->writer, n->reader, n->httpc);
 }
 
-static tsn_err open_plugins(struct node *n, struct tsn_diag *diag)
-{
-    tsn_err err = tsn_plugins_open(&n->plugins, n->loop, n->registry, diag);
-    for (size_t i = 0; !err && i < n->config->nplugins; i++) {
-        struct tsn_plugin_config p = n->config->plugins[i];
-        if (!p.dir && !n->in->shared_plugins)
-            return tsn_diag_set(diag, TSN_ENOTFOUND, "S026",
-                                "plugin %s: no `dir`, and no plugins are installed", p.name);
-        if (!p.dir)
-            p.dir = tsn_arena_printf(n->arena, "%s/%s", n->in->shared_plugins, p.name);
-        err = tsn_plugin_add(n->plugins, &p, diag);
-    }
-    return err;
-}
-
-/* Known to whoever has the store's key, and to nobody else. */
-static bool read_reference_key(struct node *n)
-{
-    static const char use[] = "tocsin mail reference v1";
-    struct tsn_buf key;
-    bool good;
-    tsn_buf_init(&key, 4096);
-    good = tsn_buf_read_file(&key, n->config->key_file) == 0 && key.len > 0;
-    if (good) {
-        tsn_hmac_sha256(n->reference_key, key.data, key.len, use, sizeof(use) - 1);
-        tsn_wipe(key.data, key.len);
-    }
-    tsn_buf_free(&key);
-    return good;
-}
-
-/* Everything that a step may call, before the engine starts one. */
-static tsn_err open_actions(struct node *n, struct tsn_diag *diag)
-{
-    tsn_err err = tsn_httpc_open(&n->httpc, n->loop);
-    if (!err)
-        err = tsn_registry_open(&n->registry);
-    if (!err)
-        err = tsn_action_http_register(n->registry, n->httpc, n->config->http_reach);
-    if (!err) {
-        struct tsn_mail_config mail = n->config->mail;
-        if (read_reference_key(n))
-            mail.reference_key = n->reference_key;
-        if (!mail.template_dir)
-            mail.template_dir = n->in->shared_templates;
-        err = tsn_action_mail_register(n->registry, n->loop, n->httpc, &mail);
-    }
-    if (!err)
-        err = open_plugins(n, diag);
-    if (!err)
-        err = tsn_casework_register(n->registry, &n->casework);
-    if (!err)
-        err = tsn_advisory_register(n->registry, &n->config->publisher,
-                                    tsn_config_products_json(n->config));
-    return err;
-}
-
-static tsn_err open_engine(struct node *n, struct tsn_diag *diag)
-{
-    const char *dir =
-        n->config->playbook_dir ? n->config->playbook_dir : n->in->shared_playbooks;
-    if (!dir)
-        return tsn_diag_set(diag, TSN_ENOTFOUND, "S026",
-                            "no playbooks are installed, and `playbooks: dir:` names none");
-    const struct tsn_engine_config ec = {.loop = n->loop,
-                                         .writer = n->writer,
-                                         .reader = n->reader,
-                                         .registry = n->registry,
-                                         .picks = tsn_config_picks_json(n->config),
-                                         .sealing = n->sealing,
-                                         .playbook_dir = dir,
-                                         .workers = (int)n->config->workers,
-                                         .resident = (size_t)n->config->resident,
-                                         .cpu_ms = n->config->cpu_ms,
-                                         .wall_ms = n->config->wall_ms};
-    tsn_err err = tsn_engine_open(&n->engine, &ec, on_engine_ready, n, diag);
-    if (err)
-        return err;
-    const struct tsn_intake_config ic = {.engine = n->engine,
-                                         .writer = n->writer,
-                                         .casework = &n->casework,
-                                         .rules = n->config->rules,
-                                         .nrules = n->config->nrules};
-    return tsn_intake_open(&n->intake, &ic);
-}
-
-static tsn_err open_outside(struct node *n, struct tsn_diag *diag)
-{
-    const struct tsn_api_config ac = {.loop = n->loop,
-                                      .sealing = n->sealing,
-                                      .new_epoch = new_epoch,
-                                      .node = n,
-                                      .writer = n->writer,
-                                      .reader = n->reader,
-                                      .log_reader = n->log_reader,
-                                      .engine = n->engine,
-                                      .intake = n->intake,
-                                      .casework = &n->casework,
-                                      .people = n->config->people,
-                                      .npeople = n->config->npeople,
-                                      .listen = n->config->listen,
-                                      .unix_path = n->config->socket,
-                                      .version = TOCSIN_VERSION};
-    return tsn_api_open(&n->api, &ac, diag);
-}
-
 static tsn_err open_signals(struct node *n)
 {
     uv_loop_t *uv = tsn_loop_uv(n->loop);
@@ -767,13 +537,13 @@ tsn_err tsn_node_run(const struct tsn_node_config *in, struct tsn_diag *diag)
     if (!err)
         err = open_store(&n, diag);
     if (!err)
-        err = open_actions(&n, diag);
+        err = tsn_node_open_actions(&n, diag);
     if (!err)
         err = open_threads(&n, diag);
     if (!err && !n.read_only)
-        err = open_engine(&n, diag);
+        err = tsn_node_open_engine(&n, diag);
     if (!err)
-        err = open_outside(&n, diag);
+        err = tsn_node_open_outside(&n, diag);
     if (!err) {
         n.listening = true;
         if (n.read_only)

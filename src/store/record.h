@@ -208,5 +208,4 @@ extern const struct tsn_table tsn_table_case, tsn_table_report, tsn_table_event,
     tsn_table_match, tsn_table_advisory, tsn_table_casekey, tsn_table_chain, tsn_table_meta,
     tsn_table_signal, tsn_table_track, tsn_table_checkpoint, tsn_table_sealkey;
 extern const struct tsn_table tsn_table_policy, tsn_table_schedule;
-extern const struct tsn_table tsn_table_policy;
 extern const struct tsn_table tsn_table_mail;

@@ -1,0 +1,201 @@
+/* node_parts.c - how each part of the daemon is opened: actions, engine, API, feeds, mail, clocks.
+ * Owns nothing: the node does. Loop thread. */
+#include "cli/node_int.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "core/json.h"
+#include "core/log.h"
+#include "core/text.h"
+
+/* Feeds may start runs, so they begin only when playbooks are known and recovery is over. */
+static tsn_err on_clock_event(void *user, struct tsn_store *st, struct tsn_arena *arena,
+                              const char *case_id, const char *kind, const char *dedupe,
+                              const json_t *body, int64_t now_ms, json_t *runs,
+                              struct tsn_diag *diag)
+{
+    struct node *n = user;
+    return tsn_intake_case_event(n->intake, st, arena, case_id, kind, "clock", dedupe, body,
+                                 now_ms, runs, diag);
+}
+
+static void on_clock_told(const json_t *runs, void *user)
+{
+    size_t i;
+    json_t *id;
+    json_array_foreach(runs, i, id)
+        tsn_engine_wake(((struct node *)user)->engine, json_string_value(id));
+}
+
+/* Clocks that ran out while we were down are told at once, when rules can start playbooks. */
+tsn_err tsn_node_open_ticks(struct node *n)
+{
+    const struct tsn_clock_tick_config tc = {.loop = n->loop,
+                                             .reader = n->reader,
+                                             .writer = n->writer,
+                                             .casework = &n->casework,
+                                             .event = on_clock_event,
+                                             .told = on_clock_told,
+                                             .user = n};
+    return tsn_clock_tick_open(&n->tick, &tc);
+}
+
+tsn_err tsn_node_open_feeds(struct node *n, struct tsn_diag *diag)
+{
+    const struct tsn_feeds_config fc = {.loop = n->loop,
+                                        .httpc = n->httpc,
+                                        .writer = n->writer,
+                                        .reader = n->reader,
+                                        .engine = n->engine,
+                                        .intake = n->intake,
+                                        .products = tsn_config_products_json(n->config),
+                                        .feeds = n->config->feeds,
+                                        .nfeeds = n->config->nfeeds};
+    tsn_err err = tsn_feeds_open(&n->feeds, &fc, diag);
+    if (err)
+        return err;
+    tsn_api_set_feeds(n->api, n->feeds);
+    const struct tsn_schedules_config sc = {.loop = n->loop,
+                                            .writer = n->writer,
+                                            .engine = n->engine,
+                                            .intake = n->intake,
+                                            .list = n->config->schedules,
+                                            .n = n->config->nschedules};
+    return tsn_schedules_open(&n->schedules, &sc);
+}
+
+tsn_err tsn_node_open_mail(struct node *n, struct tsn_diag *diag)
+{
+    struct tsn_mail_intake_config mc = n->config->mail_intake;
+    const json_t *products = tsn_config_products_json(n->config), *one;
+    const char **names =
+        tsn_arena_alloc(n->arena, (json_array_size(products) + 1) * sizeof(*names));
+    size_t i;
+    json_array_foreach(products, i, one) names[i] = tsn_json_str(one, "name", "");
+    if (mkdir(mc.gnupghome, 0700) != 0 && errno != EEXIST)
+        return tsn_diag_set(diag, tsn_err_from_errno(errno), "S024", "%s: %s", mc.gnupghome,
+                            strerror(errno));
+    mc.loop = n->loop;
+    mc.writer = n->writer;
+    mc.reader = n->reader;
+    mc.engine = n->engine;
+    mc.intake = n->intake;
+    mc.case_prefix = n->config->casework.case_prefix;
+    mc.domain = strchr(n->config->mail.from, '@')
+                    ? tsn_arena_strndup(n->arena, strchr(n->config->mail.from, '@') + 1,
+                                        strcspn(strchr(n->config->mail.from, '@') + 1, ">"))
+                    : "localhost";
+    mc.reference_key = n->reference_key;
+    mc.products = names;
+    tsn_err err = tsn_mail_open(&n->mail, &mc, diag);
+    if (!err)
+        tsn_api_set_mail(n->api, n->mail);
+    return err;
+}
+
+static tsn_err open_plugins(struct node *n, struct tsn_diag *diag)
+{
+    tsn_err err = tsn_plugins_open(&n->plugins, n->loop, n->registry, diag);
+    for (size_t i = 0; !err && i < n->config->nplugins; i++) {
+        struct tsn_plugin_config p = n->config->plugins[i];
+        if (!p.dir && !n->in->shared_plugins)
+            return tsn_diag_set(diag, TSN_ENOTFOUND, "S026",
+                                "plugin %s: no `dir`, and no plugins are installed", p.name);
+        if (!p.dir)
+            p.dir = tsn_arena_printf(n->arena, "%s/%s", n->in->shared_plugins, p.name);
+        err = tsn_plugin_add(n->plugins, &p, diag);
+    }
+    return err;
+}
+
+/* Known to whoever has the store's key, and to nobody else. */
+static bool read_reference_key(struct node *n)
+{
+    static const char use[] = "tocsin mail reference v1";
+    struct tsn_buf key;
+    bool good;
+    tsn_buf_init(&key, 4096);
+    good = tsn_buf_read_file(&key, n->config->key_file) == 0 && key.len > 0;
+    if (good) {
+        tsn_hmac_sha256(n->reference_key, key.data, key.len, use, sizeof(use) - 1);
+        tsn_wipe(key.data, key.len);
+    }
+    tsn_buf_free(&key);
+    return good;
+}
+
+/* Everything that a step may call, before the engine starts one. */
+tsn_err tsn_node_open_actions(struct node *n, struct tsn_diag *diag)
+{
+    tsn_err err = tsn_httpc_open(&n->httpc, n->loop);
+    if (!err)
+        err = tsn_registry_open(&n->registry);
+    if (!err)
+        err = tsn_action_http_register(n->registry, n->httpc, n->config->http_reach);
+    if (!err) {
+        struct tsn_mail_config mail = n->config->mail;
+        if (read_reference_key(n))
+            mail.reference_key = n->reference_key;
+        if (!mail.template_dir)
+            mail.template_dir = n->in->shared_templates;
+        err = tsn_action_mail_register(n->registry, n->loop, n->httpc, &mail);
+    }
+    if (!err)
+        err = open_plugins(n, diag);
+    if (!err)
+        err = tsn_casework_register(n->registry, &n->casework);
+    if (!err)
+        err = tsn_advisory_register(n->registry, &n->config->publisher,
+                                    tsn_config_products_json(n->config));
+    return err;
+}
+
+tsn_err tsn_node_open_engine(struct node *n, struct tsn_diag *diag)
+{
+    const char *dir =
+        n->config->playbook_dir ? n->config->playbook_dir : n->in->shared_playbooks;
+    if (!dir)
+        return tsn_diag_set(diag, TSN_ENOTFOUND, "S026",
+                            "no playbooks are installed, and `playbooks: dir:` names none");
+    const struct tsn_engine_config ec = {.loop = n->loop,
+                                         .writer = n->writer,
+                                         .reader = n->reader,
+                                         .registry = n->registry,
+                                         .picks = tsn_config_picks_json(n->config),
+                                         .sealing = n->sealing,
+                                         .playbook_dir = dir,
+                                         .workers = (int)n->config->workers,
+                                         .resident = (size_t)n->config->resident,
+                                         .cpu_ms = n->config->cpu_ms,
+                                         .wall_ms = n->config->wall_ms};
+    tsn_err err = tsn_engine_open(&n->engine, &ec, tsn_node_engine_ready, n, diag);
+    if (err)
+        return err;
+    const struct tsn_intake_config ic = {.engine = n->engine,
+                                         .writer = n->writer,
+                                         .casework = &n->casework,
+                                         .rules = n->config->rules,
+                                         .nrules = n->config->nrules};
+    return tsn_intake_open(&n->intake, &ic);
+}
+
+tsn_err tsn_node_open_outside(struct node *n, struct tsn_diag *diag)
+{
+    const struct tsn_api_config ac = {.loop = n->loop,
+                                      .sealing = n->sealing,
+                                      .new_epoch = tsn_node_new_epoch,
+                                      .node = n,
+                                      .writer = n->writer,
+                                      .reader = n->reader,
+                                      .log_reader = n->log_reader,
+                                      .engine = n->engine,
+                                      .intake = n->intake,
+                                      .casework = &n->casework,
+                                      .people = n->config->people,
+                                      .npeople = n->config->npeople,
+                                      .listen = n->config->listen,
+                                      .unix_path = n->config->socket,
+                                      .version = TOCSIN_VERSION};
+    return tsn_api_open(&n->api, &ac, diag);
+}
