@@ -53,7 +53,10 @@ static void fork_done(struct tsn_eop *o)
         return;
     s->last = TSN_LAST_INTENT;
     s->attempt = 1;
-    tsn_run_settle_down(o->run);
+    if (s->kind == TSN_J_UNDO)
+        tsn_undo_next(o->run);
+    else
+        tsn_run_settle_down(o->run);
 }
 
 void tsn_step_fork(struct tsn_step *s)
@@ -80,6 +83,8 @@ void tsn_run_joined(struct tsn_run *r, const json_t *frame)
     for (size_t i = 0; i < 3; i++)
         if (strcmp(word, outcomes[i]) == 0)
             outcome = outcomes[i];
+    if (!s && tsn_run_is_due(r, tsn_json_str(frame, "path", "")))
+        return;
     if (!s || s->kind != TSN_J_PARALLEL || !json_is_object(result) || !outcome) {
         tsn_run_stuck(r, "R070", "a parallel step is said to have ended that is not open");
         return;
@@ -110,6 +115,7 @@ static tsn_err drop_task(struct drop_op *x, struct tsn_store *st)
     t.state = "void";
     t.decided_by = "tocsin";
     t.closed_at = x->o.now_ms;
+    t.nudge_at = 0;
     return tsn_store_update_if_text(st, &tsn_table_task, &t, "state", "open");
 }
 
@@ -137,8 +143,7 @@ static tsn_err drop_apply(struct tsn_op *op, struct tsn_store *st)
         err = tsn_step_settle(st, op->arena, &own, &in, &x->out);
     if (err)
         return err;
-    own.row.state = "running";
-    own.row.reason = NULL;
+    tsn_run_works(&own);
     return tsn_run_save(st, &own, x->o.epoch);
 }
 

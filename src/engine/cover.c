@@ -65,6 +65,7 @@ static void covered(bool yes, void *user)
     void (*go)(struct tsn_step *) = c->go;
 
     free(c);
+    s->covering = false;
     if (s->gone || s->run->dead || s->run->e->closing) {
         tsn_step_unref(s);
         return;
@@ -98,5 +99,6 @@ void tsn_step_cover(struct tsn_step *s, int64_t seq, void (*go)(struct tsn_step 
     tsn_step_ref(s);
     c->step = s;
     c->go = go;
+    s->covering = true;
     tsn_sealing_cover(s->run->e->config.sealing, seq, covered, c);
 }

@@ -75,7 +75,8 @@ struct tsn_step {
     const struct tsn_action *action; /* call */
     struct tsn_timer *timer;         /* call timeout, backoff */
     void (*timer_fn)(struct tsn_step *s);
-    bool timing; /* the timer is armed */
+    bool timing;   /* the timer is armed */
+    bool covering; /* its intent waits for a checkpoint */
     struct tsn_engine_call *call;
     bool dismissed;      /* of a branch that nobody needs any more */
     const char *joined;  /* parallel: outcome, said by the worker; static */
@@ -110,7 +111,10 @@ struct tsn_run {
     unsigned suspected;
     struct tsn_worker *worker; /* resident there */
     char *name, *case_id, *title;
-    json_t *roles;                  /* of its playbook */
+    json_t *roles;          /* of its playbook */
+    struct tsn_undo *undos; /* what can be taken back, newest first */
+    char *ending;           /* outcome it ends with once all is taken back; NULL = it goes on */
+    char *ending_code, *ending_args;
     struct tsn_step *steps;         /* open ones */
     char (*tips)[TSN_PATH_MAX + 1]; /* last path of each branch that ever had a step */
     size_t ntips, tips_cap;
@@ -264,6 +268,8 @@ tsn_err tsn_run_time_of(struct tsn_store *st, struct tsn_arena *a, int64_t seq, 
 tsn_err tsn_run_close(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
                       const char *state, const char *outcome, const char *code,
                       const char *reason, const char *result, int64_t now_ms);
+/* The row of a run that is at work: running, or still cancelling. */
+void tsn_run_works(struct tsn_owned *own);
 /* A code word that may stand in an entry; else `otherwise`. */
 const char *tsn_code_word(const char *s, const char *otherwise);
 
@@ -326,12 +332,25 @@ struct tsn_past_open {
     int64_t attempt, seq, at_ms;
     const struct tsn_logged *opener; /* entry that carries the request */
 };
+/* A call that worked and can be taken back. */
+struct tsn_past_undo {
+    const char *path; /* of the call */
+    const char *action, *args;
+    int64_t due_at; /* when it takes itself back; 0 = only on failure, cancel or unwind */
+    int64_t no;     /* deliver_no of the call: newest first */
+    int64_t nth;    /* of the next try, from 1 */
+    bool done;
+};
 #define TSN_TAKEN_OVER "taken-over" /* reason of a step.result that stands for another run's */
 struct tsn_past {
     struct tsn_past_step *steps; /* settled, in order; only with `full` */
     size_t nsteps;               /* always right */
     struct tsn_past_open *open;  /* in the order they were opened */
     size_t nopen;
+    struct tsn_past_undo *undos; /* only with `full` */
+    size_t nundos;
+    const char *ending; /* outcome it ends with once all is taken back; NULL = it goes on */
+    const char *ending_code, *ending_args; /* args: JSON { reason, result } */
 };
 tsn_err tsn_past_read(struct tsn_store *st, struct tsn_arena *a, const char *run_id, bool full,
                       struct tsn_past *out);
@@ -358,10 +377,14 @@ void tsn_run_reload(struct tsn_run *r);
 
 /* --- run_step.c */
 void tsn_run_want(struct tsn_run *r, const json_t *want);
+/* Settled while the run was being loaded: the worker asks for it, and is about to get it. */
+bool tsn_run_is_due(const struct tsn_run *r, const char *path);
 /* Paused: what only Lua wants is dropped, memory given back as far as it goes. `r` may be freed. */
 void tsn_run_stand(struct tsn_run *r);
 /* The worker has said all it wants: what is fresh begins, what is due is delivered. */
 void tsn_run_idle(struct tsn_run *r);
+/* A call (or an undo) from its start: look-up, store effect or external. */
+void tsn_step_call(struct tsn_step *s);
 /* After a load that found an open call. */
 void tsn_step_resume_call(struct tsn_step *s);
 void tsn_run_idem(char out[TSN_IDEM_LEN + 1], const char *run, const char *path);
@@ -393,6 +416,34 @@ void tsn_step_doubt(struct tsn_step *s);
 void tsn_step_rests(struct tsn_step *s, bool row_rests);
 void tsn_step_sleep(struct tsn_step *s);
 void tsn_step_sleep_due(struct tsn_step *s);
+
+/* --- undo.c */
+/* Loop thread. A call with an undo has worked. */
+void tsn_undo_note(struct tsn_run *r, const char *path, const json_t *undo, int64_t no,
+                   int64_t at_ms);
+/* The pending ones of a run as it was loaded. */
+void tsn_undo_load(struct tsn_run *r, const struct tsn_past *past);
+void tsn_undo_clear(struct tsn_run *r);
+bool tsn_undo_pending(const struct tsn_run *r);
+/* case:unwind(), and its being taken up again. */
+void tsn_step_unwind(struct tsn_step *s);
+void tsn_step_unwind_resume(struct tsn_step *s);
+void tsn_step_undo_due(struct tsn_step *s);
+/* The next undo begins when nothing stands before it; when all are done, what waited for them goes
+ * on. `r` may be freed. */
+void tsn_undo_next(struct tsn_run *r);
+/* An undo has its outcome on record. */
+void tsn_undo_settled(struct tsn_step *s, const char *outcome, const char *result);
+
+/* How a run is to end. */
+struct tsn_ending {
+    const char *state, *outcome, *code, *reason, *result;
+    int64_t ref; /* seq of the entry that says so; -1 */
+};
+/* Store thread: ends the run, or (`look`) begins to take back what must be taken back first: open
+ * steps are settled, run.unwinding says how it will end. The caller saves. */
+tsn_err tsn_run_wind_up(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
+                        const struct tsn_ending *how, bool look, int64_t now_ms, bool *closed);
 
 /* --- branch.c */
 void tsn_step_fork(struct tsn_step *s);
@@ -461,6 +512,9 @@ void tsn_run_failed(struct tsn_run *r, const json_t *frame);
 void tsn_run_diverged(struct tsn_run *r, const json_t *frame);
 /* Ends it as failed: its own fault, nothing to repeat. */
 void tsn_run_fail(struct tsn_run *r, const char *code, const char *why);
+/* Ends it as was promised before it took back what was to be taken back. */
+void tsn_run_end_as(struct tsn_run *r, const char *outcome, const char *code,
+                    const char *reason, json_t *result);
 /* Its activation was killed: reloaded, the second time stuck. */
 void tsn_run_charge(struct tsn_run *r, const char *code, const char *why);
 /* Stops for good until a person ends it: what is on record cannot be used. */

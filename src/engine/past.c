@@ -7,6 +7,7 @@
 #include "engine/engine_impl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "core/json.h"
 #include "core/text.h"
@@ -43,7 +44,7 @@ struct reading {
     struct tsn_store *st;
     struct tsn_arena *arena;
     struct tsn_past *past;
-    size_t cap;
+    size_t cap, undo_cap;
     bool full;
 };
 
@@ -85,6 +86,84 @@ static void open_drop(struct tsn_past *p, struct tsn_past_open *o)
     p->nopen--;
 }
 
+/* --- what can be taken back */
+
+/* A call that worked, and says how it is taken back. */
+static tsn_err note_undo(struct reading *r, const struct tsn_past_step *s)
+{
+    struct tsn_past *p = r->past;
+    struct tsn_past_undo *u;
+    json_t *v = NULL, *undo;
+    int64_t after;
+    char *args;
+
+    if (!strstr(s->request, "\"undo\""))
+        return 0;
+    if (tsn_json_parse(s->request, strlen(s->request), &v, NULL))
+        return TSN_ETAMPERED;
+    undo = json_object_get(json_object_get(v, "opts"), "undo");
+    if (!tsn_json_str(undo, "action", NULL)) {
+        json_decref(v);
+        return 0;
+    }
+    if (p->nundos == r->undo_cap) {
+        struct tsn_past_undo *more;
+
+        r->undo_cap = r->undo_cap ? r->undo_cap * 2 : 4;
+        more = tsn_arena_alloc(r->arena, r->undo_cap * sizeof(*more));
+        if (p->nundos)
+            memcpy(more, p->undos, p->nundos * sizeof(*more));
+        p->undos = more;
+    }
+    u = &p->undos[p->nundos++];
+    memset(u, 0, sizeof(*u));
+    u->path = s->path;
+    u->action = tsn_arena_strdup(r->arena, tsn_json_str(undo, "action", ""));
+    args = tsn_json_text(json_object_get(undo, "args"));
+    u->args = tsn_arena_strdup(r->arena, args);
+    free(args);
+    after = tsn_json_int(undo, "after_ms", 0);
+    u->due_at = after > 0 ? s->at_ms + after : 0;
+    u->no = s->deliver_no;
+    u->nth = 1;
+    json_decref(v);
+    return 0;
+}
+
+static tsn_err read_undone(struct reading *r, const struct tsn_logged *e)
+{
+    struct tsn_past *p = r->past;
+    struct tsn_past_open *o = open_find(p, e->entry.step);
+    size_t len = tsn_path_undoes(e->entry.step);
+
+    if (o)
+        open_drop(p, o);
+    for (size_t i = 0; i < p->nundos; i++) {
+        struct tsn_past_undo *u = &p->undos[i];
+
+        if (strncmp(u->path, e->entry.step, len) != 0 || u->path[len])
+            continue;
+        if (e->entry.outcome && strcmp(e->entry.outcome, "ok") == 0)
+            u->done = true;
+        else
+            u->nth++;
+    }
+    return 0;
+}
+
+static tsn_err read_ending(struct reading *r, const struct tsn_logged *e)
+{
+    const char *args;
+    tsn_err err = past_args(r->st, r->arena, e, &args);
+
+    if (err)
+        return err;
+    r->past->ending = e->entry.outcome ? e->entry.outcome : "fail";
+    r->past->ending_code = e->entry.reason;
+    r->past->ending_args = args;
+    return 0;
+}
+
 static tsn_err read_result(struct reading *r, const struct tsn_logged *e)
 {
     struct tsn_past *p = r->past;
@@ -117,6 +196,8 @@ static tsn_err read_result(struct reading *r, const struct tsn_logged *e)
         err = tsn_store_open_field(r->st, r->arena, e, "result", &s->result, &len);
     if (!err)
         err = tsn_past_identify(r->arena, s->request, s);
+    if (!err && strcmp(s->kind, "call") == 0 && strcmp(s->outcome, "ok") == 0)
+        err = note_undo(r, s);
     return err;
 }
 
@@ -125,10 +206,12 @@ static tsn_err read_entry(struct reading *r, const struct tsn_logged *e)
     const char *kind = e->entry.kind, *step = e->entry.step;
     struct tsn_past_open *o;
 
-    if (!step || !tsn_path_valid(step))
+    if (strcmp(kind, "run.unwinding") == 0)
+        return read_ending(r, e);
+    if (!step || (!tsn_path_valid(step) && !tsn_path_undoes(step)))
         return 0;
     if (strcmp(kind, "step.result") == 0)
-        return read_result(r, e);
+        return tsn_path_undoes(step) ? read_undone(r, e) : read_result(r, e);
     o = open_find(r->past, step);
     if (opens_step(kind)) {
         if (!o) {

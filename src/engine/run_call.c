@@ -119,7 +119,7 @@ static tsn_err retry_apply(struct tsn_op *op, struct tsn_store *st)
     err = tsn_store_append(st, &e, NULL);
     if (err)
         return err;
-    own.row.state = "running";
+    tsn_run_works(&own);
     return tsn_run_save(st, &own, t->o.epoch);
 }
 
@@ -187,7 +187,9 @@ static void call_outcome(struct tsn_step *s, enum tsn_outcome outcome, const jso
         end_failed(s, "R033", diag, result);
         break;
     case TSN_OUTCOME_RETRY:
-        if (s->dismissed) /* nothing happened, and nobody wants it to */
+        if (s->dismissed ||
+            (s->run->ending &&
+             !tsn_path_undoes(s->path))) /* nothing happened, and nobody wants it to */
             tsn_step_end(s, "cancelled", "dismissed", json_object());
         else if (more)
             try_again(s, "fail", tsn_code_word(diag ? diag->code : NULL, "R032"), false);

@@ -18,7 +18,9 @@
 
 struct end_op {
     struct tsn_eop o;
-    const char *state, *outcome, *code, *reason, *result;
+    struct tsn_ending how;
+    bool look;
+    bool closed;      /* out */
     const char *next; /* out: to be woken */
 };
 
@@ -32,36 +34,23 @@ static const char *text_in(struct tsn_arena *a, json_t *v)
     return kept;
 }
 
-/* Voids what people were still asked: nobody may decide for a run that is over. */
-static tsn_err void_tasks(struct tsn_store *st, struct tsn_arena *a, const char *run_id,
-                          int64_t now_ms, const char *by)
-{
-    struct tsn_rec_task t;
-    tsn_err err;
-
-    while ((err = tsn_task_open_of(st, a, run_id, NULL, &t)) == 0) {
-        t.state = "void";
-        t.decided_by = by;
-        t.closed_at = now_ms;
-        t.nudge_at = 0;
-        err = tsn_store_update_if_text(st, &tsn_table_task, &t, "state", "open");
-        if (err)
-            return err;
-    }
-    return err == TSN_ENOTFOUND ? 0 : err;
-}
-
 /* --- returned, or failed */
 
 static tsn_err end_apply(struct tsn_op *op, struct tsn_store *st)
 {
     struct end_op *x = (struct end_op *)op;
-    struct tsn_owned own;
-    tsn_err err = tsn_run_own(st, op->arena, x->o.run_id, x->o.epoch, &own);
+    struct tsn_arena *a = op->arena;
+    struct tsn_owned own = {.next = NULL};
+    tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
 
-    if (!err)
-        err = tsn_run_close(st, op->arena, &own, x->state, x->outcome, x->code, x->reason,
-                            x->result, x->o.now_ms);
+    if (err)
+        return err;
+    x->closed = true;
+    if (x->look)
+        err = tsn_run_wind_up(st, a, &own, &x->how, true, x->o.now_ms, &x->closed);
+    else
+        err = tsn_run_close(st, a, &own, x->how.state, x->how.outcome, x->how.code,
+                            x->how.reason, x->how.result, x->o.now_ms);
     x->next = err ? NULL : own.next;
     return err ? err : tsn_run_save(st, &own, x->o.epoch);
 }
@@ -69,23 +58,35 @@ static tsn_err end_apply(struct tsn_op *op, struct tsn_store *st)
 static void end_done(struct tsn_eop *o)
 {
     struct end_op *x = (struct end_op *)o;
+    struct tsn_run *r = o->run;
 
     tsn_fault("engine.run.closed");
     if (!o->op.err && x->next)
         tsn_engine_wake(o->e, x->next);
     if (!tsn_eop_ok(o))
         return;
-    tsn_log(TSN_LOG_INFO, "run.ended", "run", o->run_id, "state", x->state, "code", x->code,
-            NULL);
+    tsn_log(TSN_LOG_INFO, x->closed ? "run.ended" : "run.unwinding", "run", o->run_id, "state",
+            x->how.state, "code", x->how.code, NULL);
+    if (!x->closed) {
+        r->phase = TSN_PHASE_STEP;
+        tsn_run_reload(r);
+        return;
+    }
     o->e->stats.finished++;
-    tsn_run_forget(o->run);
+    tsn_run_forget(r);
 }
 
+/* Nothing is open and nothing to be taken back: then its chain need not be read. */
 static struct end_op *end_new(struct tsn_run *r)
 {
+    struct end_op *x;
+
     r->phase = TSN_PHASE_ENDING;
     tsn_fault("engine.run.closing");
-    return tsn_eop_new(r->e, sizeof(struct end_op), r, end_apply, end_done);
+    x = tsn_eop_new(r->e, sizeof(struct end_op), r, end_apply, end_done);
+    x->look = tsn_undo_pending(r) || r->steps;
+    x->how.ref = -1;
+    return x;
 }
 
 void tsn_run_ended(struct tsn_run *r, const json_t *frame)
@@ -93,11 +94,28 @@ void tsn_run_ended(struct tsn_run *r, const json_t *frame)
     struct end_op *x = end_new(r);
     json_t *result = json_object_get(frame, "result");
 
-    x->state = "finished";
-    x->outcome = "ok";
-    x->result = text_in(x->o.op.arena, result ? json_incref(result) : json_null());
-    if (strlen(x->result) > TSN_RESULT_MAX)
-        x->result = "null";
+    x->how.state = "finished";
+    x->how.outcome = "ok";
+    x->how.result = text_in(x->o.op.arena, result ? json_incref(result) : json_null());
+    if (strlen(x->how.result) > TSN_RESULT_MAX)
+        x->how.result = "null";
+    tsn_eop_submit(&x->o);
+}
+
+void tsn_run_end_as(struct tsn_run *r, const char *outcome, const char *code,
+                    const char *reason, json_t *result)
+{
+    struct end_op *x = end_new(r);
+    struct tsn_arena *a = x->o.op.arena;
+
+    x->look = false;
+    x->how.state = strcmp(outcome, "ok") == 0     ? "finished"
+                   : strcmp(outcome, "fail") == 0 ? "failed"
+                                                  : "cancelled";
+    x->how.outcome = tsn_arena_strdup(a, outcome);
+    x->how.code = tsn_arena_strdup(a, code);
+    x->how.reason = tsn_arena_strdup(a, reason);
+    x->how.result = text_in(a, result ? json_incref(result) : json_null());
     tsn_eop_submit(&x->o);
 }
 
@@ -107,11 +125,11 @@ static void fail_with(struct tsn_run *r, const char *code, const char *error, co
     struct end_op *x = end_new(r);
     struct tsn_arena *a = x->o.op.arena;
 
-    x->state = "failed";
-    x->outcome = "fail";
-    x->code = tsn_arena_strdup(a, tsn_code_word(code, "R010"));
-    x->reason = tsn_arena_printf(a, "%s %s%.*s", x->code, place, RUN_REASON_MAX, error);
-    x->result = text_in(a, result);
+    x->how.state = "failed";
+    x->how.outcome = "fail";
+    x->how.code = tsn_arena_strdup(a, tsn_code_word(code, "R010"));
+    x->how.reason = tsn_arena_printf(a, "%s %s%.*s", x->how.code, place, RUN_REASON_MAX, error);
+    x->how.result = text_in(a, result);
     tsn_eop_submit(&x->o);
 }
 
@@ -297,47 +315,17 @@ struct cancel_op {
     /* out */
     struct tsn_owned own;
     int64_t seq;
+    bool kills, closed;
 };
 
-/* What was open gets an honest outcome: an effect that was begun may have happened. */
-static tsn_err settle_one(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
-                          int64_t ref, const struct tsn_past_open *o)
-{
-    struct tsn_settle in = {.reason = "cancelled", .result = "{}", .ref = ref};
-    struct tsn_settled out;
-    json_t *v = NULL;
-    bool call;
-
-    call = tsn_json_parse(o->request, strlen(o->request), &v, NULL) == 0 &&
-           strcmp(tsn_json_str(v, "kind", ""), "call") == 0;
-    json_decref(v);
-    in.path = o->path;
-    in.outcome = call && o->last != TSN_LAST_RETRY ? "unknown" : "cancelled";
-    in.attempt = o->attempt;
-    return tsn_step_settle(st, a, own, &in, &out);
-}
-
-static tsn_err settle_open(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
-                           int64_t ref)
-{
-    struct tsn_past past;
-    tsn_err err = tsn_past_read(st, a, own->row.id, false, &past);
-
-    /* A journal that cannot be read must not keep a run alive. */
-    if (err)
-        return err == TSN_ETAMPERED || err == TSN_ENOTFOUND ? 0 : err;
-    for (size_t i = 0; i < past.nopen && !err; i++)
-        err = settle_one(st, a, own, ref, &past.open[i]);
-    return err;
-}
-
 static tsn_err end_now(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
-                       const char *actor, const char *auth, const char *note, int64_t epoch,
-                       int64_t now_ms, int64_t *seq)
+                       const char *actor, const char *auth, const char *note, bool look,
+                       int64_t epoch, int64_t now_ms, int64_t *seq, bool *closed)
 {
     const char *by = strchr(actor, ':') + 1;
     struct tsn_field field = {"note", note, strlen(note)};
     struct tsn_append e = tsn_run_entry(a, &own->row, "run.cancelled");
+    struct tsn_ending how = {.state = "cancelled", .outcome = "cancelled", .code = "R030"};
     tsn_err err;
 
     e.actor = actor;
@@ -346,16 +334,13 @@ static tsn_err end_now(struct tsn_store *st, struct tsn_arena *a, struct tsn_own
     e.fields = &field;
     e.nfields = 1;
     err = tsn_store_append(st, &e, seq);
-    if (!err)
-        err = settle_open(st, a, own, *seq);
-    if (!err)
-        err = void_tasks(st, a, own->row.id, now_ms, by);
-    if (!err)
-        err = tsn_run_close(
-            st, a, own, "cancelled", "cancelled", "R030",
-            tsn_arena_printf(a, "R030 cancelled by %s", by),
-            text_in(a, json_pack("{s:{s:s, s:s}}", "error", "code", "R030", "message", note)),
-            now_ms);
+    if (err)
+        return err;
+    how.ref = *seq;
+    how.reason = tsn_arena_printf(a, "R030 cancelled by %s", by);
+    how.result =
+        text_in(a, json_pack("{s:{s:s, s:s}}", "error", "code", "R030", "message", note));
+    err = tsn_run_wind_up(st, a, own, &how, look, now_ms, closed);
     return err ? err : tsn_run_save(st, own, epoch);
 }
 
@@ -364,8 +349,23 @@ tsn_err tsn_run_end_now(struct tsn_store *st, struct tsn_arena *a, struct tsn_ow
                         int64_t now_ms)
 {
     int64_t seq;
+    bool closed;
 
-    return end_now(st, a, own, actor, auth, note, epoch, now_ms, &seq);
+    return end_now(st, a, own, actor, auth, note, false, epoch, now_ms, &seq, &closed);
+}
+
+/* Stopped while it took back, or at it. Timed ones of a run that has returned are no such thing. */
+static tsn_err unwinds_already(struct tsn_store *st, struct tsn_arena *a,
+                               const struct tsn_rec_run *row, bool *out)
+{
+    struct tsn_past past;
+    tsn_err err = tsn_past_read(st, a, row->id, false, &past);
+
+    if (err == TSN_ETAMPERED || err == TSN_ENOTFOUND)
+        err = 0;
+    else if (!err)
+        *out = past.ending && strcmp(past.ending, "ok") != 0;
+    return err;
 }
 
 static tsn_err cancel_apply(struct tsn_op *op, struct tsn_store *st)
@@ -382,8 +382,24 @@ static tsn_err cancel_apply(struct tsn_op *op, struct tsn_store *st)
                             row->state);
     x->own.guard = row->epoch;
     x->own.next = NULL;
+    /* The second time is a kill: whatever it was taking back stays as it is. */
+    err = unwinds_already(st, a, row, &x->kills);
+    if (err)
+        return err;
     return end_now(st, a, &x->own, tsn_run_actor(a, x->person, x->auth), x->auth, x->note,
-                   x->o.epoch, x->o.now_ms, &x->seq);
+                   !x->kills, x->o.epoch, x->o.now_ms, &x->seq, &x->closed);
+}
+
+/* Lua is out of it from now on; what is under way goes on here. */
+static void run_unwinds(struct tsn_run *r)
+{
+    if (!r->ending)
+        r->ending = tsn_strdup("cancelled");
+    if (r->phase == TSN_PHASE_ACTIVE) {
+        tsn_run_unload(r);
+        r->phase = TSN_PHASE_STEP;
+    }
+    tsn_run_reload(r);
 }
 
 static void cancel_done(struct tsn_eop *o)
@@ -394,14 +410,17 @@ static void cancel_done(struct tsn_eop *o)
 
     tsn_fault("engine.cancel.committed");
     if (!o->op.err) {
-        o->e->stats.finished++;
         r = tsn_runmap_find(o->e, x->own.row.id);
-        if (r)
+        if (x->closed)
+            o->e->stats.finished++;
+        if (r && x->closed)
             tsn_run_forget(r);
+        else if (!x->closed)
+            run_unwinds(tsn_runmap_get(o->e, x->own.row.id));
         if (x->own.next)
             tsn_engine_wake(o->e, x->own.next);
         info = json_pack("{s:s, s:s, s:s}", "run", x->own.row.id, "name", x->own.row.name,
-                         "state", "cancelled");
+                         "state", x->own.row.state);
     }
     if (x->done)
         x->done(o->op.err, x->seq, info, &o->op.diag, x->user);

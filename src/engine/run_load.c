@@ -84,8 +84,10 @@ static tsn_err put_items(struct load_op *l)
             (void)tsn_buf_putc(b, ',');
         put_item(b, &l->past.steps[i]);
     }
-    for (size_t i = 0; i < l->past.nopen && !err; i++) {
-        if (i || l->past.nsteps)
+    for (size_t i = 0, n = l->past.nsteps; i < l->past.nopen && !err; i++) {
+        if (tsn_path_undoes(l->past.open[i].path))
+            continue; /* the engine's own */
+        if (n++)
             (void)tsn_buf_putc(b, ',');
         err = put_open(b, l->o.op.arena, &l->past.open[i]);
     }
@@ -202,7 +204,7 @@ static tsn_err load_all(struct load_op *l, struct tsn_store *st)
     if (err)
         return err;
     l->meta = pb.meta;
-    if (!only_waits(l))
+    if (!only_waits(l) && !l->past.ending)
         err = build_frame(l, pb.bundle);
     return err;
 }
@@ -329,10 +331,28 @@ static void take_up(struct tsn_run *r)
 
     for (struct tsn_step *s = r->steps; s; s = next) {
         next = s->next;
-        if (s->kind == TSN_J_CALL && !s->rests && !tsn_step_busy(s))
+        if (tsn_step_busy(s) || s->rests)
+            continue;
+        if (s->kind == TSN_J_CALL || tsn_path_undoes(s->path))
             tsn_step_resume_call(s);
+        else if (s->kind == TSN_J_UNDO)
+            tsn_step_unwind_resume(s);
     }
     tsn_run_due(r);
+}
+
+/* Lua has had its last word: what it left open ends, then what is to be taken back is. */
+static void wind_up(struct tsn_run *r)
+{
+    struct tsn_step *next;
+
+    for (struct tsn_step *s = r->steps; s; s = next) {
+        next = s->next;
+        if (!tsn_path_undoes(s->path) && !s->dismissed)
+            tsn_step_dismiss(s);
+    }
+    take_up(r);
+    tsn_undo_next(r);
 }
 
 static void fill(struct tsn_run *r, const struct load_op *l)
@@ -352,7 +372,8 @@ static void fill(struct tsn_run *r, const struct load_op *l)
     for (size_t i = 0; i < l->past.nsteps; i++)
         tsn_run_tip_set(r, l->past.steps[i].path);
     for (size_t i = 0; i < l->past.nopen; i++)
-        tsn_run_tip_set(r, l->past.open[i].path);
+        if (!tsn_path_undoes(l->past.open[i].path))
+            tsn_run_tip_set(r, l->past.open[i].path);
     (void)tsn_json_parse(l->meta ? l->meta : "{}", strlen(l->meta ? l->meta : "{}"), &meta,
                          NULL);
     r->roles = json_incref(json_object_get(meta, "roles"));
@@ -366,6 +387,7 @@ static void go_on(struct tsn_run *r, struct load_op *l)
         tsn_run_stuck(r, "R070", "an open step cannot be read back");
         return;
     }
+    tsn_undo_load(r, &l->past);
     r->phase = TSN_PHASE_STEP;
     r->held = l->held;
     if (r->held) {
@@ -375,11 +397,15 @@ static void go_on(struct tsn_run *r, struct load_op *l)
         tsn_run_unref(r);
         return;
     }
-    if (!only_waits(l))
-        send_load(r, &l->frame);
     tsn_run_ref(r);
-    if (!r->dead)
-        take_up(r);
+    if (r->ending) {
+        wind_up(r);
+    } else {
+        if (!only_waits(l))
+            send_load(r, &l->frame);
+        if (!r->dead)
+            take_up(r);
+    }
     tsn_run_settle_down(r);
     tsn_run_unref(r);
 }
@@ -481,11 +507,13 @@ static void step_due(struct tsn_step *s)
     case TSN_J_APPROVE:
         tsn_step_task_due(s);
         return;
+    case TSN_J_UNDO:
+        tsn_step_undo_due(s);
+        return;
     case TSN_J_CALL:
     case TSN_J_START:
     case TSN_J_JOIN:
     case TSN_J_PARALLEL:
-    case TSN_J_UNDO:
     case TSN_J_RESTART:
     case TSN_J_END:
         return;

@@ -147,6 +147,9 @@ static bool undone(const struct tsn_past *past)
     for (size_t i = 0; i < past->nsteps; i++)
         if (strcmp(past->steps[i].kind, "undo") == 0)
             return true;
+    for (size_t i = 0; i < past->nundos; i++)
+        if (past->undos[i].done)
+            return true;
     return false;
 }
 

@@ -74,6 +74,14 @@ tsn_err tsn_run_save(struct tsn_store *st, struct tsn_owned *own, int64_t epoch)
     return err;
 }
 
+void tsn_run_works(struct tsn_owned *own)
+{
+    if (strcmp(own->row.state, "cancelling") != 0) {
+        own->row.state = "running";
+        own->row.reason = NULL;
+    }
+}
+
 static tsn_err run_by_prefix(struct tsn_store *st, struct tsn_arena *a, const char *ref,
                              struct tsn_rec_run *out, struct tsn_diag *diag)
 {
@@ -224,7 +232,8 @@ tsn_err tsn_step_settle(struct tsn_store *st, struct tsn_arena *a, struct tsn_ow
     err = tsn_run_time_of(st, a, out->seq, &out->at_ms);
     if (err)
         return err;
-    out->deliver_no = ++own->row.deliver_no;
+    /* Undos are the engine's own: Lua never hears of them. */
+    out->deliver_no = tsn_path_undoes(in->path) ? 0 : ++own->row.deliver_no;
     own->row.wake_at = 0;
     own->row.attempts = 0;
     return 0;

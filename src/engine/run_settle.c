@@ -89,9 +89,19 @@ void tsn_step_settled(struct tsn_step *s, const struct tsn_settled *out, const c
     char path[TSN_PATH_MAX + 1];
 
     tsn_fault("engine.outcome.committed");
+    if (tsn_path_undoes(s->path)) {
+        tsn_undo_settled(s, outcome, result);
+        return;
+    }
     memcpy(path, s->path, sizeof(path));
+    if (s->kind == TSN_J_CALL && strcmp(outcome, "ok") == 0)
+        tsn_undo_note(r, path, json_object_get(s->opts, "undo"), out->deliver_no, out->at_ms);
     tsn_step_remove(s);
     r->rested = false;
+    if (r->ending && r->phase == TSN_PHASE_STEP) {
+        tsn_undo_next(r);
+        return;
+    }
     switch (r->phase) {
     case TSN_PHASE_ACTIVE:
         due_add(r, path, out, outcome, result);
@@ -130,8 +140,7 @@ static tsn_err settle_apply(struct tsn_op *op, struct tsn_store *st)
         err = tsn_step_settle(st, op->arena, &own, &x->in, &x->out);
     if (err)
         return err;
-    own.row.state = "running";
-    own.row.reason = NULL;
+    tsn_run_works(&own);
     return tsn_run_save(st, &own, x->o.epoch);
 }
 
@@ -161,7 +170,7 @@ void tsn_step_end(struct tsn_step *s, const char *outcome, const char *reason, j
     x->in.outcome = outcome;
     x->in.reason = tsn_arena_strdup(a, tsn_code_word(reason, NULL));
     x->in.result = tsn_arena_strdup(a, text);
-    x->in.idem = tsn_arena_strdup(a, s->kind == TSN_J_CALL ? s->idem : NULL);
+    x->in.idem = tsn_arena_strdup(a, s->action ? s->idem : NULL);
     x->in.attempt = s->attempt;
     x->in.ref = -1;
     /* Nothing of it is on record yet: the result carries what was asked. */

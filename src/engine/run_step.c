@@ -76,8 +76,7 @@ static tsn_err intent_apply(struct tsn_op *op, struct tsn_store *st)
     err = tsn_store_append(st, &e, &in->seq);
     if (err)
         return err;
-    own.row.state = "running";
-    own.row.reason = NULL;
+    tsn_run_works(&own);
     own.row.attempts = 0;
     own.row.wake_at = 0;
     return tsn_run_save(st, &own, in->o.epoch);
@@ -87,7 +86,7 @@ static void effect_start(struct tsn_step *s);
 
 static void begin_effect(struct tsn_step *s)
 {
-    if (s->dismissed) /* intended, and not begun */
+    if (s->dismissed || (s->run->ending && !tsn_path_undoes(s->path))) /* and not begun */
         tsn_step_end(s, "cancelled", "dismissed", json_object());
     else if (s->action->effect == TSN_EFFECT_STORE)
         effect_start(s);
@@ -171,8 +170,7 @@ static tsn_err effect_apply(struct tsn_op *op, struct tsn_store *st)
     err = tsn_step_settle(st, a, &own, &s, &x->settled);
     if (err)
         return err;
-    own.row.state = "running";
-    own.row.reason = NULL;
+    tsn_run_works(&own);
     return tsn_run_save(st, &own, x->o.epoch);
 }
 
@@ -228,7 +226,7 @@ static bool undo_known(const struct tsn_step *s, struct tsn_diag *diag)
     return false;
 }
 
-static void want_call(struct tsn_step *s)
+void tsn_step_call(struct tsn_step *s)
 {
     const struct tsn_registry *registry = s->run->e->config.registry;
     struct tsn_diag diag;
@@ -349,13 +347,22 @@ static const char *want_wrong(const struct tsn_run *r, const json_t *want)
     return in_order(r, path) ? NULL : "step request out of order";
 }
 
+bool tsn_run_is_due(const struct tsn_run *r, const char *path)
+{
+    for (const struct tsn_delivery *d = r->due; d; d = d->next)
+        if (strcmp(d->path, path) == 0)
+            return true;
+    return false;
+}
+
 static void take_step(struct tsn_run *r, const json_t *want)
 {
     const char *path = tsn_json_str(want, "path", "");
     json_t *opts = json_object_get(want, "opts");
     struct tsn_step *s;
 
-    if (tsn_step_find(r, path))
+    tsn_run_tip_set(r, path);
+    if (tsn_step_find(r, path) || tsn_run_is_due(r, path))
         return;
     s = tsn_step_new(r, path);
     (void)tsn_jkind_parse(tsn_json_str(want, "kind", ""), &s->kind);
@@ -364,7 +371,6 @@ static void take_step(struct tsn_run *r, const json_t *want)
     s->opts = json_is_object(opts) ? json_deep_copy(opts) : json_object();
     s->last = TSN_LAST_NONE;
     s->fresh = true;
-    tsn_run_tip_set(r, path);
 }
 
 void tsn_run_want(struct tsn_run *r, const json_t *want)
@@ -406,7 +412,7 @@ static void begin(struct tsn_step *s)
     }
     switch (s->kind) {
     case TSN_J_CALL:
-        want_call(s);
+        tsn_step_call(s);
         return;
     case TSN_J_SLEEP:
         tsn_step_sleep(s);
@@ -421,9 +427,11 @@ static void begin(struct tsn_step *s)
     case TSN_J_PARALLEL:
         tsn_step_fork(s);
         return;
+    case TSN_J_UNDO:
+        tsn_step_unwind(s);
+        return;
     case TSN_J_START:
     case TSN_J_JOIN:
-    case TSN_J_UNDO:
     case TSN_J_RESTART:
     case TSN_J_END:
         tsn_step_fail(s, "R036", "this kind of step is not offered");
@@ -463,7 +471,8 @@ static void begin_all(struct tsn_run *r)
 static bool awaits_something(const struct tsn_run *r)
 {
     for (const struct tsn_step *s = r->steps; s; s = s->next)
-        if (s->kind != TSN_J_PARALLEL || tsn_step_busy(s) || s->joined)
+        if (!tsn_path_undoes(s->path) &&
+            (s->kind != TSN_J_PARALLEL || tsn_step_busy(s) || s->joined))
             return true;
     return r->due || r->again;
 }

@@ -104,6 +104,7 @@ void tsn_run_undue(struct tsn_run *r)
 static void run_strip(struct tsn_run *r)
 {
     tsn_steps_clear(r);
+    tsn_undo_clear(r);
     tsn_run_undue(r);
     free(r->name);
     free(r->case_id);

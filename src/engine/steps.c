@@ -81,7 +81,7 @@ void tsn_steps_clear(struct tsn_run *r)
 
 bool tsn_step_busy(const struct tsn_step *s)
 {
-    return s->ops > 0 || s->call || s->timing;
+    return s->ops > 0 || s->call || s->timing || s->covering;
 }
 
 bool tsn_step_waits(const struct tsn_step *s)
@@ -217,8 +217,12 @@ bool tsn_rest_put(struct tsn_owned *own, const struct tsn_rest *rest, const char
 {
     bool rests = rest->rests && own->row.deliver_no == rest->seen;
 
-    own->row.state = rests ? rest->state : "running";
-    own->row.reason = reason;
+    if (rests) {
+        own->row.state = rest->state;
+        own->row.reason = reason;
+    } else {
+        tsn_run_works(own);
+    }
     own->row.attempts = 0;
     own->row.wake_at = rests ? rest->wake_at : 0;
     return rests;

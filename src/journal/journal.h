@@ -101,3 +101,8 @@ tsn_err tsn_path_next(char *path, size_t cap);
 /* A path is well-formed: digits, '.', 'b' in the grammar above; at most TSN_PATH_MAX bytes. */
 #define TSN_PATH_MAX 63
 bool tsn_path_valid(const char *path);
+/* The step that takes the one at `path` back: "0.6" -> "0.6u", and "0.6u2" for its second try after
+ * a failure. Such steps are the engine's own: a worker neither asks for them nor sees them. */
+tsn_err tsn_path_undo(char *out, size_t cap, const char *path, int64_t nth);
+/* Is it one? Then the length of the path it takes back, else 0. */
+size_t tsn_path_undoes(const char *path);

@@ -1,6 +1,7 @@
 /* jpath.c - names of step kinds, and the grammar of paths:
  *
  *   path   = "0." number { "b" number "." number }
+ *   undo   = path "u" [ number ]
  *   number = "1".."9" { digit }        (at most nine digits)
  *
  * Pure; any thread.
@@ -51,6 +52,29 @@ bool tsn_path_valid(const char *path)
         p = p && *p == '.' ? number_skip(p + 1) : NULL;
     }
     return p && *p == '\0';
+}
+
+tsn_err tsn_path_undo(char *out, size_t cap, const char *path, int64_t nth)
+{
+    int n = nth > 1 ? snprintf(out, cap, "%su%lld", path, (long long)nth)
+                    : snprintf(out, cap, "%su", path);
+
+    if (!tsn_path_valid(path) || nth < 1 || nth > 999)
+        return TSN_EINPUT;
+    return n > 0 && (size_t)n < cap && n <= TSN_PATH_MAX ? 0 : TSN_ETOOBIG;
+}
+
+size_t tsn_path_undoes(const char *path)
+{
+    char base[TSN_PATH_MAX + 1];
+    const char *u = strchr(path, 'u'), *end;
+
+    if (!u || (size_t)(u - path) > TSN_PATH_MAX)
+        return 0;
+    memcpy(base, path, (size_t)(u - path));
+    base[u - path] = '\0';
+    end = u[1] ? number_skip(u + 1) : u + 1;
+    return end && !*end && tsn_path_valid(base) ? (size_t)(u - path) : 0;
 }
 
 tsn_err tsn_path_next(char *path, size_t cap)

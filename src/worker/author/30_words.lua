@@ -37,6 +37,7 @@ local words = {
   ["case:advisory"] = { "t:{ template:string, [string]:any }", "tocsin.Draft", "Drafts the advisory of this case." },
   ["case:affected_customers"] = { "t?:{ products?:string[] }", "{ name:string, mail:string }[]",
     "Customers who have the product." },
+  ["case:unwind"] = { "", "", "Takes back what was done with an undo, newest first." },
   ["case:close"] = { "t:tocsin.case.close", "any", "Closes the case." },
   ["report:update"] = { "t:{ state:string, message?:string }", "any", "Tells the reporter how it stands." },
   ["report:acknowledge"] = { "t:tocsin.report.acknowledge", "any",

@@ -49,7 +49,7 @@ native.offers = {
   text = form_with { min = "number", max = "number" }, number = form_with { min = "number", max = "number" },
 
   ["case:set"] = step, ["case:note"] = step, ["case:link"] = step, ["case:get"] = step,
-  ["case:advisory"] = step, ["case:affected_customers"] = step,
+  ["case:advisory"] = step, ["case:affected_customers"] = step, ["case:unwind"] = step,
   ["case:close"] = { step = true, fields = { resolution = "text!", reason = "text" } },
   ["report:update"] = step,
   ["report:acknowledge"] = { step = true, fields = { template = "text!", vars = "table" } },

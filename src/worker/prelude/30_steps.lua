@@ -52,7 +52,10 @@ function native.call(action, args)
   local undo = plain.undo
   plain.undo = nil
   if undo ~= nil then
+    local expires = plain.expires
+    plain.expires = nil
     opts.undo = undo_of(action, undo, plain)
+    opts.undo.after_ms = native.duration_of(action .. ": expires", expires)
   end
   local outcome, result = step("call", action, plain, opts)
   if outcome ~= "ok" then

@@ -41,6 +41,11 @@ function case_methods.advisory(_, t)
   return call("advisory.draft", t)
 end
 
+-- Takes back what was done with an undo, newest first; returns when all is.
+function case_methods.unwind(_)
+  native.step("undo", "unwind", {}, {})
+end
+
 function case_methods.close(_, t)
   native.known("case:close", t, native.fields_for("case:close"))
   native.text_of("case:close", t, "resolution", true)

@@ -10,7 +10,8 @@
 #include "store/verify_store.h"
 
 #define POINTS 40
-#define STEPS  9
+#define STEPS  17 /* outcomes that Lua gets */
+#define UNDOS  1
 
 static void sink_line(struct rig *g, const struct tsn_call *call)
 {
@@ -53,18 +54,23 @@ static void sink_actions(struct rig *g)
         assert_int_equal(tsn_registry_add(g->registry, &actions[i]), 0);
 }
 
-static const char body[] = "local sink = use \"sink\"\n"
-                           "rig.look {}\n"
-                           "sink.once { n = 1 }\n"
-                           "rig.note { text = \"a\" }\n"
-                           "local a = ask { id = \"q\", role = \"r\", title = \"T\" }\n"
-                           "sink.safe { n = 2 }\n"
-                           "sleep \"10ms\"\n"
-                           "local ok = approve { id = \"p\", role = \"r\", quorum = 2, not_by "
-                           "= a.by, title = \"T\" }\n"
-                           "sink.once { n = 3 }\n"
-                           "rig.note { text = \"b\" }\n"
-                           "return ok";
+static const char body[] =
+    "local sink = use \"sink\"\n"
+    "rig.look {}\n"
+    "sink.once { n = 1 }\n"
+    "rig.note { text = \"a\" }\n"
+    "local a = ask { id = \"q\", role = \"r\", title = \"T\" }\n"
+    "sink.safe { n = 2 }\n"
+    "sleep \"10ms\"\n"
+    "local ok = approve { id = \"p\", role = \"r\", quorum = 2, not_by "
+    "= a.by, title = \"T\" }\n"
+    "parallel { function() sink.once { n = 3, undo = sink.safe } end,\n"
+    "  function() sleep \"5ms\" sink.safe { n = 4 } end,\n"
+    "  function() rig.look {} race {\n"
+    "    function() sleep \"1h\" end, function() rig.look {} end } end }\n"
+    "case:unwind()\n"
+    "rig.note { text = \"b\" }\n"
+    "return ok";
 
 static struct rig *rig_in(const char *dir)
 {
@@ -215,7 +221,7 @@ static void check_all(const char *dir, const char *fault)
     c = rig_chain(g, f.row.id);
     for (size_t i = 0; i < c.n; i++)
         results += strcmp(c.entries[i].entry.kind, "step.result") == 0;
-    assert_int_equal(results, STEPS);
+    assert_int_equal(results, STEPS + UNDOS);
     check_sink(g, &c, fault);
     assert_int_equal(rig_do(g, verify_fn, &v, false), 0);
     if (v.verdict != TSN_VERIFIED)
