@@ -42,9 +42,10 @@
  *   schedules:                      # events `schedule.due`; missed ones come once
  *     - { name: weekly, cron: "0 9 * * mon", zone: Europe/Berlin, title: Weekly review,
  *         inputs: { depth: full } }   # or every: 12h; zone: [UTC]; title: [name]
- *   feeds:
+ *   feeds:                          # kinds: docs/feeds.md
  *     - { name: acme, kind: csaf, url: "https://acme.example/csaf/", every: 10m, parallel: 4,
- *         reach: [ "127.0.0.1:8081" ] }
+ *         reach: [ "127.0.0.1:8081" ], hash: required, signature: required, keys: acme.asc,
+ *         speaks_for: [ "https://acme.example" ] }   # csaf: `domain: acme.example` instead of url
  *   plugins:
  *     - { name: edge, dir: plugins/edge, settings: { targets: [ fw-01 ] } }  # dir: [as installed];
  *                                   # settings go to the plugin as JSON, paths in them as they are

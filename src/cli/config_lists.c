@@ -5,6 +5,7 @@
 #include <string.h>
 #include "core/json.h"
 #include "core/text.h"
+#include "feed/source.h"
 
 static void drop_json(void *p)
 {
@@ -339,12 +340,68 @@ tsn_err tsn_conf_rules(struct tsn_conf *c)
 
 /* --- feeds and plugins -------------------------------------------------------------------- */
 
+/* The armored keys themselves: what the configuration says is complete. */
+static tsn_err feed_keys(struct tsn_conf *c, const struct tsn_yaml *i,
+                         struct tsn_feed_config *f)
+{
+    struct tsn_buf b;
+    const char *path = NULL;
+    tsn_err err = tsn_conf_path(c, i, "keys", false, &path);
+    if (err || !path)
+        return err;
+    tsn_buf_init(&b, 1u << 20);
+    err = tsn_buf_read_file(&b, path);
+    if (err)
+        err = tsn_yaml_fail(tsn_yaml_find(i, "keys"), c->diag, err, "C036",
+                            "the keys in `%.200s` cannot be read: %s", path, tsn_err_text(err));
+    else
+        f->keys = tsn_arena_strndup(c->arena, b.len ? b.data : "", b.len);
+    tsn_buf_free(&b);
+    return err;
+}
+
+static tsn_err feed_need(struct tsn_conf *c, const struct tsn_yaml *i, const char *key,
+                         bool *out)
+{
+    static const char *const words[] = {"required", "optional"};
+    const char *word = NULL;
+    if (!tsn_yaml_find(i, key))
+        return 0;
+    tsn_err err = tsn_conf_word(c, i, key, words, TSN_CONF_COUNT(words), &word);
+    *out = word && strcmp(word, "required") == 0;
+    return err;
+}
+
+static tsn_err feed_where(struct tsn_conf *c, const struct tsn_yaml *i,
+                          struct tsn_feed_config *f)
+{
+    const struct tsn_source *source = tsn_source_find(f->kind);
+    const struct tsn_yaml *domain = tsn_yaml_find(i, "domain");
+    bool csaf = source == &tsn_source_csaf;
+    if (domain && csaf) {
+        if (tsn_yaml_find(i, "url"))
+            return tsn_yaml_fail(domain, c->diag, TSN_EINPUT, "C036",
+                                 "a feed has `url` or `domain`, not both");
+        return tsn_conf_text(c, i, "domain", true, 300, &f->domain);
+    }
+    /* A CSAF list in JSON says itself what it is; anything else is the folder of changes.csv. */
+    const char *url = NULL;
+    (void)tsn_yaml_str(i, "url", false, &url, NULL);
+    size_t n = url ? strlen(url) : 0;
+    bool json = n > 5 && strcmp(url + n - 5, ".json") == 0;
+    bool folder = (source && source->folder) || (csaf && !json);
+    return tsn_conf_url(c, i, "url", true, folder ? TSN_URL_FOLDER : TSN_URL_WEB, &f->url);
+}
+
 tsn_err tsn_conf_feeds(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name", "kind", "url", "every", "reach", "parallel"};
-    static const char *const kinds[] = {"csaf"};
+    static const char *const known[] = {"name",      "kind",  "url",       "domain",
+                                        "every",     "reach", "parallel",  "hash",
+                                        "signature", "keys",  "speaks_for"};
     const struct tsn_yaml *list;
-    size_t n, at = 0;
+    size_t n, at = 0, nkinds = 0, many;
+    while (tsn_source_kinds[nkinds])
+        nkinds++;
     tsn_err err = tsn_conf_list(c, c->root, "feeds", false, &list, &n);
     struct tsn_feed_config *feeds = tsn_arena_alloc(c->arena, (n + 1) * sizeof *feeds);
     for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
@@ -357,9 +414,9 @@ tsn_err tsn_conf_feeds(struct tsn_conf *c)
         if (!err)
             err = unique(c, list, i, "name", "feeds");
         if (!err)
-            err = tsn_conf_word(c, i, "kind", kinds, TSN_CONF_COUNT(kinds), &f->kind);
+            err = tsn_conf_word(c, i, "kind", tsn_source_kinds, nkinds, &f->kind);
         if (!err)
-            err = tsn_conf_url(c, i, "url", true, TSN_URL_FOLDER, &f->url);
+            err = feed_where(c, i, f);
         if (!err)
             err = tsn_conf_duration(c, i, "every", true, 1000, INT64_C(30) * 86400 * 1000,
                                     &f->every_ms);
@@ -367,6 +424,20 @@ tsn_err tsn_conf_feeds(struct tsn_conf *c)
             err = tsn_conf_reach(c, i, "reach", &f->reach);
         if (!err)
             err = tsn_yaml_int(i, "parallel", false, 1, 16, &f->parallel, c->diag);
+        if (!err)
+            err = feed_need(c, i, "hash", &f->need_hash);
+        if (!err)
+            err = feed_need(c, i, "signature", &f->need_signature);
+        if (!err)
+            err = feed_keys(c, i, f);
+        if (!err && tsn_yaml_find(i, "speaks_for"))
+            err =
+                tsn_yaml_strs(c->arena, i, "speaks_for", true, &f->speaks_for, &many, c->diag);
+        if (!err && f->need_signature && !f->keys) {
+            tsn_diag_hint(c->diag, "keys: keys/acme.asc");
+            err = tsn_yaml_fail(tsn_yaml_find(i, "signature"), c->diag, TSN_EINPUT, "C036",
+                                "signatures are required and no `keys` are named");
+        }
     }
     c->out->feeds = feeds;
     c->out->nfeeds = at;

@@ -49,6 +49,7 @@ tsn_err tsn_node_open_feeds(struct node *n, struct tsn_diag *diag)
                                         .reader = n->reader,
                                         .engine = n->engine,
                                         .intake = n->intake,
+                                        .dir = n->config->data_dir,
                                         .products = tsn_config_products_json(n->config),
                                         .feeds = n->config->feeds,
                                         .nfeeds = n->config->nfeeds};

@@ -1,11 +1,14 @@
 /* feed.c - the feeds of a node: timers, states, who waits for a poll. See feed.h. Loop thread. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/rand.h"
 #include "feed/feed_int.h"
+#include "proc/pgp.h"
 
 #define FIRST_MS     300
 #define NOT_READY_MS 500
@@ -26,6 +29,9 @@ void tsn_feeds_release(struct tsn_feeds *feeds)
         next = f->next;
         tsn_arena_destroy(f->arena);
         tsn_arena_destroy(f->state_arena);
+        json_decref(f->cursor);
+        json_decref(f->marks);
+        free(f->home);
         free(f);
     }
     json_decref(feeds->products);
@@ -153,9 +159,18 @@ void tsn_feed_finish(struct tsn_feed *f, tsn_err err)
     x->feed = f;
     x->poll_err = err;
     x->row.name = tsn_arena_strdup(a, f->config.name);
-    x->row.etag = tsn_arena_strdup(a, whole ? f->etag : f->state.etag);
-    x->row.modified = tsn_arena_strdup(a, whole ? f->modified : f->state.modified);
-    x->row.cursor = tsn_arena_printf(a, "%d", (int)f->base);
+    if (!f->cursor) {
+        f->cursor = json_object();
+    }
+    json_object_set_new(f->cursor, "base", json_integer(f->base));
+    if (whole) {
+        char since[25];
+        /* Two days of overlap: publishers' clocks and caches are not ours. */
+        tsn_time_format(since, tsn_clock_wall_ms() - INT64_C(48) * 3600 * 1000);
+        json_object_set(f->cursor, "pages", f->marks);
+        json_object_set_new(f->cursor, "since", json_string(since));
+    }
+    x->row.cursor = tsn_feed_kept(a, f->cursor);
     x->row.error = err ? tsn_arena_printf(a, "%s %s", f->diag.code, f->diag.what) : NULL;
     x->row.polled_at = tsn_clock_wall_ms();
     x->row.ok_at = err ? f->state.ok_at : x->row.polled_at;
@@ -187,9 +202,11 @@ static void state_was_read(struct tsn_op *op)
         if (!op->err && x->found) {
             keep_state(f, &x->row);
             const char *cursor = x->row.cursor ? x->row.cursor : "";
-            if (cursor[0] >= '0' && cursor[0] < '0' + TSN_FEED_BASES && !cursor[1]) {
-                f->base = (enum tsn_feed_base)(cursor[0] - '0');
-            }
+            json_decref(f->cursor);
+            f->cursor = NULL;
+            (void)tsn_json_parse(cursor, strlen(cursor), &f->cursor, NULL);
+            int64_t base = tsn_json_int(f->cursor, "base", 0);
+            f->base = base > 0 && base < TSN_FEED_BASES ? (enum tsn_feed_base)base : 0;
         }
         f->state.name = f->config.name;
         if (f->polling) {
@@ -221,7 +238,7 @@ static void begin(struct tsn_feed *f)
         return;
     }
     /* Before the engine is ready an event would be refused: wait for it. */
-    if (engine && !tsn_engine_ready(engine)) {
+    if (f->importing || (engine && !tsn_engine_ready(engine))) {
         arm(f, NOT_READY_MS);
         return;
     }
@@ -244,18 +261,54 @@ static void on_timer(void *user)
 
 static tsn_err feed_ok(const struct tsn_feed_config *c, struct tsn_diag *diag)
 {
+    const struct tsn_source *source = tsn_source_find(c->kind);
     size_t n = c->url ? strlen(c->url) : 0;
-    if (!c->kind || strcmp(c->kind, "csaf") != 0) {
+    if (!source) {
         return tsn_diag_set(diag, TSN_EUNSUPPORTED, "F010", "feed %s: there is no kind `%s`",
                             c->name, c->kind ? c->kind : "");
     }
-    if (n < 10 || (strncmp(c->url, "http://", 7) != 0 && strncmp(c->url, "https://", 8) != 0) ||
-        c->url[n - 1] != '/' || strpbrk(c->url, "?#")) {
+    if (!c->url && (!c->domain || source != &tsn_source_csaf)) {
+        return tsn_diag_set(diag, TSN_EINPUT, "F010", "feed %s: it has no url", c->name);
+    }
+    if (c->url &&
+        (n < 10 ||
+         (strncmp(c->url, "http://", 7) != 0 && strncmp(c->url, "https://", 8) != 0) ||
+         (source->folder && (c->url[n - 1] != '/' || strpbrk(c->url, "?#"))))) {
         return tsn_diag_set(diag, TSN_EINPUT, "F010",
-                            "feed %s: url must be an http or https folder ending in /",
-                            c->name);
+                            "feed %s: url must be an http or https %s", c->name,
+                            source->folder ? "folder ending in /" : "address");
     }
     return 0;
+}
+
+static void imported(struct tsn_pgp_result *r, void *user)
+{
+    struct tsn_feed *f = user;
+    struct tsn_feeds *feeds = f->feeds;
+    f->importing = false;
+    if (!r->ok) {
+        tsn_log(TSN_LOG_ERROR, "feed.keys_unusable", "feed", f->config.name, "why",
+                r->reason ? r->reason : "no key in the file", NULL);
+    }
+    tsn_feeds_release(feeds);
+}
+
+/* A home of its own for each feed: no feed's key vouches for another's documents. */
+static void bring_keys(struct tsn_feed *f)
+{
+    struct tsn_feeds *feeds = f->feeds;
+    if (!f->config.keys || !feeds->config.dir) {
+        return;
+    }
+    size_t room = strlen(feeds->config.dir) + strlen(f->config.name) + 16;
+    char *home = tsn_alloc(room);
+    (void)snprintf(home, room, "%s/gnupg-%s", feeds->config.dir, f->config.name);
+    (void)mkdir(home, 0700);
+    f->home = home;
+    f->importing = true;
+    tsn_feeds_hold(feeds);
+    tsn_pgp_import(feeds->config.loop, home, f->config.keys, strlen(f->config.keys), imported,
+                   f);
 }
 
 tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *config,
@@ -275,9 +328,11 @@ tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *co
         struct tsn_feed *f = tsn_alloc(sizeof *f);
         f->config = config->feeds[i];
         f->feeds = feeds;
+        f->source = tsn_source_find(config->feeds[i].kind);
         f->timer = tsn_timer_new(config->loop, on_timer, f);
         *tail = f;
         tail = &f->next;
+        bring_keys(f);
         (void)read_state(
             f); /* so that lists show the last life; else the first poll reads it */
         arm(f, FIRST_MS + 100 * (int64_t)i);
@@ -354,10 +409,11 @@ json_t *tsn_feeds_json(const struct tsn_feeds *feeds)
                                                  : "new";
         json_t *o = json_pack(
             "{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:I,s:I}", "name", f->config.name, "kind",
-            f->config.kind, "url", f->config.url, "state", state, "polled_at",
-            time_json(f->state.polled_at), "ok_at", time_json(f->state.ok_at), "next_at",
-            time_json(f->polling ? 0 : f->next_at), "documents", (json_int_t)f->state.documents,
-            "every_ms", (json_int_t)f->config.every_ms);
+            f->config.kind, "url", f->config.url ? f->config.url : f->config.domain, "state",
+            state, "polled_at", time_json(f->state.polled_at), "ok_at",
+            time_json(f->state.ok_at), "next_at", time_json(f->polling ? 0 : f->next_at),
+            "documents", (json_int_t)f->state.documents, "every_ms",
+            (json_int_t)f->config.every_ms);
         if (f->state.error) {
             json_object_set_new(o, "error", json_string(f->state.error));
         }

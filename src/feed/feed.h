@@ -1,7 +1,7 @@
-/* feed.h - upstream CSAF providers: polled politely, stored once, matched, turned into runs.
+/* feed.h - upstream feeds: polled politely, stored once, matched, turned into runs.
  *
- * A directory feed: `changes.csv` (conditional GET), documents and their .sha256 or .sha512
- * beside them. Order of changes.csv is not trusted. Each document is one transaction: blob, facts,
+ * Lists by conditional GET, then what is new in them (source.h has the kinds). Order, dates and
+ * versions of a list are not trusted. CSAF documents come with hashes and signatures beside them. Each document is one transaction: blob, facts,
  * matches, events, runs. A document that does not parse or whose hash differs is quarantined with
  * a reason; the previous good one stays. Loop thread.
  */
@@ -15,11 +15,17 @@ struct tsn_feeds;
 
 struct tsn_feed_config {
     const char *name;
-    const char *kind; /* "csaf" */
-    const char *url;  /* of the directory that holds changes.csv, ending in '/' */
+    const char *kind; /* of source.h: "csaf" "osv" ... */
+    const char
+        *url; /* of its list, or the folder that holds it, ending in '/'; NULL: `domain` */
+    const char *domain; /* csaf: where discovery begins */
     int64_t every_ms;
-    const char *const *reach; /* exact addresses allowed though private or loopback */
-    int64_t parallel;         /* documents in flight; 0 = 4 */
+    const char *const *reach;       /* exact addresses allowed though private or loopback */
+    int64_t parallel;               /* documents in flight; 0 = 4 */
+    bool need_hash, need_signature; /* without one a document is quarantined */
+    const char *keys; /* GNUPGHOME with the publisher's keys; NULL = no signatures */
+    const char *const
+        *speaks_for; /* publisher namespaces it may bring; NULL = its own or any */
 };
 
 struct tsn_feeds_config {
@@ -29,6 +35,7 @@ struct tsn_feeds_config {
     struct tsn_reader *reader;
     struct tsn_engine *engine;
     struct tsn_intake *intake;
+    const char *dir; /* data directory: homes of gpg lie in it; NULL = no signatures */
     const json_t
         *products; /* [{ id, name, vendor, components: [{ vendor, product }], owner }] */
     const struct tsn_feed_config *feeds;

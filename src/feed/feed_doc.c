@@ -6,9 +6,14 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "feed/feed_int.h"
+#include "proc/pgp.h"
 
 static void fetch(struct tsn_feed_doc *d);
 static void fetch_hash(struct tsn_feed_doc *d);
+static void queue_job(struct tsn_feed_doc *d);
+static void start(struct tsn_feed_doc *d, const char *url, size_t max,
+                  void (*done)(const struct tsn_xfer_result *r, void *user));
+static bool not_there(int status);
 
 void tsn_feed_doc_destroy(struct tsn_feed_doc *d)
 {
@@ -44,6 +49,21 @@ static void set_aside(struct tsn_feed_doc *d, const char *code, tsn_err err, con
 
 /* --- on the pool -------------------------------------------------------------------------- */
 
+/* Does the document come from somebody whose it is? */
+static tsn_err publisher_ok(struct tsn_feed_doc *d)
+{
+    const char *const *may = d->feed->config.speaks_for;
+    const char *ns = tsn_json_str(d->facts, "namespace", "");
+    bool ok = !may && (!d->ns || strcmp(d->ns, ns) == 0);
+    for (size_t i = 0; may && may[i]; i++) {
+        ok = ok || strcmp(may[i], ns) == 0;
+    }
+    return ok ? 0
+              : tsn_diag_set(&d->why, TSN_EINPUT, "F113",
+                             "its publisher is %.200s, which this feed does not speak for",
+                             *ns ? ns : "not said");
+}
+
 static void job(uv_work_t *work)
 {
     struct tsn_feed_doc *d = work->data;
@@ -54,9 +74,19 @@ static void job(uv_work_t *work)
     if (d->hash && tsn_feed_hash_fits(d->hash, d->hash_len, d->body, d->len, &d->why)) {
         return;
     }
+    if (!d->hash && d->feed->config.need_hash) {
+        (void)tsn_diag_set(&d->why, TSN_EINPUT, "F009", "no hash file stands beside it");
+        return;
+    }
+    bool csaf = d->feed->source == &tsn_source_csaf;
+    if (!csaf) {
+        (void)tsn_document_facts(d->path, d->body, d->len, &d->facts, &d->why);
+        d->matches = json_array();
+        return;
+    }
     if (tsn_json_parse(d->body, d->len, &doc, &d->why)) {
         tsn_copy(d->why.code, sizeof d->why.code, "F006");
-    } else if (tsn_csaf_facts(doc, &d->facts, &d->why) == 0) {
+    } else if (tsn_csaf_facts(doc, &d->facts, &d->why) == 0 && publisher_ok(d) == 0) {
         (void)tsn_match_facts(d->facts, d->feed->feeds->products, &d->matches);
     }
     json_decref(doc);
@@ -109,6 +139,67 @@ static bool not_there(int status)
     return status == 404 || status == 410 || status == 403;
 }
 
+/* --- signatures: before anything is parsed ---------------------------------------------------- */
+
+static void verified(struct tsn_pgp_result *r, void *user)
+{
+    struct tsn_feed_doc *d = user;
+    struct tsn_feeds *feeds = d->feed->feeds;
+    bool good = r->signature == TSN_PGP_GOOD;
+    d->signature = tsn_pgp_signature_text(r->signature);
+    if (feeds->closing) {
+        tsn_feed_doc_destroy(d);
+    } else if (good || (!d->feed->config.need_signature && r->signature != TSN_PGP_BAD)) {
+        queue_job(d);
+    } else {
+        set_aside(
+            d, "F112", TSN_ETAMPERED,
+            tsn_arena_printf(d->arena, "its OpenPGP signature is not good: %s", d->signature));
+    }
+    tsn_feeds_release(feeds);
+}
+
+static void check_signature(struct tsn_feed_doc *d)
+{
+    struct tsn_feeds *feeds = d->feed->feeds;
+    tsn_feeds_hold(feeds);
+    tsn_pgp_verify(feeds->config.loop, d->feed->home, d->body, d->len, d->sig, d->sig_len,
+                   verified, d);
+}
+
+static void got_signature(const struct tsn_xfer_result *r, void *user)
+{
+    struct tsn_feed_doc *d = user;
+    d->xfer = NULL;
+    if (!r->err && r->status == 200 && r->len > 0) {
+        d->sig = tsn_arena_memdup(d->arena, r->body, r->len);
+        d->sig_len = r->len;
+        check_signature(d);
+    } else if (!r->err && not_there(r->status)) {
+        if (d->feed->config.need_signature) {
+            set_aside(d, "F112", TSN_EREMOTE, "no signature stands beside it");
+        } else {
+            d->signature = "none";
+            queue_job(d);
+        }
+    } else if (r->err == TSN_ETOOBIG) {
+        set_aside(d, "F112", r->err, "the file with its signature is too large to be one");
+    } else {
+        give_up(d, r->err ? r->diag.what : "its signature cannot be had");
+    }
+}
+
+/* The bytes and their hash are there. */
+static void bytes_there(struct tsn_feed_doc *d)
+{
+    if (!d->feed->home || d->inside) {
+        queue_job(d);
+        return;
+    }
+    start(d, d->sig_url ? d->sig_url : tsn_arena_printf(d->arena, "%s.asc", d->url),
+          TSN_FEED_SIG_MAX, got_signature);
+}
+
 static void got_hash(const struct tsn_xfer_result *r, void *user)
 {
     struct tsn_feed_doc *d = user;
@@ -116,12 +207,12 @@ static void got_hash(const struct tsn_xfer_result *r, void *user)
     if (!r->err && r->status == 200) {
         d->hash = tsn_arena_memdup(d->arena, r->body, r->len);
         d->hash_len = r->len;
-        queue_job(d);
+        bytes_there(d);
     } else if (!r->err && not_there(r->status)) {
-        if (d->hash_try++ == 0) {
+        if (d->hash_try++ == 0 && !d->hash_url) {
             fetch_hash(d);
         } else {
-            queue_job(d); /* none is published: accepted, and the row says so */
+            bytes_there(d); /* none is published: accepted, and the row says so */
         }
     } else if (r->err == TSN_ETOOBIG) {
         set_aside(d, "F005", r->err, "the file with its hash is too large to be one");
@@ -132,7 +223,14 @@ static void got_hash(const struct tsn_xfer_result *r, void *user)
 
 static void fetch_hash(struct tsn_feed_doc *d)
 {
-    start(d, tsn_arena_printf(d->arena, "%s%s", d->url, d->hash_try ? ".sha256" : ".sha512"),
+    const char *url = d->hash_url;
+    if (!d->feed->source->hashes && !url) {
+        bytes_there(d);
+        return;
+    }
+    start(d,
+          url ? url
+              : tsn_arena_printf(d->arena, "%s%s", d->url, d->hash_try ? ".sha256" : ".sha512"),
           TSN_FEED_HASH_MAX, got_hash);
 }
 
@@ -142,7 +240,7 @@ static void got_document(const struct tsn_xfer_result *r, void *user)
     struct tsn_feed *f = d->feed;
     d->xfer = NULL;
     if (!r->err && r->status == 200) {
-        f->base = d->base;
+        f->base = d->folder ? d->base : f->base;
         f->counts.fetched++;
         d->body = tsn_arena_memdup(d->arena, r->body, r->len + 1);
         d->len = r->len;
@@ -150,7 +248,9 @@ static void got_document(const struct tsn_xfer_result *r, void *user)
     } else if (!r->err && not_there(r->status)) {
         fetch(d); /* the path may be meant another way */
     } else if (r->err == TSN_ETOOBIG) {
-        set_aside(d, "F008", r->err, "it is larger than 8 MiB");
+        set_aside(
+            d, "F008", r->err,
+            tsn_arena_printf(d->arena, "it is larger than %u MiB", TSN_FEED_DOC_MAX >> 20));
     } else {
         give_up(d, r->err ? r->diag.what : "the server does not give it now");
     }
@@ -168,7 +268,7 @@ static bool next_base(struct tsn_feed_doc *d, struct tsn_buf *url)
         if (turn == 0) {
             d->first = d->base;
         }
-        if (tsn_feed_resolve(d->feed->config.url, d->path, d->base, url) &&
+        if (tsn_feed_resolve(d->folder, d->path, d->base, url) &&
             (!d->url || strcmp(d->url, url->data) != 0)) {
             return true;
         }
@@ -180,6 +280,14 @@ static void fetch(struct tsn_feed_doc *d)
 {
     struct tsn_buf url;
     tsn_buf_init(&url, 8192);
+    if (!d->folder) { /* its address is known: once */
+        if (d->tried++ == 0) {
+            start(d, d->url, TSN_FEED_DOC_MAX, got_document);
+        } else {
+            set_aside(d, "F004", TSN_EREMOTE, "the provider lists it but does not have it");
+        }
+        return;
+    }
     bool more = next_base(d, &url);
     if (more) {
         d->url = tsn_arena_strdup(d->arena, url.data);
@@ -200,9 +308,22 @@ void tsn_feed_doc_begin(struct tsn_feed *f, const struct tsn_feed_row *row)
     d->feed = f;
     d->path = tsn_arena_strdup(arena, row->path);
     d->listed = tsn_arena_strdup(arena, row->time);
+    d->url = tsn_arena_strdup(arena, row->url);
+    d->folder = tsn_arena_strdup(arena, row->folder);
+    d->hash_url = tsn_arena_strdup(arena, row->hash);
+    d->sig_url = tsn_arena_strdup(arena, row->sig);
+    d->ns = tsn_arena_strdup(arena, f->ns);
     tsn_diag_init(&d->why);
     d->next = f->docs;
     f->docs = d;
+    if (row->body) {
+        d->inside = true;
+        d->body = tsn_arena_strndup(arena, row->body, row->len);
+        d->len = row->len;
+        f->counts.fetched++;
+        queue_job(d);
+        return;
+    }
     fetch(d);
 }
 

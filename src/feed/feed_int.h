@@ -7,26 +7,22 @@
 #include "core/mem.h"
 #include "feed/feed.h"
 #include "feed/fold.h"
+#include "feed/source.h"
 #include "loop/loop.h"
 
-#define TSN_FEED_DOC_MAX  (8u << 20)
-#define TSN_FEED_LIST_MAX (32u << 20)
-#define TSN_FEED_HASH_MAX 4096
-#define TSN_FEED_PATH_MAX 512
-#define TSN_FEED_PARALLEL 4
+#define TSN_FEED_DOC_MAX   (16u << 20)
+#define TSN_FEED_LIST_MAX  (64u << 20)
+#define TSN_FEED_HASH_MAX  4096
+#define TSN_FEED_SIG_MAX   65536
+#define TSN_FEED_PAGES_MAX 256
+#define TSN_FEED_PATH_MAX  512
+#define TSN_FEED_PARALLEL  4
 /* A document holds its place from the fetch until its commit, so this also bounds its operations
  * with the writer: 64 at most. */
 #define TSN_FEED_PARALLEL_MAX 64
 
 /* --- feed_list.c: the provider's list; pure, any thread ------------------------------------ */
 
-struct tsn_feed_row {
-    const char *path, *time; /* in the arena */
-};
-struct tsn_feed_rows {
-    struct tsn_feed_row *rows;
-    size_t n, bad; /* bad: rows that are not path,time */
-};
 /* changes.csv: RFC 4180, quoted or not, LF or CRLF, any order, header row allowed. The latest
  * time of a path counts. */
 void tsn_feed_csv(struct tsn_arena *arena, const char *text, size_t len,
@@ -64,6 +60,13 @@ tsn_err tsn_csaf_fact_set(const json_t *csaf, json_t **facts, struct tsn_fact_se
                           struct tsn_diag *diag);
 void tsn_fact_set_free(struct tsn_fact_set *set);
 
+/* --- feed_records.c: documents of the other formats; pure, any thread ------------------------ */
+
+/* Facts of any document that format.h reads, in the shape that tsn_csaf_facts gives them: of its
+ * first record, with the substance of all. F110, F111. */
+tsn_err tsn_document_facts(const char *name, const char *text, size_t len, json_t **facts,
+                           struct tsn_diag *diag);
+
 /* --- feed.c: feeds, their timers and states -------------------------------------------------- */
 
 struct tsn_feed_counts {
@@ -89,7 +92,16 @@ struct tsn_feed {
     bool working;                        /* the list is there and the poll is not finished */
     struct tsn_arena *arena;             /* of the running poll */
     struct tsn_xfer *list_xfer;
-    const char *etag, *modified; /* of the list being worked through */
+    const struct tsn_source *source;
+    char *home;     /* GNUPGHOME with its keys; NULL = none */
+    bool importing; /* the keys are on their way there */
+    json_t *cursor; /* { base, pages: { url: { e, m } }, since } of the last whole poll */
+    json_t *marks;  /* pages of this poll, as above */
+    struct tsn_pages pages; /* of this poll */
+    size_t page;            /* the one being fetched */
+    bool discovered;        /* a page led somewhere: fallbacks are not needed */
+    size_t pages_read, pages_same;
+    const char *ns; /* publisher's namespace of the provider; NULL */
     struct tsn_feed_rows todo;
     size_t next_row, in_flight;
     struct tsn_feed_counts counts;
@@ -125,13 +137,18 @@ struct tsn_feed_doc {
     struct tsn_feed_doc *next;
     struct tsn_feed *feed;
     struct tsn_arena *arena;
-    const char *path, *listed, *url;
+    const char *path, *listed, *url, *folder;
+    const char *hash_url, *sig_url; /* said by the list; NULL */
     int tried;                      /* ways of reading the path so far */
     enum tsn_feed_base base, first; /* the way of `url`; the way tried first */
     struct tsn_xfer *xfer;
-    const char *body, *hash; /* bytes of the document and of its hash file; NULL = none */
-    size_t len, hash_len;
-    int hash_try; /* 0: .sha512, 1: .sha256 */
+    const char *body, *hash,
+        *sig; /* bytes of the document, its hash file, its signature; NULL */
+    size_t len, hash_len, sig_len;
+    const char *signature; /* what gpg said: "good" "bad" ...; NULL = not asked */
+    bool inside;           /* it stood in the list */
+    const char *ns;        /* of the provider that is polled; NULL */
+    int hash_try;          /* 0: .sha512, 1: .sha256 */
     uv_work_t work;
     /* filled by the job */
     json_t *facts, *matches;
@@ -157,10 +174,12 @@ struct tsn_feed_op {
     const struct tsn_feed_doc *doc; /* the loop leaves it alone while the writer has the op */
     struct tsn_intake *intake;
     const char *feed;
+    bool versions; /* a lower version is a rollback, and a hash is expected beside it */
     int64_t now_ms,
         epoch; /* epoch: of the engine; 0 = there is none, and no run takes a signal */
     /* results */
     enum tsn_feed_kind kind;
+    struct tsn_diag why; /* of a quarantine */
     int64_t matches;
     struct tsn_event_out event;
     const char *woken; /* run that a changed revision was handed to; NULL */

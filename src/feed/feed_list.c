@@ -63,11 +63,6 @@ void tsn_feed_csv(struct tsn_arena *arena, const char *text, size_t len,
                   struct tsn_feed_rows *out)
 {
     *out = (struct tsn_feed_rows){0};
-    size_t lines = 1;
-    for (size_t i = 0; i < len; i++) {
-        lines += text[i] == '\n';
-    }
-    out->rows = tsn_arena_alloc(arena, lines * sizeof *out->rows);
     json_t *place = json_object(); /* path -> index: the latest time counts */
     const char *p = text, *end = text + len;
     if (len >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) {
@@ -102,7 +97,7 @@ void tsn_feed_csv(struct tsn_arena *arena, const char *text, size_t len,
             continue;
         }
         json_object_set_new(place, path, json_integer((json_int_t)out->n));
-        out->rows[out->n++] = (struct tsn_feed_row){.path = path, .time = time};
+        tsn_feed_row_add(arena, out, &(struct tsn_feed_row){.path = path, .time = time});
     }
     json_decref(place);
 }

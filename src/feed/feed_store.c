@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "feed/feed_int.h"
+#include "feed/version.h"
 
 #define RETRY_MS     50
 #define PRODUCTS_MAX 100 /* product rows kept with the stored facts */
@@ -34,8 +35,11 @@ static tsn_err log_document(struct tsn_store *st, const struct tsn_feed_op *x,
         json_object_set(args, "version", json_object_get(d->facts, "version"));
         json_object_set(args, "substance", json_object_get(d->facts, "substance"));
     }
-    if (d->why.what[0]) {
-        json_object_set_new(args, "why", json_string(d->why.what));
+    if (d->signature) {
+        json_object_set_new(args, "signature", json_string(d->signature));
+    }
+    if (x->why.what[0]) {
+        json_object_set_new(args, "why", json_string(x->why.what));
     }
     char *text = tsn_json_text(args);
     json_decref(args);
@@ -60,7 +64,7 @@ static tsn_err quarantine(struct tsn_store *st, struct tsn_feed_op *x,
 {
     const struct tsn_feed_doc *d = x->doc;
     x->kind = TSN_FEED_QUARANTINED;
-    row->reason = tsn_arena_printf(x->op.arena, "%s %s", d->why.code, d->why.what);
+    row->reason = tsn_arena_printf(x->op.arena, "%s %s", x->why.code, x->why.what);
     row->listed = d->listed;
     if (!known || strcmp(row->state, "quarantined") == 0) {
         row->state = "quarantined";
@@ -69,7 +73,7 @@ static tsn_err quarantine(struct tsn_store *st, struct tsn_feed_op *x,
         row->fetched_at = x->now_ms;
     }
     tsn_err err = tsn_store_put(st, &tsn_table_document, row);
-    return err ? err : log_document(st, x, "fail", d->why.code);
+    return err ? err : log_document(st, x, "fail", x->why.code);
 }
 
 /* The facts without the long tail of products: matching is done, the bytes are there. */
@@ -112,9 +116,9 @@ static tsn_err store_good(struct tsn_store *st, struct tsn_feed_op *x,
     row->title = tsn_json_str(d->facts, "title", "");
     row->sha256 = d->sha256;
     row->state = "current";
-    row->reason = d->hash ? NULL
-                          : tsn_arena_printf(x->op.arena, "%s %s", "F009",
-                                             "no hash file stands beside it");
+    row->reason = d->hash || !x->versions ? NULL
+                                          : tsn_arena_printf(x->op.arena, "%s %s", "F009",
+                                                             "no hash file stands beside it");
     row->listed = d->listed;
     row->fetched_at = x->now_ms;
     row->body = (struct tsn_blob){.data = d->body, .len = d->len};
@@ -151,6 +155,7 @@ tsn_err tsn_feed_doc_apply(struct tsn_op *op, struct tsn_store *st)
         return err;
     }
     tsn_fault("feed.document_apply");
+    x->why = d->why;
     if (d->why.code[0]) {
         return quarantine(st, x, &row, known);
     }
@@ -158,8 +163,19 @@ tsn_err tsn_feed_doc_apply(struct tsn_op *op, struct tsn_store *st)
         strcmp(row.state, "current") == 0) {
         x->kind = TSN_FEED_UNCHANGED;
         row.listed = d->listed;
-        row.reason = d->hash ? NULL : row.reason;
+        row.reason = d->hash || !x->versions ? NULL : row.reason;
         return tsn_store_put(st, &tsn_table_document, &row);
+    }
+    /* Somebody serves an older state: what is newer stays in force. */
+    if (known && strcmp(row.state, "current") == 0 && row.version &&
+        tsn_version_compare(TSN_SCHEME_SEMVER, tsn_json_str(d->facts, "version", ""),
+                            row.version) == -1 &&
+        x->versions) {
+        struct tsn_diag *why = &x->why;
+        *why = d->why;
+        tsn_diag_set(why, TSN_EINPUT, "F114", "it is version %.60s, and %.60s was here before",
+                     tsn_json_str(d->facts, "version", ""), row.version);
+        return quarantine(st, x, &row, known);
     }
     return store_good(st, x, &row, known);
 }
@@ -184,7 +200,7 @@ static void count(struct tsn_feed *f, const struct tsn_feed_op *x)
     case TSN_FEED_QUARANTINED:
         f->counts.quarantined++;
         tsn_log(TSN_LOG_WARN, "feed.quarantined", "feed", f->config.name, "path", x->doc->path,
-                "code", x->doc->why.code, "why", x->doc->why.what, NULL);
+                "code", x->why.code, "why", x->why.what, NULL);
         break;
     }
     f->counts.matches += x->matches;
@@ -257,6 +273,7 @@ void tsn_feed_doc_store(struct tsn_feed_doc *d)
     struct tsn_feed_op *x = tsn_op_new(sizeof *x, tsn_feed_doc_apply, stored, d);
     x->doc = d;
     x->feed = f->config.name;
+    x->versions = f->source == &tsn_source_csaf;
     x->intake = feeds->config.intake;
     x->now_ms = tsn_clock_wall_ms();
     x->epoch = feeds->config.engine ? tsn_engine_epoch(feeds->config.engine) : 0;

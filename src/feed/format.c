@@ -22,6 +22,7 @@ static const struct {
     [TSN_FORMAT_DEBIAN] = {"debian", tsn_read_debian},
     [TSN_FORMAT_DSA] = {"dsa", NULL},
     [TSN_FORMAT_EPSS] = {"epss", NULL},
+    [TSN_FORMAT_ENTRY] = {"entry", tsn_read_entry},
 };
 
 const char *tsn_format_name(enum tsn_format format)
@@ -75,6 +76,9 @@ enum tsn_format tsn_format_of(const json_t *doc)
         (has(doc, "resultsPerPage") && has(doc, "vulnerabilities")) ||
         (has(doc, "cve") && has(json_object_get(doc, "cve"), "sourceIdentifier"))) {
         return TSN_FORMAT_NVD;
+    }
+    if (strcmp(tsn_json_str(doc, "tocsin", ""), "entry") == 0) {
+        return TSN_FORMAT_ENTRY;
     }
     if (has(doc, "apkurl") || (has(doc, "packages") && has(doc, "reponame"))) {
         return TSN_FORMAT_SECDB;

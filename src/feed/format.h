@@ -18,6 +18,7 @@ enum tsn_format {
     TSN_FORMAT_DEBIAN,    /* security tracker: package, CVE, releases */
     TSN_FORMAT_DSA,       /* text: DSA/list, DLA/list */
     TSN_FORMAT_EPSS,      /* CSV */
+    TSN_FORMAT_ENTRY,     /* an entry of an RSS or Atom feed, as source_rss.c makes it */
     TSN_FORMATS
 };
 const char *tsn_format_name(enum tsn_format format);
@@ -37,7 +38,8 @@ tsn_err tsn_format_read_text(const char *name, const char *text, size_t len,
 typedef tsn_err tsn_format_reader(struct tsn_arena *arena, const json_t *doc,
                                   const struct tsn_sink *sink, struct tsn_diag *diag);
 tsn_format_reader tsn_read_osv, tsn_read_ghsa, tsn_read_cve, tsn_read_csaf, tsn_read_nvd,
-    tsn_read_kev, tsn_read_openvex, tsn_read_cyclonedx, tsn_read_secdb, tsn_read_debian;
+    tsn_read_kev, tsn_read_openvex, tsn_read_cyclonedx, tsn_read_secdb, tsn_read_debian,
+    tsn_read_entry;
 tsn_err tsn_read_dsa(struct tsn_arena *arena, const char *text, size_t len,
                      const struct tsn_sink *sink, struct tsn_diag *diag);
 tsn_err tsn_read_epss(struct tsn_arena *arena, const char *text, size_t len,

@@ -1,4 +1,4 @@
-/* format_vex.c - OpenVEX 0.2 and the vulnerabilities of a CycloneDX document. Pure. */
+/* format_vex.c - OpenVEX 0.2, the vulnerabilities of a CycloneDX document, entries of news feeds. */
 #include <string.h>
 #include "core/json.h"
 #include "feed/format.h"
@@ -202,5 +202,27 @@ tsn_err tsn_read_cyclonedx(struct tsn_arena *arena, const json_t *doc,
         }
     }
     json_decref(refs);
+    return 0;
+}
+
+/* --- entries of news feeds -------------------------------------------------------------------- */
+
+/* A pointer: names, and no claim about any package. */
+tsn_err tsn_read_entry(struct tsn_arena *arena, const json_t *doc, const struct tsn_sink *sink,
+                       struct tsn_diag *diag)
+{
+    (void)arena;
+    (void)diag;
+    const struct tsn_record r = {.id = text(doc, "id"),
+                                 .source = "entry",
+                                 .publisher = "",
+                                 .ns = "",
+                                 .upstream = json_object_get(doc, "ids"),
+                                 .title = text(doc, "title"),
+                                 .url = text(doc, "url"),
+                                 .modified = text(doc, "updated"),
+                                 .severity = "",
+                                 .vector = ""};
+    sink->record(sink->user, &r);
     return 0;
 }

@@ -566,9 +566,9 @@ static void failures(void **state)
     assert_int_equal(n(w, "runs"), 1);
 
     /* Too large: set aside with a reason. */
-    char *big = tsn_alloc((9u << 20) + 1);
-    memset(big, ' ', 9u << 20);
-    put(w, "/big.json", big, 9u << 20, 0);
+    char *big = tsn_alloc((17u << 20) + 1);
+    memset(big, ' ', 17u << 20);
+    put(w, "/big.json", big, 17u << 20, 0);
     free(big);
     put_text(w, "/changes.csv", "big.json,2026-01-01T00:00:00Z\n");
     poll(w);

@@ -1,0 +1,292 @@
+/* source_rss.c - RSS 2.0, RSS 1.0 (RDF) and Atom: pointers only, never a reason to start a run.
+ *
+ * expat, without a DTD: a document that declares entities is refused. The identity of an entry is
+ * Atom's id, RSS's guid, else its link, else its title and date. The window slides: when every
+ * entry is new to us, some may have been lost, which is said. Pure. */
+#include <ctype.h>
+#include <expat.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "core/buf.h"
+#include "core/crypto.h"
+#include "core/json.h"
+#include "core/text.h"
+#include "feed/source.h"
+
+#define TEXT_MAX  20000
+#define DEPTH_MAX 64
+#define ENTRIES   5000
+
+enum field { NOTHING, TITLE, LINK, ID, DATE, TEXT, FIELDS };
+
+struct reading {
+    XML_Parser parser;
+    struct tsn_arena *arena;
+    struct tsn_feed_rows *rows;
+    const char *page;
+    int depth, entry; /* depth at which the entry began; 0 = outside */
+    enum field at;
+    int at_depth;
+    struct tsn_buf text[FIELDS];
+    bool any; /* the root is one of a feed */
+    const char *refused;
+};
+
+/* "http://www.w3.org/2005/Atom|entry" or "item" without its namespace. */
+static const char *local(const char *name)
+{
+    const char *bar = strrchr(name, '|');
+    return bar ? bar + 1 : name;
+}
+
+static const char *attribute(const char **atts, const char *name)
+{
+    for (size_t i = 0; atts[i]; i += 2) {
+        if (strcmp(local(atts[i]), name) == 0) {
+            return atts[i + 1];
+        }
+    }
+    return NULL;
+}
+
+static enum field field_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum field field;
+    } names[] = {{"title", TITLE},  {"link", LINK},      {"guid", ID},
+                 {"id", ID},        {"pubDate", DATE},   {"date", DATE},
+                 {"updated", DATE}, {"published", DATE}, {"description", TEXT},
+                 {"summary", TEXT}, {"content", TEXT},   {"encoded", TEXT}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i].name, name) == 0) {
+            return names[i].field;
+        }
+    }
+    return NOTHING;
+}
+
+static void stop(struct reading *r, const char *why)
+{
+    r->refused = why;
+    (void)XML_StopParser(r->parser, XML_FALSE);
+}
+
+static void begin(void *user, const char *name, const char **atts)
+{
+    struct reading *r = user;
+    const char *tag = local(name);
+    if (++r->depth > DEPTH_MAX) {
+        stop(r, "it is nested too deeply");
+        return;
+    }
+    if (r->depth == 1) {
+        r->any = strcasecmp(tag, "rss") == 0 || strcasecmp(tag, "feed") == 0 ||
+                 strcasecmp(tag, "RDF") == 0;
+    }
+    if (!r->entry && (strcmp(tag, "item") == 0 || strcmp(tag, "entry") == 0)) {
+        r->entry = r->depth;
+        for (int i = 0; i < FIELDS; i++) {
+            tsn_buf_clear(&r->text[i]);
+        }
+        const char *about = attribute(atts, "about");
+        (void)tsn_buf_puts(&r->text[ID], about ? about : "");
+        return;
+    }
+    if (r->entry && r->at == NOTHING && r->depth == r->entry + 1) {
+        r->at = field_of(tag);
+        r->at_depth = r->depth;
+        const char *href = attribute(atts, "href"), *rel = attribute(atts, "rel");
+        if (r->at == LINK && href &&
+            (!rel || strcmp(rel, "alternate") == 0 || !r->text[LINK].len)) {
+            tsn_buf_clear(&r->text[LINK]);
+            (void)tsn_buf_puts(&r->text[LINK], href);
+        } else if ((r->at == DATE && strcmp(tag, "published") == 0 && r->text[DATE].len) ||
+                   (r->at == TEXT && r->text[TEXT].len)) {
+            r->at = NOTHING; /* the first says it, and `updated` says it better */
+        } else if (r->at != NOTHING && r->at != LINK) {
+            tsn_buf_clear(&r->text[r->at]);
+        }
+    }
+}
+
+static void words(void *user, const char *s, int len)
+{
+    struct reading *r = user;
+    if (r->at != NOTHING && len > 0) {
+        (void)tsn_buf_put(&r->text[r->at], s, (size_t)len); /* what is too long is cut */
+    }
+}
+
+static const char *trimmed(struct reading *r, enum field f)
+{
+    const char *s = r->text[f].len ? r->text[f].data : "";
+    s += strspn(s, " \t\r\n");
+    size_t n = strlen(s);
+    while (n && isspace((unsigned char)s[n - 1])) {
+        n--;
+    }
+    return tsn_arena_strndup(r->arena, s, n);
+}
+
+/* --- ids in texts ------------------------------------------------------------------------------ */
+
+static size_t digits(const char *s)
+{
+    return strspn(s, "0123456789");
+}
+
+/* Length of the id that begins here; 0 = none. */
+static size_t id_at(const char *s)
+{
+    static const struct {
+        const char *head;
+        const char *shape; /* 9: one digit or more, x: four of a GHSA, else itself */
+    } ids[] = {{"CVE-", "9-9"},     {"GHSA-", "x-x-x"}, {"RHSA-", "9:9"},  {"RHBA-", "9:9"},
+               {"USN-", "9-9"},     {"DSA-", "9-9"},    {"DLA-", "9-9"},   {"ICSA-", "9-9-9"},
+               {"ICSMA-", "9-9-9"}, {"SSA-", "9"},      {"ALSA-", "9:9"},  {"ALAS-", "9-9"},
+               {"RUSTSEC-", "9-9"}, {"VU#", "9"},       {"PYSEC-", "9-9"}, {"GO-", "9-9"}};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        size_t n = strlen(ids[i].head);
+        if (strncmp(s, ids[i].head, n) != 0) {
+            continue;
+        }
+        const char *p = s + n;
+        for (const char *f = ids[i].shape; *f; f++) {
+            size_t k = *f == '9'   ? digits(p)
+                       : *f == 'x' ? strspn(p, "23456789cfghjmpqrvwx")
+                                   : (size_t)(*p == *f);
+            if (k == 0 || (*f == 'x' && k != 4)) {
+                return 0;
+            }
+            p += k;
+        }
+        return (size_t)(p - s);
+    }
+    return 0;
+}
+
+static void ids_of(json_t *out, json_t *seen, const char *s)
+{
+    for (const char *p = s; *p; p++) {
+        size_t n = p == s || !isalnum((unsigned char)p[-1]) ? id_at(p) : 0;
+        if (n) {
+            json_t *id = json_stringn(p, n);
+            if (!json_object_get(seen, json_string_value(id))) {
+                json_object_set_new(seen, json_string_value(id), json_true());
+                json_array_append(out, id);
+            }
+            json_decref(id);
+            p += n - 1;
+        }
+    }
+}
+
+static void entry_done(struct reading *r)
+{
+    const char *title = trimmed(r, TITLE), *link = trimmed(r, LINK), *id = trimmed(r, ID),
+               *date = trimmed(r, DATE), *body = trimmed(r, TEXT);
+    id = *id ? id : *link ? link : tsn_arena_printf(r->arena, "%s %s", title, date);
+    if (r->rows->n >= ENTRIES || !tsn_utf8_valid(id, strlen(id)) || !id[strspn(id, " ")]) {
+        r->rows->bad++;
+        return;
+    }
+    json_t *ids = json_array(), *seen = json_object();
+    ids_of(ids, seen, id);
+    ids_of(ids, seen, title);
+    ids_of(ids, seen, link);
+    ids_of(ids, seen, body);
+    json_decref(seen);
+    json_t *doc = json_pack("{s:s,s:s,s:s*,s:s,s:s*,s:o}", "tocsin", "entry", "id", id, "title",
+                            title, "url", link, "summary", body, "ids", ids);
+    json_object_set_new(doc, "updated", json_string(date));
+    char *text = tsn_json_text(doc);
+    uint8_t hash[TSN_HASH_LEN];
+    char hex[2 * TSN_HASH_LEN + 1];
+    tsn_sha256_once(hash, text, strlen(text));
+    tsn_hex(hex, hash, sizeof hash);
+    tsn_feed_row_add(
+        r->arena, r->rows,
+        &(struct tsn_feed_row){.path = tsn_arena_strndup(r->arena, id, strnlen(id, 400)),
+                               .time = tsn_arena_strdup(r->arena, hex),
+                               .body = tsn_arena_strdup(r->arena, text),
+                               .len = strlen(text)});
+    free(text);
+    json_decref(doc);
+}
+
+static void end(void *user, const char *name)
+{
+    struct reading *r = user;
+    (void)name;
+    if (r->at != NOTHING && r->depth == r->at_depth) {
+        r->at = NOTHING;
+    }
+    if (r->entry == r->depth) {
+        r->entry = 0;
+        entry_done(r);
+    }
+    r->depth--;
+}
+
+static void no_entities(void *user, const XML_Char *name, int is_parameter,
+                        const XML_Char *value, int len, const XML_Char *base,
+                        const XML_Char *system, const XML_Char *public_id,
+                        const XML_Char *notation)
+{
+    (void)name;
+    (void)is_parameter;
+    (void)value;
+    (void)len;
+    (void)base;
+    (void)system;
+    (void)public_id;
+    (void)notation;
+    stop(user, "it declares entities");
+}
+
+static void rss_first(struct tsn_arena *arena, const char *url, const char *domain,
+                      const char *since, struct tsn_pages *pages)
+{
+    (void)domain;
+    (void)since;
+    tsn_page_add(arena, pages, &(struct tsn_page){.url = url, .conditional = true});
+}
+
+static tsn_err rss_read(struct tsn_arena *arena, const struct tsn_page *page, const char *body,
+                        size_t len, struct tsn_feed_rows *rows, struct tsn_pages *pages,
+                        struct tsn_page_news *news, struct tsn_diag *diag)
+{
+    struct reading r = {.parser = XML_ParserCreateNS(NULL, '|'),
+                        .arena = arena,
+                        .rows = rows,
+                        .page = page->url};
+    (void)pages;
+    (void)news;
+    for (int i = 0; i < FIELDS; i++) {
+        tsn_buf_init(&r.text[i], TEXT_MAX);
+    }
+    XML_SetUserData(r.parser, &r);
+    XML_SetElementHandler(r.parser, begin, end);
+    XML_SetCharacterDataHandler(r.parser, words);
+    XML_SetEntityDeclHandler(r.parser, no_entities);
+    tsn_err err = 0;
+    if (len > (size_t)1 << 30 ||
+        XML_Parse(r.parser, body, (int)len, XML_TRUE) != XML_STATUS_OK || !r.any) {
+        enum XML_Error code = XML_GetErrorCode(r.parser);
+        err = tsn_diag_set(diag, TSN_EINPUT, "F002", "%.200s is no feed: %s (line %lu)",
+                           page->url,
+                           r.refused       ? r.refused
+                           : r.any || code ? XML_ErrorString(code)
+                                           : "its root is neither rss, feed nor RDF",
+                           (unsigned long)XML_GetCurrentLineNumber(r.parser));
+    }
+    XML_ParserFree(r.parser);
+    for (int i = 0; i < FIELDS; i++) {
+        tsn_buf_free(&r.text[i]);
+    }
+    return err;
+}
+
+const struct tsn_source tsn_source_rss = {.kind = "rss", .first = rss_first, .read = rss_read};
