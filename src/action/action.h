@@ -74,6 +74,18 @@ const struct tsn_action *tsn_registry_find(const struct tsn_registry *r, const c
 /* R011 "edge has no `aply`" with what the domain can do and a suggestion. */
 tsn_err tsn_registry_unknown(const struct tsn_registry *r, const char *name,
                              struct tsn_diag *diag);
+/* Asked in the transaction that records the intent of an external step, or an irreversible change of
+ * our own store: may this go out? TSN_EDENIED: the step fails with diag, and nothing was begun.
+ * Store thread. */
+typedef tsn_err tsn_gate_fn(void *user, struct tsn_store *st, struct tsn_arena *arena,
+                            const struct tsn_action *action, const char *case_id,
+                            const json_t *args, int64_t now_ms, struct tsn_diag *diag);
+/* Before the engine opens. */
+void tsn_registry_set_gate(struct tsn_registry *r, tsn_gate_fn *fn, void *user);
+tsn_err tsn_registry_gate(const struct tsn_registry *r, struct tsn_store *st,
+                          struct tsn_arena *arena, const struct tsn_action *action,
+                          const char *case_id, const json_t *args, int64_t now_ms,
+                          struct tsn_diag *diag);
 /* Runs fn(p) at close: for what an action's `user` points to. */
 void tsn_registry_defer(struct tsn_registry *r, void (*fn)(void *), void *p);
 size_t tsn_registry_list(const struct tsn_registry *r, const struct tsn_action *const **out);

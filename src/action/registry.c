@@ -7,6 +7,8 @@
 #include "core/text.h"
 
 struct tsn_registry {
+    tsn_gate_fn *gate;
+    void *gate_user;
     struct tsn_arena *arena;
     const struct tsn_action **list;
     size_t n, cap;
@@ -124,4 +126,20 @@ tsn_err tsn_registry_unknown(const struct tsn_registry *r, const char *name,
     }
     free(names);
     return TSN_ENOTFOUND;
+}
+
+void tsn_registry_set_gate(struct tsn_registry *r, tsn_gate_fn *fn, void *user)
+{
+    r->gate = fn;
+    r->gate_user = user;
+}
+
+tsn_err tsn_registry_gate(const struct tsn_registry *r, struct tsn_store *st,
+                          struct tsn_arena *arena, const struct tsn_action *action,
+                          const char *case_id, const json_t *args, int64_t now_ms,
+                          struct tsn_diag *diag)
+{
+    if (!r->gate || (action->effect != TSN_EFFECT_EXTERNAL && !action->irreversible))
+        return 0;
+    return r->gate(r->gate_user, st, arena, action, case_id, args, now_ms, diag);
 }

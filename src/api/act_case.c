@@ -7,6 +7,42 @@
 #include <string.h>
 #include "core/clock.h"
 
+struct tsn_viewer tsn_auth_viewer(const struct tsn_req *req)
+{
+    return (struct tsn_viewer){.person = req->who.person,
+                               .roles = req->who.roles,
+                               .owner = req->who.owner && !req->who.person};
+}
+
+static tsn_err seen(struct tsn_store *st, struct tsn_read *rd, const struct tsn_table *t,
+                    const char *what, void *rec)
+{
+    struct tsn_diag all;
+    tsn_err err = tsn_read_resolve(st, rd->op.arena, t, what, rd->id, rec, &rd->op.diag);
+    if (err != TSN_ENOTFOUND)
+        return err;
+    tsn_diag_init(&all);
+    tsn_store_set_view(st, NULL);
+    if (tsn_read_resolve(st, rd->op.arena, t, what, rd->id, rec, &all) == 0)
+        return err;
+    tsn_diag_init(&rd->op.diag);
+    return 0;
+}
+
+tsn_err tsn_read_seen_task(struct tsn_store *st, struct tsn_read *rd, json_t **out)
+{
+    struct tsn_rec_task task;
+    *out = NULL;
+    return seen(st, rd, &tsn_table_task, "task", &task);
+}
+
+tsn_err tsn_read_seen_run(struct tsn_store *st, struct tsn_read *rd, json_t **out)
+{
+    struct tsn_rec_run run;
+    *out = NULL;
+    return seen(st, rd, &tsn_table_run, "run", &run);
+}
+
 tsn_err tsn_read_tracks(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {
     struct tsn_rec_case c;
@@ -30,6 +66,7 @@ struct case_op {
     struct tsn_op op;
     const struct tsn_casework_config *casework;
     const char *ref;
+    struct tsn_viewer who;
     struct tsn_case_act act;
     struct tsn_actor by;
     json_t *result;
@@ -42,9 +79,12 @@ static tsn_err apply_act(struct tsn_op *op, struct tsn_store *st)
     struct tsn_rec_case c;
     json_decref(x->result);
     x->result = NULL;
-    tsn_err err = tsn_case_find(st, op->arena, x->ref, &c, &op->diag);
+    bool closed;
+    tsn_err err =
+        tsn_access_find(st, op->arena, x->casework, &x->who, x->ref, &c, &closed, &op->diag);
     if (err)
         return err;
+    x->act.viewer = &x->who;
     x->act.case_id = c.id;
     return tsn_case_act(st, op->arena, x->casework, &x->act, &x->result, &x->seq, &op->diag);
 }
@@ -87,6 +127,7 @@ void tsn_act_case(struct tsn_req *req)
     x->casework = req->api->config.casework;
     x->ref = req->id;
     tsn_auth_actor(req, &x->by);
+    x->who = tsn_auth_viewer(req);
     x->act = (struct tsn_case_act){.op = name,
                                    .args = json_object_get(req->body, "args"),
                                    .by = &x->by,

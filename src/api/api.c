@@ -3,7 +3,7 @@
  * Owns the requests under way and the API's life: it outlives tsn_api_close until the last op of a
  * request came back. Loop thread, but for apply_read (reader thread).
  */
-#include "api/api_impl.h"
+#include "api/api_case.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +46,7 @@ void tsn_req_end(struct tsn_req *req)
     if (req->next)
         req->next->link = req->link;
     json_decref(req->body);
+    json_decref(req->held);
     tsn_arena_destroy(req->arena);
     tsn_api_unref(api);
 }
@@ -100,7 +101,38 @@ static tsn_err apply_read(struct tsn_op *op, struct tsn_store *st)
     struct tsn_read *rd = (struct tsn_read *)op;
     json_decref(rd->out);
     rd->out = NULL;
-    return rd->fn(st, rd, &rd->out);
+    tsn_err err = tsn_access_view(st, op->arena, rd->casework, &rd->who, &rd->view);
+    if (err)
+        return err;
+    tsn_store_set_view(st, &rd->view);
+    err = rd->fn(st, rd, &rd->out);
+    tsn_store_set_view(st, NULL);
+    return err;
+}
+
+static void send_held(struct tsn_req *req)
+{
+    tsn_req_json(req, 200, req->held);
+    tsn_req_end(req);
+}
+
+/* What only members see was read: that becomes an entry before the answer goes out. */
+static bool hold(struct tsn_req *req, const struct tsn_read *rd, json_t *out)
+{
+    struct tsn_trace look = {.kind = "case.read", .reason = req->route->pattern};
+    if (rd->view.ntouched == 0 || req->route->need == TSN_NEED_NOTHING)
+        return false;
+    req->held = json_incref(out);
+    if (rd->view.ntouched == 1) {
+        look.case_id = tsn_arena_strdup(req->arena, rd->view.touched[0]);
+    } else {
+        json_t *ids = json_array();
+        for (size_t i = 0; i < rd->view.ntouched; i++)
+            json_array_append_new(ids, json_string(rd->view.touched[i]));
+        look.args = json_pack("{s:o}", "cases", ids);
+    }
+    tsn_req_trace(req, &look, send_held);
+    return true;
 }
 
 static void done_read(struct tsn_op *op)
@@ -118,8 +150,10 @@ static void done_read(struct tsn_op *op)
     } else {
         if (req->route->finish)
             req->route->finish(req, out);
-        tsn_req_json(req, 200, out);
-        tsn_req_end(req);
+        if (!hold(req, rd, out)) {
+            tsn_req_json(req, 200, out);
+            tsn_req_end(req);
+        }
     }
     json_decref(out);
     tsn_op_destroy(op);
@@ -145,6 +179,9 @@ static void read_on(struct tsn_req *req, struct tsn_reader *reader, tsn_read_fn 
     rd->then = then;
     rd->id = tsn_arena_strdup(rd->op.arena, req->id);
     rd->casework = req->api->config.casework;
+    rd->who = (struct tsn_viewer){.person = req->who.person,
+                                  .roles = req->who.roles,
+                                  .owner = req->who.owner && !req->who.person};
     rd->engine = req->api->config.engine;
     for (int i = 0; req->in && i < TSN_PARAMS; i++)
         rd->param[i] = tsn_arena_strdup(rd->op.arena, tsn_http_query(req->in, param_names[i]));
@@ -181,6 +218,27 @@ void tsn_req_write(struct tsn_req *req, struct tsn_op *op)
 }
 
 /* --- a request comes in ------------------------------------------------------------------ */
+
+/* Who changes a run or a task must see it. */
+static tsn_read_fn *looked_at(const struct tsn_route *route)
+{
+    static const struct {
+        const char *begins;
+        tsn_read_fn *read;
+    } kinds[] = {{"/api/v1/tasks/{id}", tsn_read_seen_task},
+                 {"/api/v1/approvals/{id}", tsn_read_seen_task},
+                 {"/api/v1/runs/{id}", tsn_read_seen_run}};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strncmp(route->pattern, kinds[i].begins, strlen(kinds[i].begins)) == 0)
+            return kinds[i].read;
+    return NULL;
+}
+
+static void then_act(struct tsn_req *req, json_t *out)
+{
+    (void)out;
+    req->route->act(req);
+}
 
 static void run_route(struct tsn_req *req)
 {
@@ -221,6 +279,8 @@ static void run_route(struct tsn_req *req)
     }
     if (req->route->read)
         tsn_req_read(req, req->route->read, NULL);
+    else if (strcmp(req->route->method, "POST") == 0 && looked_at(req->route))
+        tsn_req_read(req, looked_at(req->route), then_act);
     else
         req->route->act(req);
 }

@@ -5,6 +5,11 @@
 #include "api/api_impl.h"
 
 tsn_read_fn tsn_read_tracks, tsn_read_clocks, tsn_read_policies, tsn_read_policy;
+/* Who looks, for access.h; strings live as long as the request. */
+struct tsn_viewer tsn_auth_viewer(const struct tsn_req *req);
+/* Fail as if it were not there when the caller does not see it; what does not exist passes, for
+ * those who know how to say so. */
+tsn_read_fn tsn_read_seen_task, tsn_read_seen_run;
 void tsn_act_case(struct tsn_req *req);
 void tsn_act_case_ops(struct tsn_req *req);
 void tsn_act_policy_propose(struct tsn_req *req);

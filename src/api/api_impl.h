@@ -6,6 +6,7 @@
 #pragma once
 
 #include "api/api.h"
+#include "casework/access.h"
 #include "core/json.h"
 #include "core/mem.h"
 #include "loop/loop.h"
@@ -69,6 +70,8 @@ struct tsn_read {
     const char *id; /* the part of the path that varies; "" = none */
     const char *param[TSN_PARAMS];
     const struct tsn_casework_config *casework;
+    struct tsn_viewer who; /* strings borrowed from the request, which waits */
+    struct tsn_store_view view;
     const struct tsn_engine *engine; /* only for what it says any thread may ask */
     json_t *out;
     void (*then)(struct tsn_req *req, json_t *out); /* NULL: answer 200 with out */
@@ -92,6 +95,7 @@ struct tsn_req {
     const char *id;
     struct tsn_who who;
     json_t *body;
+    json_t *held; /* the answer, while that it was read becomes an entry */
 };
 
 /* What one person asked for and a second must agree to (seal_routes.c). */

@@ -118,6 +118,8 @@ static tsn_err fill_page(struct tsn_store *st, struct tsn_log_index *ix, struct 
         tsn_err err =
             tsn_store_entry(st, rd->op.arena, page->seqs[up ? i : page->n - 1 - i], &e);
 
+        if (err == TSN_ENOTFOUND)
+            continue; /* of a case that this reader does not see */
         if (err)
             return err;
         json_array_append_new(items, entry_item(st, ix, rd, &e));
@@ -250,6 +252,10 @@ static tsn_err read_report(struct tsn_store *st, struct tsn_read *rd, json_t **o
     }
     if (!err)
         err = open_index(st, rd, &ix);
+    /* A report over the whole log cannot leave out what its reader may not see. */
+    if (!err && rd->view.nhidden > 0)
+        err = tsn_diag_set(&rd->op.diag, TSN_EDENIED, "A002",
+                           "reports over the whole log are for those who see every case");
     if (!err)
         err = tsn_log_report_json(ix, r, &asked, out, &rd->op.diag);
     return err;

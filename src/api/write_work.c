@@ -3,7 +3,7 @@
  * Checks the shape of the body, then hands over to intake, engine, casework or feed; answers only
  * after their commit. Loop thread, but for apply_note (writer).
  */
-#include "api/api_impl.h"
+#include "api/api_case.h"
 
 #include <string.h>
 #include "core/clock.h"
@@ -106,6 +106,8 @@ void tsn_act_report(struct tsn_req *req)
 
 struct note_op {
     struct tsn_op op;
+    const struct tsn_casework_config *casework;
+    struct tsn_viewer who;
     const char *ref, *text;
     struct tsn_actor by;
     int64_t now_ms, seq;
@@ -115,7 +117,9 @@ static tsn_err apply_note(struct tsn_op *op, struct tsn_store *st)
 {
     struct note_op *n = (struct note_op *)op;
     struct tsn_rec_case c;
-    tsn_err err = tsn_case_find(st, op->arena, n->ref, &c, &op->diag);
+    bool closed;
+    tsn_err err =
+        tsn_access_find(st, op->arena, n->casework, &n->who, n->ref, &c, &closed, &op->diag);
     if (err)
         return err;
     return tsn_case_note(st, op->arena, c.id, n->text, &n->by, NULL, NULL, n->now_ms, &n->seq,
@@ -152,6 +156,8 @@ void tsn_act_note(struct tsn_req *req)
     n->text = text;
     n->now_ms = tsn_clock_wall_ms();
     tsn_auth_actor(req, &n->by);
+    n->who = tsn_auth_viewer(req);
+    n->casework = req->api->config.casework;
     tsn_req_write(req, &n->op);
 }
 

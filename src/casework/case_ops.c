@@ -6,7 +6,8 @@
 #include "core/json.h"
 #include "core/text.h"
 
-static const struct tsn_case_op *const tables[] = {tsn_ops_track, tsn_ops_link, tsn_ops_clock};
+static const struct tsn_case_op *const tables[] = {tsn_ops_track, tsn_ops_link, tsn_ops_clock,
+                                                   tsn_ops_embargo};
 #define TABLES   (sizeof tables / sizeof tables[0])
 #define KEYS_MAX 16
 
@@ -144,6 +145,7 @@ tsn_err tsn_case_act(struct tsn_store *st, struct tsn_arena *arena,
         err = tsn_case_work_open(&w, st, arena, config, in->case_id, &by, in->now_ms, diag);
     if (err)
         return err;
+    w.viewer = in->viewer;
     err = may(&w, op, in->args, &as, diag);
     if (!err)
         err = op->fn(&w, in->args, result, diag);

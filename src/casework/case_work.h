@@ -17,6 +17,7 @@ struct tsn_case_work {
     const struct tsn_casework_config *config; /* may be NULL */
     struct tsn_case_by by;
     int64_t now_ms;
+    const struct tsn_viewer *viewer; /* NULL = sees all */
     struct tsn_rec_case c;
     json_t *facts; /* owned until close */
     int64_t seq;   /* of the last entry written; -1 = none */
@@ -105,4 +106,5 @@ struct tsn_case_op {
                   struct tsn_diag *diag);
 };
 /* Each file of operations ends its table with a NULL name. */
-extern const struct tsn_case_op tsn_ops_track[], tsn_ops_link[], tsn_ops_clock[];
+extern const struct tsn_case_op tsn_ops_track[], tsn_ops_link[], tsn_ops_clock[],
+    tsn_ops_embargo[];

@@ -251,6 +251,7 @@ json_t *tsn_case_json(const struct tsn_rec_case *c)
     put_str(o, "resolution", c->resolution);
     put_str(o, "phase", c->phase);
     put_str(o, "embargo", c->embargo);
+    put_str(o, "access", c->access);
     put_str(o, "title", c->title);
     put_time(o, "opened_at", c->opened_at);
     put_time(o, "closed_at", c->closed_at);

@@ -8,12 +8,16 @@
 #include "store/store.h"
 
 struct tsn_policies; /* casework/policy.h */
+struct tsn_viewer;   /* casework/access.h */
 
 struct tsn_casework_config {
     const char *case_prefix; /* "PSIRT" */
     const json_t
         *products; /* [{ id, name, vendor, owner, branches... }] for pick and matching */
-    const json_t *customers;       /* [{ name, mail, products: [...] }] */
+    const json_t *customers;  /* [{ name, mail, products: [...] }] */
+    const char *const *house; /* domains and hosts of our own, NULL-terminated; may be NULL */
+    const char *const
+        *neutral_templates;        /* mails that say nothing; NULL = ack-incident ack-report */
     const char *const *markets;    /* NULL-terminated: eu cn uk us; NULL = none */
     struct tsn_policies *policies; /* in force: clocks, plans, ...; NULL = none */
     const char *const
@@ -67,6 +71,7 @@ struct tsn_case_act {
     const json_t *args; /* borrowed */
     const struct tsn_actor *by;
     const char *service, *run, *step; /* NULL for people */
+    const struct tsn_viewer *viewer;  /* who looks at other cases it names; NULL = sees all */
     int64_t now_ms;
 };
 /* Checks arguments and who may, does it, lets everything follow that must (forced moves, clocks,

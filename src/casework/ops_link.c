@@ -2,6 +2,7 @@
  *
  * A report belongs to a case while its row of the track `link` is `attached`; it may be attached to
  * several. What a report says stays sealed under the key of the case it came in with. */
+#include "casework/access.h"
 #include "casework/case_work.h"
 
 #include <string.h>
@@ -13,6 +14,13 @@ static tsn_err find_report(struct tsn_case_work *w, const char *ref, struct tsn_
     tsn_err err = tsn_store_find(w->st, w->arena, &tsn_table_report, "name", ref, out);
     if (err == TSN_ENOTFOUND)
         err = tsn_store_get(w->st, w->arena, &tsn_table_report, ref, out);
+    struct tsn_rec_case home;
+    bool sees = true, closed;
+    if (!err && w->viewer && out->case_id && strcmp(out->case_id, w->c.id) != 0 &&
+        tsn_store_get(w->st, w->arena, &tsn_table_case, out->case_id, &home) == 0)
+        err = tsn_access_sees(w->st, w->arena, w->config, w->viewer, &home, &sees, &closed);
+    if (!err && !sees)
+        err = TSN_ENOTFOUND;
     if (err == TSN_ENOTFOUND) {
         tsn_diag_set(diag, err, "W006", "there is no report `%.40s` here", ref);
         tsn_diag_hint(diag, "`tocsin report list` shows them");
@@ -62,7 +70,10 @@ static tsn_err open_other(struct tsn_case_work *w, const char *ref, struct tsn_c
                           struct tsn_diag *diag)
 {
     struct tsn_rec_case c;
-    tsn_err err = tsn_case_find(w->st, w->arena, ref, &c, diag);
+    bool closed;
+    tsn_err err = w->viewer ? tsn_access_find(w->st, w->arena, w->config, w->viewer, ref, &c,
+                                              &closed, diag)
+                            : tsn_case_find(w->st, w->arena, ref, &c, diag);
     if (err)
         return err;
     if (!strcmp(c.id, w->c.id))

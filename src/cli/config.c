@@ -121,7 +121,8 @@ static tsn_err take_publisher(struct tsn_conf *c)
 
 static tsn_err take_cases(struct tsn_conf *c)
 {
-    static const char *const known[] = {"prefix", "markets", "lead_roles"};
+    static const char *const known[] = {"prefix", "markets", "lead_roles", "house",
+                                        "neutral_templates"};
     const struct tsn_yaml *map;
     size_t n;
     c->out->casework.case_prefix = "PSIRT";
@@ -134,6 +135,12 @@ static tsn_err take_cases(struct tsn_conf *c)
     if (!err)
         err = tsn_yaml_strs(c->arena, map, "markets", false, &c->out->casework.markets, &n,
                             c->diag);
+    if (!err)
+        err =
+            tsn_yaml_strs(c->arena, map, "house", false, &c->out->casework.house, &n, c->diag);
+    if (!err)
+        err = tsn_yaml_strs(c->arena, map, "neutral_templates", false,
+                            &c->out->casework.neutral_templates, &n, c->diag);
     if (!err)
         err = tsn_yaml_strs(c->arena, map, "lead_roles", false, &c->out->casework.lead_roles,
                             &n, c->diag);

@@ -26,7 +26,9 @@
  *   publisher: { name: Acme, namespace: "https://acme.example", contact: psirt@acme.example,
  *                prefix: ACME-SA,     # and as a CVE numbering authority, when you are one:
  *                cna_org: 8254265b-2729-46b6-b9e3-3dfca2d5bfca, cna_name: acme }
- *   cases: { prefix: PSIRT, markets: [ eu ], lead_roles: [ psirt-lead ] }
+ *   cases: { prefix: PSIRT, markets: [ eu ], lead_roles: [ psirt-lead ],
+ *            house: [ acme.example, tickets.acme.example ],  # ours: hosts and mail domains
+ *            neutral_templates: [ ack-incident ] }           # mails that say nothing of a case
  *   policies: { dir: policies }     # clock packs, handling plans, ... [as installed]
  *   products:
  *     - id: edge-gw

@@ -1,6 +1,7 @@
 /* node_int.h - what the files of the node share: its parts. Loop thread. */
 #pragma once
 
+#include "casework/access.h"
 #include "casework/clock_tick.h"
 #include "cli/node.h"
 #include "core/crypto.h"

@@ -147,6 +147,8 @@ tsn_err tsn_node_open_actions(struct node *n, struct tsn_diag *diag)
     if (!err)
         err = tsn_casework_register(n->registry, &n->casework);
     if (!err)
+        tsn_registry_set_gate(n->registry, tsn_access_gate, &n->casework);
+    if (!err)
         err = tsn_advisory_register(n->registry, &n->config->publisher,
                                     tsn_config_products_json(n->config));
     return err;

@@ -51,7 +51,15 @@ struct intent_op {
     struct tsn_eop o;
     const char *path, *name, *request, *idem;
     int64_t attempt, seq;
+    const struct tsn_registry *registry;
+    const struct tsn_action *action;
+    json_t *args;
 };
+
+static void free_json(void *p)
+{
+    json_decref(p);
+}
 
 static tsn_err intent_apply(struct tsn_op *op, struct tsn_store *st)
 {
@@ -62,6 +70,10 @@ static tsn_err intent_apply(struct tsn_op *op, struct tsn_store *st)
     struct tsn_field field = {"args", in->request, strlen(in->request)};
     tsn_err err = tsn_run_own(st, a, in->o.run_id, in->o.epoch, &own);
 
+    /* What may not go out is not even intended. */
+    if (!err && in->action)
+        err = tsn_registry_gate(in->registry, st, a, in->action, own.row.case_id, in->args,
+                                in->o.now_ms, &op->diag);
     if (err)
         return err;
     e = tsn_run_entry(a, &own.row, "step.intent");
@@ -94,11 +106,23 @@ static void begin_effect(struct tsn_step *s)
         tsn_call_start(s);
 }
 
+/* The action or the gate before it said no: nothing is in the store, and the playbook sees why. */
+static bool refused(struct tsn_eop *o)
+{
+    if (o->step->gone || o->run->dead || tsn_err_class(o->op.err) != TSN_CLASS_INPUT)
+        return false;
+    tsn_step_fail(o->step, tsn_code_word(o->op.diag.code, "R033"),
+                  o->op.diag.what[0] ? o->op.diag.what : tsn_err_text(o->op.err));
+    return true;
+}
+
 static void intended(struct tsn_eop *o)
 {
     struct tsn_step *s = o->step;
 
     tsn_fault("engine.intent.committed");
+    if (refused(o))
+        return;
     if (!tsn_eop_ok(o))
         return;
     s->attempt = ((struct intent_op *)o)->attempt;
@@ -117,6 +141,10 @@ static void intend(struct tsn_step *s)
     in->request = tsn_arena_strdup(a, s->request);
     in->idem = tsn_arena_strdup(a, s->idem);
     in->attempt = s->attempt + 1;
+    in->registry = s->run->e->config.registry;
+    in->action = s->action;
+    in->args = json_deep_copy(s->args);
+    tsn_arena_defer(a, free_json, in->args);
     s->run->rested = false;
     tsn_fault("engine.intent.begin");
     tsn_eop_submit(&in->o);
@@ -124,13 +152,9 @@ static void intend(struct tsn_step *s)
 
 /* --- store effects: outcome and effect are one transaction */
 
-static void free_json(void *p)
-{
-    json_decref(p);
-}
-
 struct effect_op {
     struct tsn_eop o;
+    const struct tsn_registry *registry;
     const struct tsn_action *action;
     struct tsn_call call;
     const char *request;
@@ -157,6 +181,9 @@ static tsn_err effect_apply(struct tsn_op *op, struct tsn_store *st)
     tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
 
     if (!err)
+        err = tsn_registry_gate(x->registry, st, a, x->action, x->call.case_id, x->call.args,
+                                x->o.now_ms, &op->diag);
+    if (!err)
         err = x->action->apply(st, a, &x->call, x->o.now_ms, &result, &op->diag);
     if (err) {
         json_decref(result);
@@ -180,12 +207,8 @@ static void effect_done(struct tsn_eop *o)
     struct tsn_step *s = o->step;
 
     tsn_fault("engine.store_effect.committed");
-    /* The action refused: nothing of it is in the store, and the playbook sees why. */
-    if (!s->gone && !o->run->dead && tsn_err_class(o->op.err) == TSN_CLASS_INPUT) {
-        tsn_step_fail(s, tsn_code_word(o->op.diag.code, "R033"),
-                      o->op.diag.what[0] ? o->op.diag.what : tsn_err_text(o->op.err));
+    if (refused(o))
         return;
-    }
     if (tsn_eop_ok(o))
         tsn_step_settled(s, &x->settled, "ok", x->result);
 }
@@ -195,6 +218,7 @@ static void effect_start(struct tsn_step *s)
     struct effect_op *x = tsn_eop_of_step(s, sizeof(*x), effect_apply, effect_done);
     struct tsn_arena *a = x->o.op.arena;
 
+    x->registry = s->run->e->config.registry;
     x->action = s->action;
     /* With an intent of its own the request is on record. */
     x->request = s->attempt > 0 ? NULL : tsn_arena_strdup(a, s->request);

@@ -23,10 +23,10 @@
                                               COUNT(rec##_cols), case_column}
 
 static const struct tsn_col case_cols[] = {
-    TEXT(case, id),       TEXT(case, name),     TEXT(case, kind),       TEXT(case, state),
-    TEXT(case, severity), TEXT(case, tlp),      TEXT(case, product),    TEXT(case, resolution),
-    TEXT(case, phase),    TEXT(case, embargo),  SEALED(case, title),    SEALED(case, facts),
-    INT(case, opened_at), INT(case, closed_at), INT(case, updated_seq),
+    TEXT(case, id),       TEXT(case, name),     TEXT(case, kind),     TEXT(case, state),
+    TEXT(case, severity), TEXT(case, tlp),      TEXT(case, product),  TEXT(case, resolution),
+    TEXT(case, phase),    TEXT(case, embargo),  TEXT(case, access),   SEALED(case, title),
+    SEALED(case, facts),  INT(case, opened_at), INT(case, closed_at), INT(case, updated_seq),
 };
 TABLE(case, 0);
 

@@ -45,6 +45,7 @@ struct tsn_rec_case {
     const char *severity, *tlp, *product, *resolution;
     const char *phase;   /* NEW TRIAGE ...: computed, casework/phase.h */
     const char *embargo; /* state of that track: what access looks at */
+    const char *access;  /* members: closed to the rest of the house; else NULL or house */
     const char *title;   /* sealed */
     const char *facts;   /* sealed; JSON object: everything case:set gave, report, links */
     int64_t opened_at, closed_at, updated_seq;

@@ -107,6 +107,20 @@ tsn_err tsn_store_scan(struct tsn_store *st, int64_t from, tsn_store_scan_fn *fn
 /* The stored head as it is on disk, not the one in memory: size and root. */
 tsn_err tsn_store_stored_head(struct tsn_store *st, uint64_t *size, uint8_t root[TSN_HASH_LEN]);
 
+/* --- what one reader may see ---------------------------------------------------------------- */
+
+/* Rows of hidden cases (the case, and every row with a column case_id) and entries about them are
+ * not there for what this connection reads until the view is taken away: not allowed and does not
+ * exist are the same. `closed` cases are seen, and the first ones that were read are noted. Arrays
+ * are sorted by strcmp; everything is borrowed. NULL = all. Not for the writing connection. */
+struct tsn_store_view {
+    const char *const *hidden, *const *closed;
+    size_t nhidden, nclosed;
+    const char *touched[8]; /* of closed */
+    size_t ntouched;
+};
+void tsn_store_set_view(struct tsn_store *st, struct tsn_store_view *view);
+
 /* --- records -------------------------------------------------------------------------- */
 
 /* Insert: TSN_ECONFLICT when the key or a unique column is taken. */

@@ -40,6 +40,7 @@ struct tsn_case_key {
 
 struct tsn_store {
     sqlite3 *db;
+    struct tsn_store_view *view; /* of the reader's op; NULL = sees all */
     char *path;
     char node[80]; /* "node1,7" */
     char node_name[40];
@@ -79,6 +80,9 @@ tsn_err tsn_store_die(struct tsn_store *st, tsn_err err);
 /* sqlite3_step for statements without rows; resets. */
 tsn_err tsn_sql_done(struct tsn_store *st, sqlite3_stmt *s);
 uint32_t tsn_store_hash(const char *s);
+
+/* Not there for the view in force; notes what is seen of closed cases. store_rows.c */
+bool tsn_view_hides(struct tsn_store *st, const char *case_id);
 
 /* --- store_log.c */
 tsn_err tsn_log_load(struct tsn_store *st, struct tsn_diag *diag);

@@ -412,7 +412,7 @@ tsn_err tsn_store_entry(struct tsn_store *st, struct tsn_arena *arena, int64_t s
     else
         err = rc == SQLITE_DONE ? TSN_ENOTFOUND : tsn_sql_err(st, rc);
     sqlite3_reset(s);
-    return err;
+    return !err && tsn_view_hides(st, out->entry.case_id) ? TSN_ENOTFOUND : err;
 }
 
 tsn_err tsn_store_chain(struct tsn_store *st, const char *chain, int64_t *seq, int64_t *rseq,
@@ -460,6 +460,8 @@ tsn_err tsn_store_walk(struct tsn_store *st, struct tsn_arena *arena, const char
         struct tsn_logged *e = &list[i - 1];
 
         err = tsn_store_entry(st, arena, seq, e);
+        if (err == TSN_ENOTFOUND && st->view)
+            return TSN_ENOTFOUND; /* a hidden case has no chain */
         if (err == TSN_ENOTFOUND)
             err = TSN_ETAMPERED;
         if (err)

@@ -315,6 +315,57 @@ static tsn_err take_row(struct tsn_store *st, struct tsn_arena *arena, sqlite3_s
     return err;
 }
 
+/* --- views -------------------------------------------------------------------------------------- */
+
+void tsn_store_set_view(struct tsn_store *st, struct tsn_store_view *view)
+{
+    st->view = view;
+}
+
+static int by_text(const void *key, const void *item)
+{
+    return strcmp(key, *(const char *const *)item);
+}
+
+static const char *const *among(const char *const *list, size_t n, const char *id)
+{
+    return n ? bsearch(id, list, n, sizeof(*list), by_text) : NULL;
+}
+
+bool tsn_view_hides(struct tsn_store *st, const char *case_id)
+{
+    struct tsn_store_view *v = st->view;
+    const char *const *closed;
+
+    if (!v || !case_id)
+        return false;
+    if (among(v->hidden, v->nhidden, case_id))
+        return true;
+    closed = among(v->closed, v->nclosed, case_id);
+    if (!closed)
+        return false;
+    for (size_t i = 0; i < v->ntouched; i++)
+        if (v->touched[i] == *closed)
+            return false;
+    if (v->ntouched < sizeof(v->touched) / sizeof(v->touched[0]))
+        v->touched[v->ntouched++] = *closed;
+    return false;
+}
+
+/* The column that says which case a row belongs to; NULL: no case's. */
+static const struct tsn_col *case_column(const struct tsn_store *st, const struct tsn_table *t)
+{
+    int i = -1;
+
+    if (!st->view)
+        return NULL;
+    if (t == &tsn_table_case)
+        i = 0;
+    else if (t != &tsn_table_casekey)
+        i = column_of(t, "case_id");
+    return i < 0 ? NULL : &t->cols[i];
+}
+
 tsn_err tsn_store_find(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
                        const char *column, const char *value, void *rec_out)
 {
@@ -383,7 +434,7 @@ static void bind_filters(sqlite3_stmt *s, const struct tsn_filter *filters, size
 }
 
 static tsn_err list_sql(struct tsn_buf *b, const struct tsn_table *t,
-                        const struct tsn_list *how)
+                        const struct tsn_list *how, bool viewed)
 {
     const char *order = how->order ? how->order : t->cols[0].name;
     size_t limit = how->limit ? how->limit : LIST_LIMIT;
@@ -412,12 +463,15 @@ static tsn_err list_sql(struct tsn_buf *b, const struct tsn_table *t,
     /* Equals in the order of their keys: the same question has the same answer. */
     if (how->order)
         tsn_buf_printf(b, ", \"%s\"%s", t->cols[0].name, how->descending ? " DESC" : "");
-    return tsn_buf_printf(b, " LIMIT %zu", limit > LIST_MAX ? LIST_MAX : limit);
+    /* Under a view rows that are hidden do not count: the loop stops instead. */
+    return tsn_buf_printf(b, " LIMIT %zu", limit > LIST_MAX || viewed ? LIST_MAX : limit);
 }
 
 tsn_err tsn_store_list(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
                        const struct tsn_list *how, void **out, size_t *n_out)
 {
+    const struct tsn_col *owner = case_column(st, t);
+    size_t limit = how->limit ? how->limit : LIST_LIMIT;
     sqlite3_stmt *s;
     struct tsn_buf sql;
     char *rows = NULL;
@@ -428,7 +482,7 @@ tsn_err tsn_store_list(struct tsn_store *st, struct tsn_arena *arena, const stru
     *out = NULL;
     *n_out = 0;
     tsn_buf_init(&sql, SQL_MAX);
-    err = list_sql(&sql, t, how);
+    err = list_sql(&sql, t, how, owner != NULL);
     s = err ? NULL : tsn_sql(st, sql.data, &err);
     tsn_buf_free(&sql);
     if (!s)
@@ -436,7 +490,10 @@ tsn_err tsn_store_list(struct tsn_store *st, struct tsn_arena *arena, const stru
     bind_filters(s, how->filters, how->nfilters);
     if (how->after)
         sqlite3_bind_text(s, (int)how->nfilters + 1, how->after, -1, SQLITE_TRANSIENT);
-    while (!err && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+    while (!err && (!owner || n < limit) && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+        if (owner &&
+            tsn_view_hides(st, (const char *)sqlite3_column_text(s, (int)(owner - t->cols))))
+            continue;
         if (n == cap) {
             cap = cap ? cap * 2 : 8;
             rows = tsn_realloc(rows, cap * t->size);
@@ -444,7 +501,7 @@ tsn_err tsn_store_list(struct tsn_store *st, struct tsn_arena *arena, const stru
         err = take_row(st, arena, s, t, how->skip_blobs, rows + n * t->size);
         n++;
     }
-    if (!err)
+    if (!err && rc != SQLITE_ROW)
         err = tsn_sql_err(st, rc);
     sqlite3_reset(s);
     if (!err && n > 0) {
@@ -463,6 +520,18 @@ tsn_err tsn_store_count(struct tsn_store *st, const struct tsn_table *t,
     tsn_err err;
     int rc;
 
+    if (case_column(st, t) && st->view->nhidden > 0) {
+        struct tsn_arena *a = tsn_arena_new();
+        const struct tsn_list how = {
+            .filters = filters, .nfilters = nfilters, .limit = LIST_MAX, .skip_blobs = true};
+        void *rows;
+        size_t n;
+
+        err = tsn_store_list(st, a, t, &how, &rows, &n);
+        *out = (int64_t)n;
+        tsn_arena_destroy(a);
+        return err;
+    }
     tsn_buf_init(&sql, SQL_MAX);
     tsn_buf_printf(&sql, "SELECT count(*) FROM \"%s\"", t->name);
     err = where_sql(&sql, t, filters, nfilters);

@@ -38,6 +38,7 @@ CREATE TABLE "case" (
   "resolution" TEXT,
   "phase" TEXT,
   "embargo" TEXT,
+  "access" TEXT,
   "title" BLOB,
   "facts" BLOB,
   "opened_at" INTEGER NOT NULL DEFAULT 0,

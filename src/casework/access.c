@@ -1,0 +1,103 @@
+/* access.c - the one judgement. Pure; any thread. Sources: TLP 2.0 (FIRST, August 2022); Vultron
+ * embargo management: only those who accepted the terms take part. */
+#include "casework/access.h"
+
+#include <string.h>
+#include <strings.h>
+
+static bool among(const char *const *list, const char *word)
+{
+    for (; list && *list; list++)
+        if (!strcasecmp(*list, word))
+            return true;
+    return false;
+}
+
+static bool shares(const char *const *roles, const char *const *with)
+{
+    for (; roles && *roles; roles++)
+        if (among(with, *roles))
+            return true;
+    return false;
+}
+
+/* "a@b.example" or "b.example" under one of these domains. */
+static bool under(const char *const *domains, const char *name)
+{
+    const char *at = strrchr(name, '@'), *host = at ? at + 1 : name;
+    size_t n = strlen(host);
+    for (; domains && *domains; domains++) {
+        size_t len = strlen(*domains);
+        if (len <= n && !strcasecmp(host + n - len, *domains) &&
+            (len == n || host[n - len - 1] == '.'))
+            return true;
+    }
+    return false;
+}
+
+static bool tlp_is(const struct tsn_access_case *c, const char *word)
+{
+    return c->tlp && !strcmp(c->tlp, word);
+}
+
+static bool embargo_on(const struct tsn_access_case *c)
+{
+    return c->embargo && (!strcmp(c->embargo, "active") || !strcmp(c->embargo, "revise") ||
+                          !strcmp(c->embargo, "proposed"));
+}
+
+bool tsn_access_closed(const struct tsn_access_case *c)
+{
+    return c->restricted || embargo_on(c) || tlp_is(c, "red");
+}
+
+static const char *judge_person(const struct tsn_access_ask *ask,
+                                const struct tsn_access_case *c)
+{
+    static const char *const auditors[] = {"auditor", NULL};
+    if (!tsn_access_closed(c))
+        return NULL;
+    if (ask->owner || shares(ask->roles, auditors) || shares(ask->roles, ask->lead_roles))
+        return NULL;
+    return ask->person && among(c->members, ask->person) ? NULL : "members-only";
+}
+
+/* Who may get content, from the widest circle to the narrowest. */
+static const char *judge_name(const struct tsn_access_ask *ask, const struct tsn_access_case *c)
+{
+    bool participant = among(c->participants, ask->name);
+    bool reporter = among(c->reporters, ask->name), house = under(ask->house, ask->name);
+    bool tool = ask->kind == TSN_ASKER_HOST && house; /* our own systems, not a person */
+    if (embargo_on(c))
+        return participant || tool || (ask->neutral && reporter) ? NULL : "embargo";
+    if (ask->neutral && reporter)
+        return NULL;
+    if (tlp_is(c, "red") || c->restricted)
+        return participant || tool || reporter ? NULL
+               : c->restricted                 ? "members-only"
+                                               : "tlp-red";
+    if (tlp_is(c, "amber+strict"))
+        return participant || house || reporter ? NULL : "tlp-amber-strict";
+    if (tlp_is(c, "amber"))
+        return participant || house || reporter || among(c->customers, ask->name) ? NULL
+                                                                                  : "tlp-amber";
+    return NULL; /* green and clear may go on; none: nobody has said anything */
+}
+
+const char *tsn_access_judge(const struct tsn_access_ask *ask, const struct tsn_access_case *c)
+{
+    switch (ask->kind) {
+    case TSN_ASKER_PERSON:
+        return judge_person(ask, c);
+    case TSN_ASKER_ADDRESS:
+    case TSN_ASKER_HOST:
+        return judge_name(ask, c);
+    case TSN_ASKER_PUBLIC:
+        if (embargo_on(c))
+            return "embargo";
+        if (c->restricted)
+            return "members-only";
+        return c->tlp && !tlp_is(c, "clear") ? "tlp" : NULL;
+    }
+    return "unknown";
+}

@@ -1,0 +1,70 @@
+/* access.h - one function that says who may see a case and what of it may go to whom.
+ *
+ * API, command line, search, lists, exports, notifications, metrics, error texts and the gate before
+ * every outgoing step all ask tsn_access_judge. It is pure: the same answer for the same case
+ * and asker. Not allowed and does not exist look the same to the asker; the reason is for the log.
+ */
+#pragma once
+
+#include "casework/casework.h"
+
+/* What the answer depends on, taken from the rows of one case. */
+struct tsn_access_case {
+    const char *tlp;                 /* clear green amber amber+strict red; NULL = none */
+    const char *embargo;             /* state of the track; NULL = none */
+    bool restricted;                 /* a lead has closed it to members */
+    const char *const *members;      /* persons, NULL-terminated */
+    const char *const *participants; /* mail addresses and hosts that accepted the terms */
+    const char *const *reporters;    /* mail addresses of attached reports */
+    const char *const *customers;    /* mail addresses of configured customers of the product */
+};
+
+enum tsn_asker {
+    TSN_ASKER_PERSON,  /* looks or acts */
+    TSN_ASKER_ADDRESS, /* gets a mail */
+    TSN_ASKER_HOST,    /* gets a request */
+    TSN_ASKER_PUBLIC   /* a page, a file, a feed, unauthenticated metrics */
+};
+struct tsn_access_ask {
+    enum tsn_asker kind;
+    const char *person;
+    const char *const *roles;
+    bool owner;       /* the daemon's own owner, who may be anybody */
+    const char *name; /* address or host */
+    bool neutral;     /* says that there is a case, nothing about it */
+    const char *const *lead_roles, *const *house; /* hosts and domains of our own */
+};
+/* NULL = yes; else why not, for the log: embargo, tlp-red, members-only ... */
+const char *tsn_access_judge(const struct tsn_access_ask *ask, const struct tsn_access_case *c);
+/* Only members see it: embargo proposed or in force, TLP:RED, or restricted. */
+bool tsn_access_closed(const struct tsn_access_case *c);
+
+/* --- on the store ---------------------------------------------------------------------------------- */
+
+/* Who looks; strings are borrowed. */
+struct tsn_viewer {
+    const char *person;
+    const char *const *roles;
+    bool owner;
+};
+tsn_err tsn_access_load(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_casework_config *config, const struct tsn_rec_case *c,
+                        struct tsn_access_case *out);
+/* Whether this viewer sees this case; *closed: looking at it is an entry. `who` NULL = anybody of the
+ * house, for figures that name nobody. */
+tsn_err tsn_access_sees(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_casework_config *config, const struct tsn_viewer *who,
+                        const struct tsn_rec_case *c, bool *sees, bool *closed);
+/* tsn_case_find for a viewer: what is hidden is not there, in names and in hints too. */
+tsn_err tsn_access_find(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_casework_config *config, const struct tsn_viewer *who,
+                        const char *ref, struct tsn_rec_case *out, bool *closed,
+                        struct tsn_diag *diag);
+/* The registry's gate: in the transaction that records that a step will go out. W030 to W033. */
+tsn_err tsn_access_gate(void *user, struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_action *action, const char *case_id,
+                        const json_t *args, int64_t now_ms, struct tsn_diag *diag);
+/* What this viewer must not see and what is noted when it is seen; in the arena. */
+tsn_err tsn_access_view(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_casework_config *config, const struct tsn_viewer *who,
+                        struct tsn_store_view *out);

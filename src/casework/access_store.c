@@ -1,0 +1,372 @@
+/* access_store.c - asks the judgement with what the rows of a case say. Store thread (either). */
+#include "casework/access.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "casework/case_clocks.h"
+#include "core/json.h"
+
+#define FIND_MAX 500
+
+static const char *const default_leads[] = {"psirt-lead", "case-lead", "duty-manager", NULL};
+
+struct names {
+    const char **list;
+    size_t n, cap;
+};
+
+static void push(struct tsn_arena *arena, struct names *to, const char *name)
+{
+    if (!name || !name[0])
+        return;
+    if (to->n + 1 >= to->cap) {
+        to->cap = to->cap ? to->cap * 2 : 8;
+        const char **list = tsn_arena_alloc(arena, to->cap * sizeof *list);
+        if (to->n)
+            memcpy(list, to->list, to->n * sizeof *list);
+        to->list = list;
+    }
+    to->list[to->n++] = name; /* what is behind it is NULL */
+}
+
+static tsn_err reporters(struct tsn_store *st, struct tsn_arena *arena,
+                         const struct tsn_rec_track *rows, size_t n, struct names *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct tsn_rec_report r;
+        json_t *body = NULL;
+        if (strcmp(rows[i].track, "link") != 0 || strcmp(rows[i].state, "attached") != 0)
+            continue;
+        tsn_err err = tsn_store_get(st, arena, &tsn_table_report, rows[i].subject, &r);
+        if (err == TSN_ENOTFOUND)
+            continue;
+        if (err)
+            return err;
+        if (r.body && tsn_json_parse(r.body, strlen(r.body), &body, NULL) == 0) {
+            const char *mail = tsn_json_str(json_object_get(body, "contact"), "mail", NULL);
+            push(arena, out, tsn_arena_strdup(arena, mail));
+        }
+        json_decref(body);
+    }
+    return 0;
+}
+
+tsn_err tsn_access_load(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_casework_config *config, const struct tsn_rec_case *c,
+                        struct tsn_access_case *out)
+{
+    static const char *const none[] = {NULL};
+    struct tsn_rec_track *rows;
+    struct names members = {0}, participants = {0}, mails = {0}, customers = {0};
+    size_t n;
+    *out = (struct tsn_access_case){.tlp = c->tlp,
+                                    .embargo = c->embargo,
+                                    .restricted = c->access && !strcmp(c->access, "members"),
+                                    .members = none,
+                                    .participants = none,
+                                    .reporters = none,
+                                    .customers = none};
+    tsn_err err = tsn_track_list(st, arena, c->id, TSN_TRACKS, &rows, &n);
+    for (size_t i = 0; i < n && !err; i++) {
+        if (!strcmp(rows[i].track, "member") && !strcmp(rows[i].state, "in"))
+            push(arena, &members, rows[i].label);
+        if (!strcmp(rows[i].track, "participant") && !strcmp(rows[i].state, "accepted"))
+            push(arena, &participants, rows[i].label);
+    }
+    if (!err)
+        err = reporters(st, arena, rows, n, &mails);
+    if (err)
+        return err;
+    if (c->product) {
+        json_t *ids = json_pack("[s]", c->product), *list = tsn_case_customers(config, ids),
+               *one;
+        size_t i;
+        json_array_foreach(list, i, one)
+            push(arena, &customers, tsn_arena_strdup(arena, tsn_json_str(one, "mail", NULL)));
+        json_decref(list);
+        json_decref(ids);
+    }
+    if (members.n)
+        out->members = members.list;
+    if (participants.n)
+        out->participants = participants.list;
+    if (mails.n)
+        out->reporters = mails.list;
+    if (customers.n)
+        out->customers = customers.list;
+    return 0;
+}
+
+static const char *const *leads(const struct tsn_casework_config *config)
+{
+    return config && config->lead_roles ? config->lead_roles : default_leads;
+}
+
+tsn_err tsn_access_sees(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_casework_config *config, const struct tsn_viewer *who,
+                        const struct tsn_rec_case *c, bool *sees, bool *closed)
+{
+    /* Most cases are open to the house: no more rows are read then. */
+    struct tsn_access_case quick = {.tlp = c->tlp,
+                                    .embargo = c->embargo,
+                                    .restricted = c->access && !strcmp(c->access, "members")};
+    struct tsn_access_case full;
+    *closed = tsn_access_closed(&quick);
+    *sees = !*closed;
+    if (!*closed)
+        return 0;
+    tsn_err err = tsn_access_load(st, arena, config, c, &full);
+    if (err)
+        return err;
+    const struct tsn_access_ask ask = {.kind = TSN_ASKER_PERSON,
+                                       .person = who ? who->person : NULL,
+                                       .roles = who ? who->roles : NULL,
+                                       .owner = who && who->owner,
+                                       .lead_roles = leads(config)};
+    *sees = tsn_access_judge(&ask, &full) == NULL;
+    return 0;
+}
+
+static tsn_err no_case(const char *ref, struct tsn_diag *diag)
+{
+    tsn_diag_set(diag, TSN_ENOTFOUND, "H023", "there is no case `%s`", ref ? ref : "");
+    tsn_diag_hint(diag, "`tocsin case list` shows them");
+    return TSN_ENOTFOUND;
+}
+
+/* Several cases have this prefix: those that are seen decide, as if there were no others. */
+static tsn_err find_seen(struct tsn_store *st, struct tsn_arena *arena,
+                         const struct tsn_casework_config *config, const struct tsn_viewer *who,
+                         const char *ref, struct tsn_rec_case *out, bool *closed,
+                         struct tsn_diag *diag)
+{
+    char *upper = tsn_arena_strdup(arena, ref);
+    for (char *p = upper; *p; p++)
+        if (*p >= 'a' && *p <= 'z')
+            *p = (char)(*p - 'a' + 'A');
+    struct tsn_filter filter = {.column = "name", .cmp = TSN_CMP_PREFIX, .text = upper};
+    struct tsn_list how = {
+        .filters = &filter, .nfilters = 1, .limit = FIND_MAX, .order = "name"};
+    void *rows;
+    size_t n, seen = 0;
+    const char *names[2] = {"", ""};
+    tsn_err err = tsn_store_list(st, arena, &tsn_table_case, &how, &rows, &n);
+    for (size_t i = 0; i < n && !err; i++) {
+        const struct tsn_rec_case *c = &((const struct tsn_rec_case *)rows)[i];
+        bool sees, shut;
+        err = tsn_access_sees(st, arena, config, who, c, &sees, &shut);
+        if (err || !sees)
+            continue;
+        if (seen < 2)
+            names[seen] = c->name;
+        if (seen++ == 0) {
+            *out = *c;
+            *closed = shut;
+        }
+    }
+    if (err || seen == 1)
+        return err;
+    if (seen == 0)
+        return no_case(ref, diag);
+    tsn_diag_set(diag, TSN_ECONFLICT, "H024", "`%s` fits more than one case", ref);
+    tsn_diag_hint(diag, "write more of it: %s, %s%s", names[0], names[1],
+                  seen > 2 ? ", ..." : "");
+    return TSN_ECONFLICT;
+}
+
+tsn_err tsn_access_find(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_casework_config *config, const struct tsn_viewer *who,
+                        const char *ref, struct tsn_rec_case *out, bool *closed,
+                        struct tsn_diag *diag)
+{
+    struct tsn_diag own;
+    bool sees = false;
+    tsn_diag_init(&own);
+    *closed = false;
+    tsn_err err = tsn_case_find(st, arena, ref, out, &own);
+    if (err == TSN_ECONFLICT)
+        return find_seen(st, arena, config, who, ref, out, closed, diag);
+    if (!err)
+        err = tsn_access_sees(st, arena, config, who, out, &sees, closed);
+    if (err == TSN_ENOTFOUND || (!err && !sees))
+        err = no_case(ref, diag);
+    return err;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+tsn_err tsn_access_view(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_casework_config *config, const struct tsn_viewer *who,
+                        struct tsn_store_view *out)
+{
+    static const struct tsn_filter closing[] = {{"embargo", TSN_CMP_EQ, "proposed", 0},
+                                                {"embargo", TSN_CMP_EQ, "active", 0},
+                                                {"embargo", TSN_CMP_EQ, "revise", 0},
+                                                {"tlp", TSN_CMP_EQ, "red", 0},
+                                                {"access", TSN_CMP_EQ, "members", 0}};
+    struct names hidden = {0}, closed = {0};
+    tsn_err err = 0;
+    *out = (struct tsn_store_view){0};
+    for (size_t i = 0; i < sizeof closing / sizeof closing[0] && !err; i++) {
+        struct tsn_list how = {
+            .filters = &closing[i], .nfilters = 1, .limit = 100000, .skip_blobs = true};
+        void *rows;
+        size_t n;
+        err = tsn_store_list(st, arena, &tsn_table_case, &how, &rows, &n);
+        for (size_t k = 0; k < n && !err; k++) {
+            const struct tsn_rec_case *c = &((const struct tsn_rec_case *)rows)[k];
+            bool sees, shut;
+            err = tsn_access_sees(st, arena, config, who, c, &sees, &shut);
+            if (!err)
+                push(arena, sees ? &closed : &hidden, c->id);
+        }
+    }
+    if (hidden.n)
+        qsort(hidden.list, hidden.n, sizeof hidden.list[0], by_id);
+    if (closed.n)
+        qsort(closed.list, closed.n, sizeof closed.list[0], by_id);
+    out->hidden = hidden.list;
+    out->nhidden = hidden.n;
+    out->closed = closed.list;
+    out->nclosed = closed.n;
+    return err;
+}
+
+/* --- the gate before what goes out ------------------------------------------------------------------ */
+
+static bool neutral(const struct tsn_casework_config *config, const json_t *args)
+{
+    static const char *const plain[] = {"ack-incident", "ack-report", NULL};
+    static const char *const keys[] = {"to", "template", "vars"};
+    const char *name = tsn_json_str(args, "template", NULL), *key;
+    const char *const *t =
+        config && config->neutral_templates ? config->neutral_templates : plain;
+    json_t *v;
+    if (!name)
+        return false;
+    json_object_foreach((json_t *)(uintptr_t)args, key, v)
+    {
+        bool known = false;
+        for (size_t i = 0; i < 3; i++)
+            known = known || !strcmp(keys[i], key);
+        if (!known)
+            return false;
+    }
+    for (; *t; t++)
+        if (!strcmp(*t, name))
+            return true;
+    return false;
+}
+
+/* "Name <a@b>" to "a@b". */
+static const char *bare(struct tsn_arena *arena, const char *to)
+{
+    const char *open = strrchr(to, '<'), *close = open ? strchr(open, '>') : NULL;
+    return close ? tsn_arena_strndup(arena, open + 1, (size_t)(close - open - 1)) : to;
+}
+
+static const char *host_of(struct tsn_arena *arena, const char *url)
+{
+    const char *p = strstr(url, "://");
+    p = p ? p + 3 : url;
+    size_t n = strcspn(p, "/?#");
+    const char *at = memchr(p, '@', n);
+    if (at) {
+        n -= (size_t)(at + 1 - p);
+        p = at + 1;
+    }
+    size_t len = p[0] == '[' ? strcspn(p, "]") + 1 : strcspn(p, ":");
+    return tsn_arena_strndup(arena, p, len < n ? len : n);
+}
+
+struct gate {
+    const struct tsn_casework_config *config;
+    struct tsn_access_case access;
+    struct tsn_access_ask ask;
+    struct tsn_case_work *w;
+    const char *case_name;
+};
+
+static tsn_err refuse(struct gate *g, const char *why, struct tsn_diag *diag)
+{
+    const char *code = !strncmp(why, "embargo", 7) ? "W030" : "W031";
+    tsn_diag_set(diag, TSN_EDENIED, code, "%s may not go to %.120s: %s", g->case_name,
+                 g->ask.kind == TSN_ASKER_PUBLIC ? "the public" : g->ask.name, why);
+    tsn_diag_hint(diag, "`tocsin case tracks %s` shows the embargo and who takes part",
+                  g->case_name);
+    return TSN_EDENIED;
+}
+
+static tsn_err ask(struct gate *g, enum tsn_asker kind, const char *name, struct tsn_diag *diag)
+{
+    g->ask.kind = kind;
+    g->ask.name = name;
+    const char *why = tsn_access_judge(&g->ask, &g->access);
+    return why ? refuse(g, why, diag) : 0;
+}
+
+static tsn_err ask_mails(struct gate *g, struct tsn_arena *arena, const json_t *to,
+                         struct tsn_diag *diag)
+{
+    size_t i;
+    json_t *one;
+    tsn_err err = 0;
+    if (json_is_string(to)) {
+        /* A list in one text is as many recipients. */
+        char *list = tsn_arena_strdup(arena, json_string_value(to)), *save = NULL;
+        for (char *p = strtok_r(list, ",;", &save); p && !err;
+             p = strtok_r(NULL, ",;", &save)) {
+            p += strspn(p, " \t");
+            size_t n = strlen(p);
+            while (n && (p[n - 1] == ' ' || p[n - 1] == '\t'))
+                p[--n] = 0;
+            err = ask(g, TSN_ASKER_ADDRESS, bare(arena, p), diag);
+        }
+        return err;
+    }
+    json_array_foreach(to, i, one)
+    {
+        if (!err)
+            err = ask_mails(g, arena, one, diag);
+    }
+    return err;
+}
+
+tsn_err tsn_access_gate(void *user, struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_action *action, const char *case_id,
+                        const json_t *args, int64_t now_ms, struct tsn_diag *diag)
+{
+    const struct tsn_casework_config *config = user;
+    struct tsn_rec_case c;
+    struct gate g = {.config = config};
+    (void)now_ms;
+    if (!case_id)
+        return 0;
+    tsn_err err = tsn_store_get(st, arena, &tsn_table_case, case_id, &c);
+    if (err == TSN_ENOTFOUND)
+        return 0;
+    if (!err)
+        err = tsn_access_load(st, arena, config, &c, &g.access);
+    if (err)
+        return err;
+    g.case_name = c.name;
+    g.ask.house = config ? config->house : NULL;
+    g.ask.lead_roles = leads(config);
+    if (!strcmp(action->name, "mail.send")) {
+        static const char *const fields[] = {"to", "cc", "bcc"};
+        g.ask.neutral = neutral(config, args);
+        for (size_t i = 0; i < 3 && !err; i++)
+            err = ask_mails(&g, arena, json_object_get(args, fields[i]), diag);
+        return err;
+    }
+    if (!strcmp(action->name, "http.request"))
+        return ask(&g, TSN_ASKER_HOST, host_of(arena, tsn_json_str(args, "url", "")), diag);
+    if (action->irreversible)
+        return ask(&g, TSN_ASKER_PUBLIC, "", diag);
+    return 0; /* a tool of our own: operators connect only those */
+}
