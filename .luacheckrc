@@ -2,7 +2,7 @@ std = "lua54"
 max_line_length = 110
 -- What src/worker/prelude gives a playbook; the golden list in tests/sandbox is the truth.
 files["playbooks/**/*.lua"].globals = {
-  "playbook", "use", "parallel", "race", "each", "ask", "approve", "wait", "sleep", "clock", "choice", "text", "flag",
+  "playbook", "use", "start", "join", "restart", "parallel", "race", "each", "ask", "approve", "wait", "sleep", "clock", "choice", "text", "flag",
   "number", "date", "pick", "one_of", "sorted", "now", "uuid", "random", "log", "json", "require", "timestamp",
 }
 files["playbooks/**/*.lua"].std = "min"

@@ -74,7 +74,8 @@ struct tsn_run_new {
     const char *case_id;                        /* must exist in the same transaction */
     const char *input;                          /* canonical JSON: { event: {...} } */
     const char *key;                            /* NULL = none */
-    const char *origin; /* run whose work it goes on with; NULL = none */
+    const char *origin;                      /* run whose work it goes on with; NULL = none */
+    const char *parent, *parent_path, *bond; /* started by a step of that run; NULL = none */
     const struct tsn_actor *by;
     int64_t ref; /* seq of the entry that caused it; -1 */
     bool queued; /* waits for another run of its key */

@@ -20,16 +20,17 @@
 #include "loop/loop.h"
 #include "proc/child.h"
 
-#define TSN_ENGINE_LEVEL  1
-#define TSN_WORKER_MEMORY ((int64_t)16 << 20)
-#define TSN_RUN_STEPS_MAX 10000
-#define TSN_WANT_MAX      ((size_t)1 << 20)
-#define TSN_RESULT_MAX    ((size_t)4 << 20)
-#define TSN_LOADS_MAX     64 /* reader ops of the engine at once */
-#define TSN_CHARGES_MAX   2  /* activations killed in a row before a run is stuck */
-#define TSN_SUSPECTS_MAX  5  /* worker deaths in a row with this run's message unread */
-#define TSN_IDEM_LEN      32
-#define TSN_STEP_FOREVER  ((int64_t)10 * 366 * 86400 * 1000)
+#define TSN_ENGINE_LEVEL   1
+#define TSN_WORKER_MEMORY  ((int64_t)16 << 20)
+#define TSN_RUN_STEPS_MAX  10000
+#define TSN_RUN_STEPS_WARN 1000
+#define TSN_WANT_MAX       ((size_t)1 << 20)
+#define TSN_RESULT_MAX     ((size_t)4 << 20)
+#define TSN_LOADS_MAX      64 /* reader ops of the engine at once */
+#define TSN_CHARGES_MAX    2  /* activations killed in a row before a run is stuck */
+#define TSN_SUSPECTS_MAX   5  /* worker deaths in a row with this run's message unread */
+#define TSN_IDEM_LEN       32
+#define TSN_STEP_FOREVER   ((int64_t)10 * 366 * 86400 * 1000)
 
 enum tsn_phase {
     TSN_PHASE_IDLE,    /* nothing to do here; at most a wake in the heap */
@@ -241,8 +242,16 @@ void tsn_eop_close(struct tsn_engine *e); /* what waits for a second try is drop
 bool tsn_eop_ok(struct tsn_eop *o);
 
 /* --- run_row.c: store thread */
+/* A run that an apply changed beside its own: to be told after the commit. */
+struct tsn_wake {
+    const struct tsn_wake *next;
+    const char *id;
+    bool stops; /* Lua has no part in it any more */
+};
 struct tsn_owned {
     struct tsn_rec_run row;
+    int64_t epoch; /* whoever owns it now */
+    const struct tsn_wake *wakes;
     int64_t guard;    /* epoch the row had */
     const char *next; /* closed: id of the run of its key that is ready now, to be woken */
 };
@@ -417,6 +426,18 @@ void tsn_step_rests(struct tsn_step *s, bool row_rests);
 void tsn_step_sleep(struct tsn_step *s);
 void tsn_step_sleep_due(struct tsn_step *s);
 
+/* --- child_run.c */
+void tsn_owned_wake(struct tsn_arena *a, struct tsn_owned *own, const char *id, bool stops);
+void tsn_engine_wake_all(struct tsn_engine *e, const struct tsn_wake *w);
+/* Store thread, from tsn_run_close: the parent's join is settled; children that go with it end. */
+tsn_err tsn_child_ended(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *child,
+                        int64_t epoch);
+tsn_err tsn_children_end(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *parent,
+                         int64_t epoch, int64_t now_ms);
+void tsn_step_start(struct tsn_step *s);
+void tsn_step_join(struct tsn_step *s);
+void tsn_step_restart(struct tsn_step *s);
+
 /* --- undo.c */
 /* Loop thread. A call with an undo has worked. */
 void tsn_undo_note(struct tsn_run *r, const char *path, const json_t *undo, int64_t no,
@@ -512,6 +533,12 @@ void tsn_run_failed(struct tsn_run *r, const json_t *frame);
 void tsn_run_diverged(struct tsn_run *r, const json_t *frame);
 /* Ends it as failed: its own fault, nothing to repeat. */
 void tsn_run_fail(struct tsn_run *r, const char *code, const char *why);
+/* Lua has no part in it any more; what is under way goes on here. `r` may be freed. */
+void tsn_run_unwinds(struct tsn_run *r);
+/* Store thread: cancelled, after what is to be taken back has been. */
+tsn_err tsn_run_cancel(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
+                       const char *actor, const char *auth, const char *note, int64_t epoch,
+                       int64_t now_ms);
 /* Ends it as was promised before it took back what was to be taken back. */
 void tsn_run_end_as(struct tsn_run *r, const char *outcome, const char *code,
                     const char *reason, json_t *result);

@@ -124,7 +124,7 @@ static tsn_err replace(struct tsn_store *st, struct tsn_arena *a,
         err = tsn_run_end_now(st, a, &own, "svc:engine", "svc",
                               "a newer event with the same key replaces it", in->epoch, now_ms);
     out->ended = own.row.id;
-    out->wake[1] = own.next;
+    out->wake[1] = own.next ? own.next : own.wakes ? own.wakes->id : NULL;
     return err ? err : create(st, a, in, false, now_ms, out);
 }
 

@@ -22,6 +22,7 @@ struct end_op {
     bool look;
     bool closed;      /* out */
     const char *next; /* out: to be woken */
+    const struct tsn_wake *wakes;
 };
 
 static const char *text_in(struct tsn_arena *a, json_t *v)
@@ -52,6 +53,7 @@ static tsn_err end_apply(struct tsn_op *op, struct tsn_store *st)
         err = tsn_run_close(st, a, &own, x->how.state, x->how.outcome, x->how.code,
                             x->how.reason, x->how.result, x->o.now_ms);
     x->next = err ? NULL : own.next;
+    x->wakes = err ? NULL : own.wakes;
     return err ? err : tsn_run_save(st, &own, x->o.epoch);
 }
 
@@ -63,6 +65,8 @@ static void end_done(struct tsn_eop *o)
     tsn_fault("engine.run.closed");
     if (!o->op.err && x->next)
         tsn_engine_wake(o->e, x->next);
+    if (!o->op.err)
+        tsn_engine_wake_all(o->e, x->wakes);
     if (!tsn_eop_ok(o))
         return;
     tsn_log(TSN_LOG_INFO, x->closed ? "run.ended" : "run.unwinding", "run", o->run_id, "state",
@@ -336,6 +340,7 @@ static tsn_err end_now(struct tsn_store *st, struct tsn_arena *a, struct tsn_own
     err = tsn_store_append(st, &e, seq);
     if (err)
         return err;
+    own->epoch = epoch;
     how.ref = *seq;
     how.reason = tsn_arena_printf(a, "R030 cancelled by %s", by);
     how.result =
@@ -368,6 +373,16 @@ static tsn_err unwinds_already(struct tsn_store *st, struct tsn_arena *a,
     return err;
 }
 
+tsn_err tsn_run_cancel(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
+                       const char *actor, const char *auth, const char *note, int64_t epoch,
+                       int64_t now_ms)
+{
+    int64_t seq;
+    bool closed;
+
+    return end_now(st, a, own, actor, auth, note, true, epoch, now_ms, &seq, &closed);
+}
+
 static tsn_err cancel_apply(struct tsn_op *op, struct tsn_store *st)
 {
     struct cancel_op *x = (struct cancel_op *)op;
@@ -382,6 +397,7 @@ static tsn_err cancel_apply(struct tsn_op *op, struct tsn_store *st)
                             row->state);
     x->own.guard = row->epoch;
     x->own.next = NULL;
+    x->own.wakes = NULL;
     /* The second time is a kill: whatever it was taking back stays as it is. */
     err = unwinds_already(st, a, row, &x->kills);
     if (err)
@@ -390,8 +406,7 @@ static tsn_err cancel_apply(struct tsn_op *op, struct tsn_store *st)
                    !x->kills, x->o.epoch, x->o.now_ms, &x->seq, &x->closed);
 }
 
-/* Lua is out of it from now on; what is under way goes on here. */
-static void run_unwinds(struct tsn_run *r)
+void tsn_run_unwinds(struct tsn_run *r)
 {
     if (!r->ending)
         r->ending = tsn_strdup("cancelled");
@@ -416,9 +431,10 @@ static void cancel_done(struct tsn_eop *o)
         if (r && x->closed)
             tsn_run_forget(r);
         else if (!x->closed)
-            run_unwinds(tsn_runmap_get(o->e, x->own.row.id));
+            tsn_run_unwinds(tsn_runmap_get(o->e, x->own.row.id));
         if (x->own.next)
             tsn_engine_wake(o->e, x->own.next);
+        tsn_engine_wake_all(o->e, x->own.wakes);
         info = json_pack("{s:s, s:s, s:s}", "run", x->own.row.id, "name", x->own.row.name,
                          "state", x->own.row.state);
     }

@@ -367,7 +367,7 @@ static void fill(struct tsn_run *r, const struct load_op *l)
     r->case_id = tsn_strdup(l->row.case_id);
     r->title = tsn_strdup(l->row.title);
     r->deliver_no = l->row.deliver_no;
-    r->rested = only_waits(l);
+    r->rested = only_waits(l) || (l->past.ending && l->row.wake_at > 0);
     r->ntips = 0;
     for (size_t i = 0; i < l->past.nsteps; i++)
         tsn_run_tip_set(r, l->past.steps[i].path);
@@ -501,6 +501,7 @@ static void step_due(struct tsn_step *s)
         tsn_step_sleep_due(s);
         return;
     case TSN_J_WAIT:
+    case TSN_J_JOIN:
         tsn_step_wait_due(s);
         return;
     case TSN_J_ASK:
@@ -512,7 +513,6 @@ static void step_due(struct tsn_step *s)
         return;
     case TSN_J_CALL:
     case TSN_J_START:
-    case TSN_J_JOIN:
     case TSN_J_PARALLEL:
     case TSN_J_RESTART:
     case TSN_J_END:

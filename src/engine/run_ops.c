@@ -235,6 +235,7 @@ static tsn_err act_apply(struct tsn_op *op, struct tsn_store *st)
     x->wake = x->forget = NULL;
     x->pauses = false;
     x->own.next = NULL;
+    x->own.wakes = NULL;
     x->seq = -1;
     err = tsn_run_find(st, op->arena, x->act.run, &x->own.row, &op->diag);
     if (err)
@@ -267,6 +268,7 @@ static void tell(struct act_op *x)
         tsn_engine_wake(e, x->wake);
     if (x->own.next)
         tsn_engine_wake(e, x->own.next);
+    tsn_engine_wake_all(e, x->own.wakes);
 }
 
 static void act_done(struct tsn_eop *o)

@@ -34,6 +34,8 @@ tsn_err tsn_run_own(struct tsn_store *st, struct tsn_arena *a, const char *id, i
         return TSN_ELOST;
     out->guard = out->row.epoch;
     out->next = NULL;
+    out->epoch = epoch;
+    out->wakes = NULL;
     return 0;
 }
 
@@ -170,6 +172,9 @@ tsn_err tsn_run_create(struct tsn_store *st, struct tsn_arena *arena,
     out->reason = in->queued ? "waits for the run of the same key that began before" : NULL;
     out->key = tsn_arena_strdup(arena, in->key);
     out->origin = tsn_arena_strdup(arena, in->origin);
+    out->parent = tsn_arena_strdup(arena, in->parent);
+    out->parent_path = tsn_arena_strdup(arena, in->parent_path);
+    out->bond = tsn_arena_strdup(arena, in->bond);
     out->input = tsn_arena_strdup(arena, in->input);
     out->level = TSN_ENGINE_LEVEL;
     out->started_at = now_ms;
@@ -273,5 +278,7 @@ tsn_err tsn_run_close(struct tsn_store *st, struct tsn_arena *a, struct tsn_owne
     own->row.wake_at = 0;
     if (!err && own->row.key)
         err = tsn_run_next_of_key(st, a, own);
-    return err;
+    if (!err && own->row.parent)
+        err = tsn_child_ended(st, a, own, own->epoch);
+    return err ? err : tsn_children_end(st, a, own, own->epoch, now_ms);
 }

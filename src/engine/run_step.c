@@ -455,8 +455,14 @@ static void begin(struct tsn_step *s)
         tsn_step_unwind(s);
         return;
     case TSN_J_START:
+        tsn_step_start(s);
+        return;
     case TSN_J_JOIN:
+        tsn_step_join(s);
+        return;
     case TSN_J_RESTART:
+        tsn_step_restart(s);
+        return;
     case TSN_J_END:
         tsn_step_fail(s, "R036", "this kind of step is not offered");
         return;
@@ -536,6 +542,8 @@ void tsn_run_idle(struct tsn_run *r)
         tsn_run_fail(r, "R072", "the run has reached 10,000 steps");
         return;
     }
+    if (r->deliver_no == TSN_RUN_STEPS_WARN)
+        tsn_log(TSN_LOG_WARN, "run.long", "run", r->name, "code", "R106", NULL);
     r->phase = TSN_PHASE_STEP;
     tsn_run_touch(r);
     tsn_run_ref(r);

@@ -44,12 +44,12 @@ static const struct tsn_col event_cols[] = {
 TABLE(event, -1);
 
 static const struct tsn_col run_cols[] = {
-    TEXT(run, id),       TEXT(run, name),      TEXT(run, case_id), TEXT(run, playbook),
-    TEXT(run, title),    TEXT(run, state),     TEXT(run, reason),  TEXT(run, key),
-    TEXT(run, held),     TEXT(run, hold),      TEXT(run, origin),  SEALED(run, input),
-    SEALED(run, result), INT(run, level),      INT(run, epoch),    INT(run, owner),
-    INT(run, attempts),  INT(run, deliver_no), INT(run, wake_at),  INT(run, started_at),
-    INT(run, ended_at),
+    TEXT(run, id),          TEXT(run, name),   TEXT(run, case_id),   TEXT(run, playbook),
+    TEXT(run, title),       TEXT(run, state),  TEXT(run, reason),    TEXT(run, key),
+    TEXT(run, held),        TEXT(run, hold),   TEXT(run, origin),    TEXT(run, parent),
+    TEXT(run, parent_path), TEXT(run, bond),   SEALED(run, input),   SEALED(run, result),
+    INT(run, level),        INT(run, epoch),   INT(run, owner),      INT(run, attempts),
+    INT(run, deliver_no),   INT(run, wake_at), INT(run, started_at), INT(run, ended_at),
 };
 TABLE(run, 2);
 

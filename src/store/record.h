@@ -76,7 +76,9 @@ struct tsn_rec_run {
     const char *held;     /* paused: the state and reason it has otherwise, "state LF reason" */
     const char *hold;     /* paused: by whom and why */
     const char *origin;   /* retried or moved: id of the run it goes on from (seed, start) */
-    const char *input, *result; /* sealed JSON */
+    const char *parent, *parent_path; /* started by that step of that run; may be NULL */
+    const char *bond;                 /* what the parent's end means to it: cancel leave */
+    const char *input, *result;       /* sealed JSON */
     int64_t level, epoch, owner, attempts, deliver_no, wake_at, started_at, ended_at;
 };
 

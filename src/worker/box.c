@@ -349,17 +349,20 @@ tsn_err tsn_box_tool(struct tsn_box *box, const char *name, const json_t *input,
 /* Body of the run: the prelude's entry with case and input. JUMPS. */
 static int enter(lua_State *L)
 {
-    const json_t *rcase = lua_touserdata(L, 1), *input = lua_touserdata(L, 2);
+    const json_t *rcase = lua_touserdata(L, 1), *input = lua_touserdata(L, 2),
+                 *state = lua_touserdata(L, 3);
     lua_settop(L, 0);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &tsn_box_key_prelude);
     lua_getfield(L, -1, "enter");
     tsn_value_push(L, rcase);
     tsn_value_push(L, input);
-    lua_call(L, 2, 2);
-    return 2;
+    tsn_value_push(L, state);
+    lua_call(L, 3, 3);
+    return 3;
 }
 
-enum tsn_box_state tsn_box_start(struct tsn_box *box, const json_t *rcase, const json_t *input)
+enum tsn_box_state tsn_box_start(struct tsn_box *box, const json_t *rcase, const json_t *input,
+                                 const json_t *state)
 {
     int nres = 0;
     if (box->phase != BOX_LOADED)
@@ -367,7 +370,8 @@ enum tsn_box_state tsn_box_start(struct tsn_box *box, const json_t *rcase, const
     lua_pushcfunction(box->co, enter);
     lua_pushlightuserdata(box->co, tsn_value_unconst(rcase));
     lua_pushlightuserdata(box->co, tsn_value_unconst(input));
-    if (drive(box, 2, &nres) != LUA_OK)
+    lua_pushlightuserdata(box->co, tsn_value_unconst(state));
+    if (drive(box, 3, &nres) != LUA_OK)
         return TSN_BOX_FAILED;
     /* On the stack now: case object and event. The run function goes below them, and is itself
      * the body of the coroutine, so that every frame of it can wait. */
@@ -376,7 +380,7 @@ enum tsn_box_state tsn_box_start(struct tsn_box *box, const json_t *rcase, const
     box->phase = BOX_RUNNING;
     box->logged = 0;
     tsn_box_branch_main(box);
-    return outcome_of(box, tsn_box_branches_start(box, 2));
+    return outcome_of(box, tsn_box_branches_start(box, 3));
 }
 
 enum tsn_box_state tsn_box_resume(struct tsn_box *box, const char *path, const char *outcome,

@@ -84,8 +84,9 @@ tsn_err tsn_box_tool(struct tsn_box *box, const char *name, const json_t *input,
 /* name, title, on, roles, clocks, key and match (flags), connectors. New reference. */
 json_t *tsn_box_meta(const struct tsn_box *box);
 
-/* run(case, ev). Both borrowed. */
-enum tsn_box_state tsn_box_start(struct tsn_box *box, const json_t *rcase, const json_t *input);
+/* run(case, ev, state). All borrowed; state is what restart{} left, NULL at first. */
+enum tsn_box_state tsn_box_start(struct tsn_box *box, const json_t *rcase, const json_t *input,
+                                 const json_t *state);
 /* Hands over the outcome of the open step at `path`. `result` is borrowed. FAILED with code R029
  * when no branch waits there. */
 enum tsn_box_state tsn_box_resume(struct tsn_box *box, const char *path, const char *outcome,

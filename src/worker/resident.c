@@ -426,7 +426,8 @@ tsn_err tsn_resident_open(struct tsn_resident **out, const json_t *load, tsn_wor
     } else {
         tsn_box_set_replaying(r->box, !tsn_journal_caught_up(r->journal));
         stays = go_on(r, tsn_box_start(r->box, json_object_get(load, "case"),
-                                       json_object_get(input, "event")));
+                                       json_object_get(input, "event"),
+                                       json_object_get(input, "state")));
     }
     json_decref(none);
     if (stays)

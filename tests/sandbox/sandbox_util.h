@@ -70,7 +70,7 @@ static inline void sandbox_open_file(struct sandbox *s, const char *source, size
     config.connectors = s->connectors;
     s->state = TSN_BOX_FAILED;
     if (tsn_box_open(&s->box, &config) == 0)
-        s->state = tsn_box_start(s->box, s->rcase, s->event);
+        s->state = tsn_box_start(s->box, s->rcase, s->event, NULL);
 }
 
 /* `body` is what stands inside run = function(case, ev) ... end, from line 2 on. */

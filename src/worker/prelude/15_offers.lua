@@ -38,6 +38,8 @@ native.offers = {
     remind = "duration", assurance = "text" } },
   wait = { step = true, fields = { id = "text", event = "text!", where = "table", within = "duration" } },
   sleep = step,
+  start = { step = true, options = { on_end = "text" } },
+  join = { step = true, options = { within = "duration" } }, restart = step,
   parallel = step, race = step, each = { step = true, options = { limit = "integer" } },
 
   clock = {},

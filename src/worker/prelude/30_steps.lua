@@ -16,6 +16,8 @@ local function failed(name, outcome, result)
   raise(code:sub(1, 31), ("%s: %s"):format(name, message), type(e.hint) == "string" and e.hint or nil)
 end
 
+native.failed = failed
+
 -- Calls -----------------------------------------------------------------------------------------
 
 local action_of = {} -- method function -> "edge.remove", for undo = edge.remove

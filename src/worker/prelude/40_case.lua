@@ -117,7 +117,7 @@ end
 
 native.methods.report = { update = report_methods.update, acknowledge = acknowledge }
 
-function native.enter(data, event)
+function native.enter(data, event, state)
   local case = object(type(data) == "table" and data or {}, case_methods, "case")
   local reported = case.report
   if reported == nil and type(event) == "table" then
@@ -129,5 +129,5 @@ function native.enter(data, event)
     report = object(reported, methods, "report")
     case.report = report
   end
-  return case, event
+  return case, event, state
 end

@@ -182,7 +182,8 @@ static void it_does_so_after_a_restart_and_after_the_playbook_has_ended(void **s
 {
     struct rig *g = *state;
 
-    rig_playbook(g, "r", BOX "put(\"a\", \"300ms\") return \"done\"");
+    rig_playbook(g, "r", BOX "put(\"a\", \"3s\") return \"done\"");
+    g->config.park_ms = 10;
     rig_open(g);
     const char *run = rig_start(g, "r", NULL);
     rig_expect(g, run, "parked");

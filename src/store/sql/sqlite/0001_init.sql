@@ -84,6 +84,9 @@ CREATE TABLE "run" (
   "held" TEXT,
   "hold" TEXT,
   "origin" TEXT,
+  "parent" TEXT,
+  "parent_path" TEXT,
+  "bond" TEXT,
   "input" BLOB,
   "result" BLOB,
   "level" INTEGER NOT NULL DEFAULT 0,
@@ -99,6 +102,8 @@ CREATE TABLE "run" (
 CREATE INDEX run_state ON "run" ("state");
 
 CREATE INDEX run_key ON "run" ("key") WHERE "key" IS NOT NULL;
+
+CREATE INDEX run_parent ON "run" ("parent") WHERE "parent" IS NOT NULL;
 
 CREATE INDEX run_wake_at ON "run" ("wake_at");
 
