@@ -14,6 +14,8 @@ struct tsn_publisher {
     const char *prefix;                         /* "ACME-SA" */
     const char *category;                       /* of CSAF; NULL = vendor */
     const char *cna_org, *cna_name;             /* UUID and short name as a CNA; NULL = none */
+    const char *versions;                       /* "semantic"; else whole numbers */
+    const char *url;                            /* where the tree is; NULL = nowhere */
 };
 
 /* WIDE: the members of 2.1, everything the model says, also what 2.1 refuses side by side; what the

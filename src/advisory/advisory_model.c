@@ -5,7 +5,6 @@
  * is published by accident. Pure; any thread. */
 #include "advisory/advisory_model.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "advisory/csaf_check.h"
@@ -20,63 +19,40 @@ static const char *or_else(const char *a, const char *b)
 
 /* --- tracking ------------------------------------------------------------------------- */
 
-/* Integer versions: 0 until the first release; a draft of a later one has its new number. */
-static json_t *tracking(const struct tsn_advisory_wish *w)
+void tsn_advisory_model_track(json_t *model, const json_t *csaf)
 {
-    char now[25], number[32];
-    tsn_time_format(now, w->now_ms);
-    const json_t *before =
-        json_object_get(json_object_get(w->previous, "document"), "tracking");
-    int64_t version = 0;
-    json_t *history = json_array(), *item;
-    size_t i, n = json_array_size(json_object_get(before, "revision_history"));
-    if (before) {
-        bool final = strcmp(tsn_json_str(before, "status", ""), "final") == 0;
-        if (tsn_parse_int(tsn_json_str(before, "version", "0"), 0, INT32_MAX, &version)) {
-            version = 0;
-        }
-        json_array_foreach(json_object_get(before, "revision_history"), i, item)
-        {
-            if (final || i + 1 < n) {
-                json_array_append(history, item);
-            }
-        }
-        version += final ? 1 : 0;
-    }
-    const char *summary = tsn_json_str(w->args, "change", NULL);
-    snprintf(number, sizeof number, "%" PRId64, version);
-    json_array_append_new(history,
-                          json_pack("{s:s,s:s,s:s}", "number", number, "date", now, "summary",
-                                    or_else(summary, version ? "Update" : "Draft")));
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "id", w->name, "version", number, "status",
-                     "draft", "initial", tsn_json_str(before, "initial_release_date", now),
-                     "current", now, "history", history);
+    const json_t *t = json_object_get(json_object_get(csaf, "document"), "tracking");
+    json_object_set_new(model, "tracking",
+                        json_pack("{s:s,s:s,s:s,s:s,s:s,s:O?}", "id", tsn_json_str(t, "id", ""),
+                                  "version", tsn_json_str(t, "version", "0"), "status",
+                                  tsn_json_str(t, "status", "draft"), "initial",
+                                  tsn_json_str(t, "initial_release_date", ""), "current",
+                                  tsn_json_str(t, "current_release_date", ""), "history",
+                                  json_object_get(t, "revision_history")));
 }
 
-void tsn_advisory_release(json_t *csaf, const char *summary, int64_t now_ms)
+void tsn_advisory_release(json_t *csaf, const char *summary, const char *status, int64_t now_ms)
 {
-    char now[25], number[32];
+    char now[25];
     tsn_time_format(now, now_ms);
     json_t *t = json_object_get(json_object_get(csaf, "document"), "tracking");
     json_t *history = json_object_get(t, "revision_history");
     json_t *last = json_array_get(history, json_array_size(history) - 1);
-    int64_t version = 0;
-    if (tsn_parse_int(tsn_json_str(t, "version", "0"), 0, INT32_MAX, &version)) {
-        version = 0;
-    }
-    bool first = version == 0;
-    snprintf(number, sizeof number, "%" PRId64, first ? (int64_t)1 : version);
-    json_object_set_new(t, "status", json_string("final"));
-    json_object_set_new(t, "version", json_string(number));
+    const char *draft = tsn_json_str(t, "version", "0");
+    bool first = *draft == '0', semantic = strchr(draft, '.') != NULL;
+    json_t *number = json_string(!first ? draft : semantic ? "1.0.0" : "1");
+    json_object_set_new(t, "status", json_string(status));
+    json_object_set(t, "version", number);
     json_object_set_new(t, "current_release_date", json_string(now));
     if (first) {
         json_object_set_new(t, "initial_release_date", json_string(now));
     }
-    json_object_set_new(last, "number", json_string(number));
+    json_object_set(last, "number", number);
     json_object_set_new(last, "date", json_string(now));
     if (summary || first) {
         json_object_set_new(last, "summary", json_string(or_else(summary, "Initial release")));
     }
+    json_decref(number);
 }
 
 /* --- products and vulnerabilities of our own ---------------------------------------------- */
@@ -364,7 +340,6 @@ tsn_err tsn_advisory_model(const struct tsn_advisory_wish *w, json_t **out,
         or_else(w->rcase->title,
                 tsn_json_str(json_object_get(w->facts, "report"), "title", w->rcase->name));
     json_object_set_new(model, "title", json_string(title));
-    json_object_set_new(model, "tracking", tracking(w));
     if (w->rcase->severity && *w->rcase->severity) {
         json_object_set_new(model, "severity", json_string(w->rcase->severity));
     }

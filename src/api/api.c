@@ -183,6 +183,8 @@ static void read_on(struct tsn_req *req, struct tsn_reader *reader, tsn_read_fn 
                                   .roles = req->who.roles,
                                   .owner = req->who.owner && !req->who.person};
     rd->engine = req->api->config.engine;
+    if (req->in)
+        rd->accept = tsn_arena_strdup(rd->op.arena, tsn_http_header(req->in, "Accept"));
     for (int i = 0; req->in && i < TSN_PARAMS; i++)
         rd->param[i] = tsn_arena_strdup(rd->op.arena, tsn_http_query(req->in, param_names[i]));
     tsn_err err = tsn_reader_submit(reader, &rd->op);

@@ -69,6 +69,7 @@ struct tsn_read {
     tsn_read_fn *fn;
     const char *id; /* the part of the path that varies; "" = none */
     const char *param[TSN_PARAMS];
+    const char *accept; /* header, or NULL */
     const struct tsn_casework_config *casework;
     struct tsn_viewer who; /* strings borrowed from the request, which waits */
     struct tsn_store_view view;

@@ -3,6 +3,7 @@
  * Owns nothing; pure. The table is the interface: method, path, who may, how much body, what
  * answers. No route but POST and DELETE changes anything. Any thread.
  */
+#include "api/api_advisory.h"
 #include "api/api_case.h"
 
 #include <string.h>
@@ -68,6 +69,27 @@ const struct tsn_route tsn_routes[] = {
     {"GET", V1 "/playbooks", TSN_NEED_READ, 0, NULL, tsn_act_playbooks, NULL},
     {"GET", V1 "/advisories", TSN_NEED_READ, 0, tsn_read_advisories, NULL, NULL},
     {"GET", V1 "/advisories/{id}", TSN_NEED_READ, 0, tsn_read_advisory, NULL, NULL},
+    {"GET", V1 "/advisories/{id}/as", TSN_NEED_READ, 0, NULL, tsn_act_advisory_as, NULL},
+    {"GET", V1 "/advisories/{id}/diff", TSN_NEED_READ, 0, tsn_read_advisory_diff, NULL, NULL},
+    {"GET", V1 "/advisories/{id}/versions", TSN_NEED_READ, 0, tsn_read_advisory_versions, NULL,
+     NULL},
+    {"POST", V1 "/advisories", TSN_NEED_WORK, BODY_REPORT, NULL, tsn_act_advisory_new, NULL},
+    {"POST", V1 "/advisories/{id}/edit", TSN_NEED_WORK, BODY_REPORT, NULL, tsn_act_advisory,
+     NULL},
+    {"POST", V1 "/advisories/{id}/review", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_advisory,
+     NULL},
+    {"POST", V1 "/advisories/{id}/changes", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_advisory,
+     NULL},
+    {"POST", V1 "/advisories/{id}/approve", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_advisory,
+     NULL},
+    {"POST", V1 "/advisories/{id}/publish", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_advisory,
+     NULL},
+    {"POST", V1 "/advisories/{id}/unschedule", TSN_NEED_WORK, BODY_SMALL, NULL,
+     tsn_act_advisory, NULL},
+    {"POST", V1 "/advisories/{id}/withdraw", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_advisory,
+     NULL},
+    {"POST", V1 "/advisories/{id}/supersede", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_advisory,
+     NULL},
     {"GET", V1 "/audit/entries", TSN_NEED_READ, 0, NULL, tsn_act_entries, NULL},
     {"POST", V1 "/audit/exports", TSN_NEED_READ, BODY_SMALL, NULL, tsn_act_export, NULL},
     {"POST", V1 "/audit/exports/{id}", TSN_NEED_READ, BODY_SMALL, NULL, tsn_act_export, NULL},

@@ -134,7 +134,13 @@ json_t *tsn_view_advisory(const struct tsn_rec_advisory *a, bool full)
     json_object_set_new(
         out, "title",
         tsn_view_text(tsn_json_str(json_object_get(csaf, "document"), "title", NULL)));
+    if (a->publish_at)
+        json_object_set_new(out, "publish_at", tsn_view_time(a->publish_at));
+    const json_t *tracking = json_object_get(json_object_get(csaf, "document"), "tracking");
+    json_object_set_new(out, "number", tsn_view_text(tsn_json_str(tracking, "version", NULL)));
     if (full) {
+        json_object_set_new(out, "life", tsn_view_parsed(a->life));
+        json_object_set_new(out, "model", tsn_view_parsed(a->model));
         json_object_set(out, "csaf", csaf);
         json_object_set_new(out, "markdown", tsn_view_text(a->markdown));
     }

@@ -33,6 +33,17 @@ int tsn_cmd_case_list(struct tsn_cli *cli)
                         columns);
 }
 
+int tsn_cmd_advisory_list(struct tsn_cli *cli)
+{
+    static const struct tsn_column columns[] = {{"ADVISORY", "name", TSN_AS_TEXT},
+                                                {"STATE", "state", TSN_AS_WORD},
+                                                {"VERSION", "number", TSN_AS_TEXT},
+                                                {"CHANGED", "updated_at", TSN_AS_TIME},
+                                                {"TITLE", "title", TSN_AS_TEXT}};
+    return TSN_CLI_LIST(cli, tsn_client_path(cli, "advisories%s", tsn_cli_params(cli, NULL)),
+                        columns);
+}
+
 int tsn_cmd_run_list(struct tsn_cli *cli)
 {
     static const struct tsn_column columns[] = {

@@ -92,14 +92,16 @@ static tsn_err take_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const
 
 static tsn_err take_publisher(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name",   "namespace", "contact",
-                                        "prefix", "cna_org",   "cna_name"};
+    static const char *const known[] = {"name",    "namespace", "contact", "prefix",
+                                        "cna_org", "cna_name",  "versions"};
+    static const char *const policies[] = {"integer", "semantic"};
     struct tsn_publisher *p = &c->out->publisher;
     const struct tsn_yaml *map;
     p->name = c->out->organisation;
     p->namespace_url = tsn_arena_printf(c->arena, "https://%s", c->out->domain);
     p->contact = tsn_conf_address(c->arena, c->out->mail.from);
     p->prefix = "SA";
+    p->versions = "integer";
     tsn_err err = tsn_conf_map(c, "publisher", &map);
     if (err || !map)
         return err;
@@ -116,6 +118,9 @@ static tsn_err take_publisher(struct tsn_conf *c)
         err = tsn_conf_text(c, map, "cna_org", false, 36, &p->cna_org);
     if (!err)
         err = tsn_conf_text(c, map, "cna_name", false, 32, &p->cna_name);
+    if (!err && tsn_yaml_find(map, "versions"))
+        err =
+            tsn_conf_word(c, map, "versions", policies, TSN_CONF_COUNT(policies), &p->versions);
     return err;
 }
 

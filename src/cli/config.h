@@ -24,7 +24,7 @@
  *     reach: [ "127.0.0.1:2525" ]   # exact addresses allowed though private or loopback
  *   http: { reach: [ "127.0.0.1:9000" ] }     # the same for http.request
  *   publisher: { name: Acme, namespace: "https://acme.example", contact: psirt@acme.example,
- *                prefix: ACME-SA,     # and as a CVE numbering authority, when you are one:
+ *                prefix: ACME-SA, versions: integer,   # or semantic; and as a CVE numbering authority, when you are one:
  *                cna_org: 8254265b-2729-46b6-b9e3-3dfca2d5bfca, cna_name: acme }
  *   cases: { prefix: PSIRT, markets: [ eu ], lead_roles: [ psirt-lead ],
  *            house: [ acme.example, tickets.acme.example ],  # ours: hosts and mail domains

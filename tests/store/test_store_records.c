@@ -4,8 +4,8 @@
 static const struct tsn_table *const tables[] = {
     &tsn_table_case,     &tsn_table_report,   &tsn_table_event,    &tsn_table_run,
     &tsn_table_task,     &tsn_table_playbook, &tsn_table_token,    &tsn_table_feed,
-    &tsn_table_document, &tsn_table_match,    &tsn_table_advisory, &tsn_table_casekey,
-    &tsn_table_chain,    &tsn_table_meta,     &tsn_table_signal};
+    &tsn_table_document, &tsn_table_match,    &tsn_table_advisory, &tsn_table_release,
+    &tsn_table_casekey,  &tsn_table_chain,    &tsn_table_meta,     &tsn_table_signal};
 #define NTABLES (sizeof(tables) / sizeof(tables[0]))
 
 static const char **text_at(void *rec, const struct tsn_col *c)

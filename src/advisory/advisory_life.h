@@ -1,0 +1,60 @@
+/* advisory_life.h - the life of an advisory: one table of verbs for people, playbooks and timers.
+ *
+ * States and edges are those of the case's track `document` (casework/track.h); each verb moves it,
+ * in the caller's transaction, together with row, release and entry. An approval is bound to the
+ * digest that was shown: any edit ends it. What was released is a row of its own that never
+ * changes. Store thread. */
+#pragma once
+
+#include "advisory/advisory.h"
+#include "casework/casework.h"
+
+struct tsn_advisory_ask {
+    const char
+        *verb;       /* new edit review changes approve publish unschedule withdraw supersede */
+    const char *ref; /* id or name of the advisory; of `new` the case's id */
+    const json_t *args;
+    const struct tsn_actor *by; /* NULL: a service */
+    const char *service, *run, *step;
+    int64_t now_ms;
+};
+
+/* What the verbs work with: borrowed, set before the threads start. */
+struct tsn_advisory_env {
+    const struct tsn_publisher *publisher;
+    const json_t *products;
+    const struct tsn_casework_config *casework; /* may be NULL */
+    bool tree; /* a publisher writes a tree: a release is out when that is done */
+};
+extern struct tsn_advisory_env tsn_advisory_env;
+
+/* *result: new reference { id, name, state, version, digest ... }. D codes: D101 not in this state,
+ * D102 four eyes, D103 another digest, D104 nothing changed, D105 embargo, D106 bad instant. */
+tsn_err tsn_advisory_act(struct tsn_store *st, struct tsn_arena *arena,
+                         const struct tsn_advisory_ask *ask, json_t **result,
+                         struct tsn_diag *diag);
+/* By ULID or name; TSN_ENOTFOUND with D005. */
+tsn_err tsn_advisory_find(struct tsn_store *st, struct tsn_arena *arena, const char *ref,
+                          struct tsn_rec_advisory *out, struct tsn_diag *diag);
+/* Review and approval by a playbook that has asked people itself: its log says who. */
+tsn_err tsn_advisory_approved(struct tsn_store *st, struct tsn_arena *arena,
+                              const struct tsn_advisory_ask *ask, struct tsn_diag *diag);
+/* Scheduled ones whose instant has come, each moved to publishing with its release; *n of them. */
+tsn_err tsn_advisory_due(struct tsn_store *st, struct tsn_arena *arena, int64_t now_ms,
+                         size_t *n, struct tsn_diag *diag);
+/* The release is out: state interim, final, withdrawn or superseded. Again changes nothing. */
+tsn_err tsn_advisory_out(struct tsn_store *st, struct tsn_arena *arena, const char *release,
+                         int64_t now_ms, struct tsn_diag *diag);
+/* Newest release of the advisory, or TSN_ENOTFOUND. */
+tsn_err tsn_advisory_last(struct tsn_store *st, struct tsn_arena *arena, const char *advisory,
+                          struct tsn_rec_release *out);
+/* { id, name, case, state, level, changes: [words] } against the last release; new reference. */
+tsn_err tsn_advisory_changes(struct tsn_store *st, struct tsn_arena *arena,
+                             const struct tsn_rec_advisory *a, json_t **out);
+/* The model of a draft with tracking, for any rendering; new reference. */
+tsn_err tsn_advisory_model_of(const struct tsn_rec_advisory *a, json_t **model,
+                              struct tsn_diag *diag);
+/* For actions: the draft of the case as one call made it. */
+tsn_err tsn_advisory_draft(struct tsn_store *st, struct tsn_arena *arena, const char *case_id,
+                           const struct tsn_advisory_ask *ask, json_t **result,
+                           struct tsn_diag *diag);

@@ -1,0 +1,199 @@
+/* act_advisory.c - advisories over HTTP: the verbs of their life, renderings, what changed.
+ *
+ * Loop thread, but for apply_verb (writer) and tsn_read_* (reader).
+ */
+#include "api/api_advisory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "advisory/advisory_as.h"
+#include "advisory/advisory_life.h"
+#include "core/clock.h"
+
+#define RENDERED_MAX ((size_t)64 << 20)
+
+/* --- verbs --------------------------------------------------------------------------------- */
+
+struct verb_op {
+    struct tsn_op op;
+    struct tsn_advisory_ask ask;
+    struct tsn_actor by;
+    const char *ref;
+    json_t *args, *result;
+};
+
+static tsn_err apply_verb(struct tsn_op *op, struct tsn_store *st)
+{
+    struct verb_op *x = (struct verb_op *)op;
+    tsn_err err = 0;
+    json_decref(x->result);
+    x->result = NULL;
+    if (strcmp(x->ask.verb, "new") == 0) {
+        struct tsn_rec_case c;
+        err = tsn_case_find(st, op->arena, x->ref, &c, &op->diag);
+        x->ask.ref = err ? "" : c.id;
+    } else {
+        struct tsn_rec_advisory a;
+        err = tsn_read_resolve(st, op->arena, &tsn_table_advisory, "advisory", x->ref, &a,
+                               &op->diag);
+        x->ask.ref = err ? "" : a.id;
+    }
+    return err ? err : tsn_advisory_act(st, op->arena, &x->ask, &x->result, &op->diag);
+}
+
+static void done_verb(struct tsn_op *op)
+{
+    struct verb_op *x = (struct verb_op *)op;
+    if (op->err) {
+        tsn_req_problem(op->user, op->err, &op->diag);
+    } else {
+        tsn_req_json(op->user, 200, x->result);
+    }
+    json_decref(x->result);
+    json_decref(x->args);
+    tsn_req_end(op->user);
+    tsn_op_destroy(op);
+}
+
+static void submit(struct tsn_req *req, const char *verb, const char *ref, json_t *args)
+{
+    struct verb_op *x = tsn_op_new(sizeof(*x), apply_verb, done_verb, req);
+    tsn_auth_actor(req, &x->by);
+    x->args = args;
+    x->ref = ref;
+    x->ask = (struct tsn_advisory_ask){
+        .verb = verb, .args = args, .by = &x->by, .now_ms = tsn_clock_wall_ms()};
+    tsn_req_write(req, &x->op);
+}
+
+/* POST /advisories { case, template, ... }: the other members are those of advisory.draft. */
+void tsn_act_advisory_new(struct tsn_req *req)
+{
+    const char *ref = tsn_json_str(req->body, "case", "");
+    if (!*ref) {
+        tsn_req_refuse(req, 400, TSN_EINPUT, "H013", "case is missing",
+                       "{ case: PSIRT-2026-0001, template: csaf-vendor }");
+        tsn_req_end(req);
+        return;
+    }
+    json_t *args = json_deep_copy(req->body);
+    json_object_del(args, "case");
+    if (!json_object_get(args, "template"))
+        json_object_set_new(args, "template", json_string("csaf-vendor"));
+    submit(req, "new", tsn_arena_strdup(req->arena, ref), args);
+}
+
+/* POST /advisories/{id}/VERB: the last part of the path is the verb. */
+void tsn_act_advisory(struct tsn_req *req)
+{
+    json_t *args = req->body ? json_incref(req->body) : json_object();
+    submit(req, strrchr(req->route->pattern, '/') + 1, req->id, args);
+}
+
+/* --- reads --------------------------------------------------------------------------------- */
+
+static tsn_err find(struct tsn_store *st, struct tsn_read *rd, struct tsn_rec_advisory *a)
+{
+    return tsn_read_resolve(st, rd->op.arena, &tsn_table_advisory, "advisory", rd->id, a,
+                            &rd->op.diag);
+}
+
+tsn_err tsn_read_advisory_diff(struct tsn_store *st, struct tsn_read *rd, json_t **out)
+{
+    struct tsn_rec_advisory a;
+    tsn_err err = find(st, rd, &a);
+    return err ? err : tsn_advisory_changes(st, rd->op.arena, &a, out);
+}
+
+tsn_err tsn_read_advisory_versions(struct tsn_store *st, struct tsn_read *rd, json_t **out)
+{
+    struct tsn_rec_advisory a;
+    tsn_err err = find(st, rd, &a);
+    const struct tsn_filter filter = {
+        .column = "advisory", .cmp = TSN_CMP_EQ, .text = err ? "" : a.id};
+    const struct tsn_list how = {
+        .filters = &filter, .nfilters = 1, .order = "id", .skip_blobs = true};
+    void *rows = NULL;
+    size_t n = 0;
+    if (!err)
+        err = tsn_store_list(st, rd->op.arena, &tsn_table_release, &how, &rows, &n);
+    json_t *items = json_array();
+    for (size_t i = 0; !err && i < n; i++) {
+        const struct tsn_rec_release *r = (const struct tsn_rec_release *)rows + i;
+        json_array_append_new(items, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:b}", "id",
+                                               r->id, "number", r->version, "digest", r->digest,
+                                               "tlp", r->tlp, "state", r->state, "released_at",
+                                               tsn_view_time(r->released_at), "signed",
+                                               r->signature != NULL));
+    }
+    *out = tsn_view_list(items, NULL);
+    return err;
+}
+
+/* What `Accept` or ?kind= asks for; CSAF when it does not say. */
+static enum tsn_as wanted(const struct tsn_read *rd)
+{
+    static const struct {
+        const char *media;
+        enum tsn_as as;
+    } media[] = {
+        {"text/html", TSN_AS_HTML},
+        {"text/markdown", TSN_AS_MARKDOWN},
+        {"text/plain", TSN_AS_TEXT},
+        {"application/csaf+json", TSN_AS_CSAF},
+        {"application/vex+json", TSN_AS_OPENVEX},
+    };
+    const char *kind = rd->param[TSN_PARAM_KIND];
+    if (kind)
+        return tsn_as_find(kind);
+    for (size_t i = 0; rd->accept && i < sizeof(media) / sizeof(media[0]); i++) {
+        if (strstr(rd->accept, media[i].media))
+            return media[i].as;
+    }
+    return TSN_AS_CSAF;
+}
+
+tsn_err tsn_read_advisory_as(struct tsn_store *st, struct tsn_read *rd, json_t **out)
+{
+    struct tsn_rec_advisory a;
+    struct tsn_buf text;
+    json_t *model = NULL;
+    enum tsn_as as = wanted(rd);
+    tsn_buf_init(&text, RENDERED_MAX);
+    tsn_err err = find(st, rd, &a);
+    if (!err && as == TSN_AS_COUNT)
+        err = tsn_diag_set(&rd->op.diag, TSN_EINPUT, "D100", "nothing is rendered as `%.40s`",
+                           rd->param[TSN_PARAM_KIND]);
+    if (!err)
+        err = tsn_advisory_model_of(&a, &model, &rd->op.diag);
+    if (!err)
+        err = tsn_advisory_as(model, tsn_advisory_env.publisher, as, &text, &rd->op.diag);
+    if (!err)
+        *out = json_pack("{s:s, s:s#}", "media", tsn_as_formats[as].media, "text", text.data,
+                         (int)text.len);
+    json_decref(model);
+    tsn_buf_free(&text);
+    return err;
+}
+
+static void answer_text(struct tsn_req *req, json_t *out)
+{
+    const json_t *text = json_object_get(out, "text");
+    const struct tsn_header extra[] = {
+        {"Cache-Control", "no-store"},
+        {"X-Content-Type-Options", "nosniff"},
+        {"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"}};
+    if (req->in)
+        tsn_http_answer(req->in, 200, tsn_json_str(out, "media", "text/plain"),
+                        json_string_value(text), json_string_length(text), extra, 3);
+    req->in = NULL;
+    tsn_req_end(req);
+}
+
+/* ?raw=1: { media, text } as JSON, for programs that read nothing else. */
+void tsn_act_advisory_as(struct tsn_req *req)
+{
+    bool json = req->in && tsn_http_query(req->in, "raw");
+    tsn_req_read(req, tsn_read_advisory_as, json ? NULL : answer_text);
+}

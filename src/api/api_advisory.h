@@ -1,0 +1,10 @@
+/* api_advisory.h - routes about advisories and the published tree. Private to src/api. */
+#pragma once
+
+#include "api/api_impl.h"
+
+/* act_advisory.c */
+tsn_read_fn tsn_read_advisory_diff, tsn_read_advisory_versions, tsn_read_advisory_as;
+void tsn_act_advisory_new(struct tsn_req *req);
+void tsn_act_advisory(struct tsn_req *req);
+void tsn_act_advisory_as(struct tsn_req *req);

@@ -1,0 +1,181 @@
+/* cmd_publish.c - the life of an advisory from the command line: new, edit, review, publish ...
+ *
+ * One function serves every verb, since all have one shape over HTTP. One thread; talks to the
+ * daemon.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "advisory/advisory_as.h"
+#include "cli/client.h"
+#include "cli/out.h"
+#include "core/json.h"
+
+#define FILE_MAX ((size_t)1 << 20)
+
+static const char *path_of(struct tsn_cli *cli, const char *tail)
+{
+    return tsn_client_path(cli, "advisories/%s%s%s", tsn_client_escape(cli, cli->arg[0]),
+                           *tail ? "/" : "", tail);
+}
+
+/* Members of a JSON file (--from) and of --set; 0 or the exit code. */
+static int members(struct tsn_cli *cli, json_t *into)
+{
+    const char *from = cli->flag[TSN_FLAG_FROM];
+    if (from) {
+        struct tsn_buf b;
+        struct tsn_diag diag;
+        json_t *file = NULL;
+        tsn_diag_init(&diag);
+        tsn_buf_init(&b, FILE_MAX);
+        tsn_err err = tsn_buf_read_file(&b, strcmp(from, "-") == 0 ? "/dev/stdin" : from);
+        if (err)
+            tsn_diag_set(&diag, err, "U008", "%s: %s", from, tsn_err_text(err));
+        else
+            err = tsn_json_parse(b.data ? b.data : "", b.len, &file, &diag);
+        tsn_buf_free(&b);
+        if (!err && json_is_object(file))
+            json_object_update(into, file);
+        json_decref(file);
+        if (err)
+            return tsn_out_fail(cli, TSN_EXIT_PROBLEMS, &diag);
+    }
+    for (size_t i = 0; i < cli->nset; i++) {
+        const char *eq = strchr(cli->set[i], '=');
+        if (!eq || eq == cli->set[i])
+            return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "",
+                                 "--set wants NAME=VALUE, not `%.64s`", cli->set[i]);
+        json_t *value = strchr("[{tfn", eq[1]) && eq[1]
+                            ? json_loads(eq + 1, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL)
+                            : NULL;
+        json_object_set_new(
+            into, tsn_arena_strndup(cli->arena, cli->set[i], (size_t)(eq - cli->set[i])),
+            value ? value : json_string(eq + 1));
+    }
+    return 0;
+}
+
+static int print_one(struct tsn_cli *cli, json_t *out)
+{
+    if (cli->json) {
+        json_object_del(out, "csaf");
+        json_object_del(out, "markdown");
+        tsn_out_json(cli, out);
+    } else {
+        const char *at = tsn_json_str(out, "publish_at", NULL);
+        (void)printf("%s  %s  version %s%s%s\n%s\n", tsn_json_str(out, "name", ""),
+                     tsn_json_str(out, "state", ""), tsn_json_str(out, "number", ""),
+                     at ? "  at " : "", at ? at : "", tsn_json_str(out, "digest", ""));
+    }
+    json_decref(out);
+    return TSN_EXIT_OK;
+}
+
+/* The verb is the second word of the command; flags become members where the verb knows them. */
+int tsn_cmd_advisory_verb(struct tsn_cli *cli)
+{
+    const char *verb = strchr(cli->command->words, ' ') + 1;
+    bool edits = strcmp(verb, "edit") == 0,
+         ends = strcmp(verb, "withdraw") == 0 || strcmp(verb, "supersede") == 0;
+    json_t *body = json_object(), *set = edits ? json_object() : body, *out = NULL;
+    int rc = members(cli, set);
+    if (edits)
+        json_object_set_new(body, "set", set);
+    const struct {
+        enum tsn_flag flag;
+        const char *name;
+    } flags[] = {{TSN_FLAG_REASON, ends                                    ? "reason"
+                                   : edits || strcmp(verb, "publish") == 0 ? "change"
+                                                                           : "note"},
+                 {TSN_FLAG_PLAN, "digest"},
+                 {TSN_FLAG_AT, "at"},
+                 {TSN_FLAG_STATE, "status"}};
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (cli->given & TSN_BIT(flags[i].flag))
+            json_object_set_new(body, flags[i].name, json_string(cli->flag[flags[i].flag]));
+    }
+    if (!rc)
+        rc = tsn_client_call(cli, "POST", path_of(cli, verb), body, NULL, &out);
+    json_decref(body);
+    return rc ? rc : print_one(cli, out);
+}
+
+int tsn_cmd_advisory_new(struct tsn_cli *cli)
+{
+    json_t *body = json_object(), *out = NULL;
+    int rc = members(cli, body);
+    if (cli->flag[TSN_FLAG_CASE])
+        json_object_set_new(body, "case", json_string(cli->flag[TSN_FLAG_CASE]));
+    if (cli->flag[TSN_FLAG_TITLE])
+        json_object_set_new(body, "title", json_string(cli->flag[TSN_FLAG_TITLE]));
+    if (!rc)
+        rc = tsn_client_call(cli, "POST", tsn_client_path(cli, "advisories"), body, NULL, &out);
+    json_decref(body);
+    return rc ? rc : print_one(cli, out);
+}
+
+int tsn_cmd_advisory_show(struct tsn_cli *cli)
+{
+    json_t *out;
+    int rc = tsn_client_get(cli, path_of(cli, ""), &out);
+    if (rc)
+        return rc;
+    if (!cli->json)
+        return print_one(cli, out);
+    tsn_out_json(cli, out);
+    json_decref(out);
+    return TSN_EXIT_OK;
+}
+
+int tsn_cmd_advisory_diff(struct tsn_cli *cli)
+{
+    json_t *out, *word;
+    size_t i;
+    int rc = tsn_client_get(cli, path_of(cli, "diff"), &out);
+    if (rc)
+        return rc;
+    if (cli->json) {
+        tsn_out_json(cli, out);
+    } else {
+        const char *from = tsn_json_str(out, "from", NULL);
+        (void)printf("%s: %s%s%s, %s\n", tsn_json_str(out, "name", ""), from ? from : "",
+                     from ? " to " : "version ", tsn_json_str(out, "to", ""),
+                     tsn_json_str(out, "level", ""));
+        json_array_foreach(json_object_get(out, "changes"), i, word)
+        {
+            (void)printf("  ");
+            tsn_out_text(cli, stdout, TSN_PLAIN, json_string_value(word));
+            (void)printf("\n");
+        }
+    }
+    json_decref(out);
+    return TSN_EXIT_OK;
+}
+
+/* The model comes from the daemon and is rendered here, by the same code. */
+int tsn_cmd_advisory_preview(struct tsn_cli *cli)
+{
+    json_t *out;
+    const char *to = cli->flag[TSN_FLAG_TO] ? cli->flag[TSN_FLAG_TO] : "text";
+    enum tsn_as as = tsn_as_find(to);
+    if (as == TSN_AS_COUNT)
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002",
+                             "Known: csaf, csaf-2.1, cve, openvex, osv, html, md, text.",
+                             "nothing is rendered as `%s`", to);
+    int rc = tsn_client_get(cli,
+                            tsn_client_path(cli, "advisories/%s/as?raw=1&kind=%s",
+                                            tsn_client_escape(cli, cli->arg[0]),
+                                            tsn_client_escape(cli, to)),
+                            &out);
+    if (rc)
+        return rc;
+    if (cli->json) {
+        tsn_out_json(cli, out);
+    } else {
+        (void)fputs(tsn_json_str(out, "text", ""), stdout);
+        if (tsn_as_formats[as].json)
+            (void)fputc('\n', stdout);
+    }
+    json_decref(out);
+    return TSN_EXIT_OK;
+}

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""The life of an advisory on the real binary: draft, review, four eyes, the digest that was shown,
+versions by themselves, difference in words, withdrawal; and what is refused on the way."""
+import json
+
+import tocsin_test as t
+
+CONFIG = {"rules": [], "products": [{"id": "edge-gw", "name": "Edge Gateway", "vendor": "Acme"}],
+          "publisher": {"name": "Acme PSIRT", "namespace": "https://psirt.acme.example",
+                        "contact": "psirt@acme.example", "prefix": "ACME-SA"}}
+VULNERABILITIES = [
+    {"cve": "CVE-2026-1000", "cwe": {"id": "CWE-787", "name": "Out-of-bounds Write"},
+     "description": "The gateway writes too far.", "status": {"known_affected": ["A"]},
+     "scores": [{"vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "products": ["A"]}],
+     "remediations": [{"category": "mitigation", "details": "Close port 80.",
+                       "product_ids": ["A"]}]}]
+PRODUCTS = [{"ref": "A", "vendor": "Acme", "product": "Edge Gateway",
+             "version_range": "vers:semver/<2.1.0"}]
+
+
+def open_case(node, title="Flaw in the gateway"):
+    return node.cli("report", "submit", "--kind", "weakness", "--title", title, "--product",
+                    "edge-gw", "--mail", "finder@lab.example", "--text", "it writes too far",
+                    check=0).json["case"]
+
+
+def adv(node, verb, ident, *flags, person="resp1", check=0):
+    return node.cli("advisory", verb, ident, *flags, as_person=person, check=check)
+
+
+def setting(**members):
+    out = []
+    for key, value in members.items():
+        out += ["--set", "%s=%s" % (key, value if isinstance(value, str) else json.dumps(value))]
+    return out
+
+
+def drafted(node, case, **members):
+    members = dict({"vulnerabilities": VULNERABILITIES, "products": PRODUCTS, "tlp": "CLEAR",
+                    "summary": "A flaw."}, **members)
+    return node.cli("advisory", "new", "--case", case, *setting(**members), as_person="resp1",
+                    check=0).json
+
+
+def released(node, name, *flags):
+    digest = adv(node, "review", name).json["digest"]
+    adv(node, "approve", name, "--plan", digest, person="lead1")
+    return adv(node, "publish", name, *flags, person="lead1").json
+
+
+def test_from_draft_to_final():
+    with t.make_dir(CONFIG) as node:
+        node.start()
+        case = open_case(node)
+        a = drafted(node, case)
+        name = a["name"]
+        assert name == "ACME-SA-2026-001" and a["state"] == "draft" and a["number"] == "0", a
+        assert adv(node, "publish", name, check=5).error["code"] == "D101"
+        a = adv(node, "review", name).json
+        assert a["state"] == "in_review"
+        # Four eyes, and the digest that was shown.
+        assert adv(node, "approve", name, "--plan", a["digest"], check=6).error["code"] == "D102"
+        wrong = adv(node, "approve", name, "--plan", "sha256:00", person="lead1", check=5)
+        assert wrong.error["code"] == "D103", wrong
+        assert adv(node, "approve", name, person="lead1", check=5).error["code"] == "D103"
+        a = adv(node, "changes", name, "--reason", "name the port", person="lead1").json
+        assert a["state"] == "changes_requested"
+        a = adv(node, "edit", name, *setting(summary="A flaw behind port 80.")).json
+        assert a["state"] == "draft"
+        digest = adv(node, "review", name).json["digest"]
+        a = adv(node, "approve", name, "--plan", digest, person="lead1").json
+        assert a["state"] == "approved"
+        # An edit ends the approval.
+        assert adv(node, "edit", name, *setting(title="Flaw in Edge")).json["state"] == "draft"
+        assert adv(node, "publish", name, check=5).error["code"] == "D101"
+        a = released(node, name)
+        assert a["state"] == "final" and a["number"] == "1", a
+        doc = node.cli("advisory", "preview", name, "--to", "csaf", json=False, check=0).out
+        tracking = json.loads(doc)["document"]["tracking"]
+        assert tracking["status"] == "final" and len(tracking["revision_history"]) == 1
+        assert adv(node, "publish", name, check=5).error["code"] == "D101"
+
+        # The next version: what changed, in words.
+        fixed = json.loads(json.dumps(VULNERABILITIES))
+        fixed[0]["status"]["fixed"] = ["B"]
+        fixed[0]["remediations"] = [{"category": "vendor_fix", "details": "Update to 2.1.0.",
+                                     "product_ids": ["A"]}]
+        a = adv(node, "edit", name, *setting(
+            vulnerabilities=fixed, products=PRODUCTS + [
+                {"ref": "B", "vendor": "Acme", "product": "Edge Gateway", "version": "2.1.0"}]),
+                "--reason", "Fix is out").json
+        assert a["state"] == "updating" and a["number"] == "2", a
+        diff = node.cli("advisory", "diff", name, check=0).json
+        assert diff["level"] == "major" and diff["from"] == "1" and diff["to"] == "2", diff
+        words = "\n".join(diff["changes"])
+        assert "Edge Gateway 2.1.0 is now fixed" in words and "remediations changed" in words, diff
+        assert "2.1.0 is now fixed" in node.cli("advisory", "diff", name, json=False,
+                                                check=0).out
+        a = released(node, name)
+        assert a["state"] == "final" and a["number"] == "2"
+        versions = node.http("GET", "/api/v1/advisories/%s/versions" % name, check=200).json
+        assert [(v["number"], v["state"]) for v in versions["items"]] == [("1", "out"),
+                                                                          ("2", "out")]
+        # Without a change there is no version.
+        adv(node, "edit", name, *setting(summary="A flaw behind port 80."))
+        digest = adv(node, "review", name).json["digest"]
+        adv(node, "approve", name, "--plan", digest, person="lead1")
+        assert adv(node, "publish", name, check=5).error["code"] == "D104"
+        node.stop()
+        node.cli("audit", "verify", node.data, check=0)
+
+
+def test_semantic_versions_and_the_end():
+    config = json.loads(json.dumps(CONFIG))
+    config["publisher"]["versions"] = "semantic"
+    with t.make_dir(config) as node:
+        node.start()
+        name = drafted(node, open_case(node))["name"]
+        assert released(node, name)["number"] == "1.0.0"
+        assert adv(node, "edit", name, *setting(summary="A flaw!")).json["number"] == "1.0.1"
+        released(node, name)
+        better = json.loads(json.dumps(VULNERABILITIES))
+        better[0]["description"] = "The gateway writes far behind its buffer when asked to."
+        assert adv(node, "edit", name, *setting(vulnerabilities=better)).json["number"] == "1.1.0"
+        released(node, name, "--state", "interim")
+        assert adv(node, "show", name).json["state"] == "interim"
+        more = better + [dict(better[0], cve="CVE-2026-1001")]
+        assert adv(node, "edit", name, *setting(vulnerabilities=more)).json["number"] == "2.0.0"
+        a = released(node, name)
+        assert a["number"] == "2.0.0" and a["state"] == "final"
+        assert adv(node, "withdraw", name, check=(1, 2)).error["code"] == "D002"
+        a = adv(node, "withdraw", name, "--reason", "It is another vendor's product.").json
+        assert a["state"] == "withdrawn" and a["number"] == "2.1.0", a
+        text = node.cli("advisory", "preview", name, json=False, check=0).out
+        assert "WITHDRAWN: " in text and "another vendor" in text
+        history = json.loads(node.cli("advisory", "preview", name, "--to", "csaf", json=False,
+                                      check=0).out)["document"]["tracking"]["revision_history"]
+        assert [h["number"] for h in history] == ["1.0.0", "1.0.1", "1.1.0", "2.0.0", "2.1.0"]
+        assert adv(node, "edit", name, *setting(title="x"), check=5).error["code"] == "D101"
+        # One more of the case, superseded.
+        other = drafted(node, open_case(node, "Another"), title="Second")["name"]
+        released(node, other)
+        a = adv(node, "supersede", other, "--reason", "One for all.", "--set",
+                "by=https://psirt.acme.example/3").json
+        assert a["state"] == "superseded"
+        items = node.cli("advisory", "list", check=0).json["items"]
+        assert {(i["name"], i["state"]) for i in items} == {(name, "withdrawn"),
+                                                            (other, "superseded")}
+
+
+def test_renderings_over_http():
+    with t.make_dir(CONFIG) as node:
+        node.start()
+        name = drafted(node, open_case(node))["name"]
+        path = "/api/v1/advisories/%s/as" % name
+        page = node.http("GET", path, headers={"Accept": "text/html"}, check=200)
+        assert page.headers["Content-Type"].startswith("text/html") and "<h1>" in page.body
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+        vex = node.http("GET", path, headers={"Accept": "application/vex+json"}, check=200)
+        assert vex.json["@context"].startswith("https://openvex.dev/")
+        for kind in ("csaf", "csaf-2.1", "cve", "osv"):
+            assert node.http("GET", path + "?kind=" + kind, check=200).json
+        assert node.http("GET", path + "?kind=pdf").status in (400, 422)
+        assert node.http("GET", "/api/v1/advisories/none/as").status == 404
+        refused = node.cli("advisory", "edit", name, "--set", "tracking=[]", as_person="resp1",
+                           check=(1, 2))
+        assert refused.error["code"] == "D002"
+        refused = node.cli("advisory", "edit", name, *setting(products=[]), as_person="resp1",
+                           check=(1, 2, 9))
+        assert refused.error["code"] == "D001", refused
+
+
+if __name__ == "__main__":
+    t.need_binary()
+    t.main()
