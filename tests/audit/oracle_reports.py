@@ -77,12 +77,15 @@ class Log:
     def embargoes(self, case):
         """[(set, lift or None)]"""
         mine = self.by_case[case]
-        sets = [e["seq"] for e in mine if e["kind"] == "case.embargo.set"]
+        sets = [e["seq"] for e in mine if e["kind"] == "case.embargo.set"
+                or (e["kind"] == "track.embargo" and e["to"] in ("proposed", "active")
+                    and e["from"] in (None, "none", "exited"))]
         if not sets:
             sets = [e["seq"] for e in mine if e["kind"] == "case.created"
                     and RANK.get(e["tlp"], 2) >= 2]
         lifts = [e["seq"] for e in mine
-                 if e["kind"] in ("case.embargo.lifted", "advisory.published")]
+                 if e["kind"] in ("case.embargo.lifted", "advisory.published")
+                 or (e["kind"] == "track.embargo" and e["to"] in ("exited", "none"))]
         return [(s, next((x for x in lifts if x > s), None)) for s in sets]
 
     def is_effect(self, e):
@@ -98,6 +101,12 @@ class Log:
         found = [x for x in self.by_run[run] if x["kind"] == "approval.granted"
                  and x["seq"] < seq]
         return found[-1] if found else None
+
+    def reads(self):
+        """(case, entry) of every look at a case"""
+        for e in self.kind("access.read", "case.read"):
+            for case in [e["case"]] if e["case"] else self.open(e, "args", "cases") or []:
+                yield case, e
 
     # -- the reports
 
@@ -132,10 +141,10 @@ class Log:
 
     def who_knew_when(self):
         groups = {}
-        for r in self.kind("access.read"):
-            for s, lift in self.embargoes(r["case"]):
+        for case, r in self.reads():
+            for s, lift in self.embargoes(case):
                 if r["seq"] > s and (lift is None or r["seq"] < lift):
-                    groups.setdefault((r["case"], r["actor"]), []).append((r, lift))
+                    groups.setdefault((case, r["actor"]), []).append((r, lift))
         rows = []
         for (case, actor), found in groups.items():
             reads = [r for r, _ in found]
@@ -422,17 +431,17 @@ class Log:
         rows = []
         first = {}
         for e in self.all:
-            if not e["case"]:
-                continue
-            if e["kind"] in kinds:
+            if e["case"] and e["kind"] in kinds:
                 first.setdefault(e["case"], e["seq"])
                 rows.append([e["seq"], e["case"], rfc3339(e["ms"]), "collected", e["kind"],
                              e["actor"], e["auth"], e["c.subject"] or e["c.args"], e["seq"]])
-            elif e["kind"] in ("access.read", "audit.export") and e["case"] in first:
-                rows.append([e["seq"], e["case"], rfc3339(e["ms"]),
-                             "read" if e["kind"] == "access.read" else "exported", e["kind"],
-                             e["actor"], e["auth"], None, first[e["case"]]])
-        return rows
+        looks = [(case, e, "read", "access.read") for case, e in self.reads()]
+        looks += [(e["case"], e, "exported", e["kind"]) for e in self.kind("audit.export")]
+        for case, e, what, kind in looks:
+            if case in first and first[case] < e["seq"]:
+                rows.append([e["seq"], case, rfc3339(e["ms"]), what, kind, e["actor"],
+                             e["auth"], None, first[case]])
+        return sorted(rows, key=lambda row: (row[0], row[1]))
 
     def notified_customers(self):
         rows = []

@@ -84,8 +84,15 @@ class History:
         self.add(at + 6, "report.received", actor=r.choice(PEOPLE), reason="incident",
                  ref=trigger, fields={"args": {"n": number}, "src": "api",
                                       "subject": "TR-%04d" % number}, **common)
-        if self.chance(0.4):
+        if self.chance(0.2):
             self.add(at + r.randint(10, HOUR), "case.embargo.set", actor="u:lead1", **common)
+        elif self.chance(0.4):
+            when, state = at + r.randint(10, HOUR), "none"
+            for to in r.choice([("active",), ("proposed", "active", "exited"),
+                                ("active", "revise", "exited"), ("proposed", "none")]):
+                self.add(when, "track.embargo", actor="u:lead1", to=to, **{"from": state},
+                         **common)
+                when, state = when + r.randint(HOUR, 10 * DAY), to
         if self.chance(0.7):
             self.add(at + r.randint(1000, 3 * DAY), "case.updated", actor=r.choice(PEOPLE),
                      reason="severity", to=r.choice(["low", "high", "critical"]),
@@ -96,8 +103,8 @@ class History:
                      reason="facts", fields={"diff": {"product": {
                          "from": None, "to": r.choice(PRODUCTS)}}}, **common)
         for _ in range(r.randint(0, 3)):
-            self.add(at + r.randint(10, 20 * DAY), "access.read", actor=r.choice(PEOPLE),
-                     auth=r.choice(["token", "local"]), **common)
+            self.add(at + r.randint(10, 20 * DAY), r.choice(["access.read", "case.read"]),
+                     actor=r.choice(PEOPLE), auth=r.choice(["token", "local"]), **common)
         for clock, due in (("cra-early-warning", DAY), ("cra-notification", 3 * DAY),
                            ("nis2-early-warning", DAY), ("assess", DAY)):
             if self.chance(0.4):
@@ -240,13 +247,17 @@ class History:
                              "role.granted", "audit.query", "audit.verify", "audit.checkpoint",
                              "audit.erase", "auth.failed", "auth.failed", "access.denied",
                              "trigger.received", "trigger.rejected", "plugin.loaded",
-                             "audit.export"])
+                             "audit.export", "case.read"])
             more = {}
             if kind in ("auth.failed", "access.denied"):
                 more = {"actor": "none", "outcome": "denied",
                         "reason": r.choice(["bad_token", "expired"]),
                         "fields": {"src": {"count": r.randint(1, 15), "peer": r.choice(
                             ["192.0.2.1", "192.0.2.2"])}}}
+            elif kind == "case.read":
+                shown = [e["case"] for e in self.events if e["kind"] == "case.created"]
+                more = {"actor": r.choice(PEOPLE), "auth": "token",
+                        "fields": {"args": {"cases": r.sample(shown, 3)}}}
             elif kind.startswith("trigger."):
                 more = {"actor": "svc:feed", "reason": "advisory.matched"}
             elif kind == "audit.erase":

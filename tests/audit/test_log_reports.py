@@ -11,7 +11,7 @@ import oracle_reports as oracle
 import seedlib
 import tocsin_test as t
 
-CASES = int(os.environ.get("TOCSIN_REPORT_CASES", "400"))
+CASES = int(os.environ.get("TOCSIN_REPORT_CASES", "250"))
 AT = "2026-03-01T00:00:00.000Z"
 node = t.make_dir()
 os.makedirs(node.data, exist_ok=True)

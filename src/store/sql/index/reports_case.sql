@@ -17,17 +17,36 @@ SELECT e.seq, e.case_id AS id, e.time AS created, e.reason AS kind,
   (SELECT min(u.seq) FROM entry u WHERE u.case_id = e.case_id AND u.kind = 'case.closed') AS closed
 FROM entry e WHERE e.kind = 'case.created';
 
--- From which entry on a case is under embargo, and which entry lifted it. It begins where somebody
--- set it, else with a case that is not marked clear or green; publishing lifts it as well.
+-- Where embargoes begin: the track leaves `none` or `exited`, or somebody set one.
+CREATE TEMP VIEW x_embargo_set AS
+SELECT case_id, seq FROM entry
+WHERE kind = 'case.embargo.set' OR (kind = 'track.embargo' AND "to" IN ('proposed', 'active')
+  AND coalesce("from", 'none') IN ('none', 'exited'));
+
+-- From which entry on a case is under embargo, and which entry lifted it. Where nobody set one it
+-- begins with a case that is not marked clear or green; publishing lifts it as well.
 CREATE TEMP VIEW x_embargo AS
 SELECT s.case_id, s.seq AS set_seq,
   (SELECT min(l.seq) FROM entry l WHERE l.case_id = s.case_id AND l.seq > s.seq
-   AND l.kind IN ('case.embargo.lifted', 'advisory.published')) AS lift_seq
-FROM entry s
-WHERE s.kind = 'case.embargo.set'
-   OR (s.kind = 'case.created' AND coalesce(tlp_rank(s.tlp), 2) >= 2
-       AND NOT EXISTS (SELECT 1 FROM entry x WHERE x.case_id = s.case_id
-                       AND x.kind = 'case.embargo.set'));
+   AND (l.kind IN ('case.embargo.lifted', 'advisory.published')
+        OR (l.kind = 'track.embargo' AND l."to" IN ('exited', 'none')))) AS lift_seq
+FROM (
+  SELECT case_id, seq FROM x_embargo_set
+  UNION ALL
+  SELECT c.case_id, c.seq FROM entry c
+  WHERE c.kind = 'case.created' AND coalesce(tlp_rank(c.tlp), 2) >= 2
+    AND NOT EXISTS (SELECT 1 FROM x_embargo_set x WHERE x.case_id = c.case_id)
+) s;
+
+-- Looks at cases that only members see. One that showed several cases is one entry of the system's
+-- chain with their ids.
+CREATE TEMP VIEW x_read AS
+SELECT case_id, seq, time, actor, auth FROM entry
+WHERE kind IN ('access.read', 'case.read') AND case_id IS NOT NULL
+UNION ALL
+SELECT c.value, e.seq, e.time, e.actor, e.auth
+FROM entry e JOIN json_each(coalesce(opened(e.seq, 'args', 'cases'), '[]')) c
+WHERE e.kind IN ('access.read', 'case.read') AND e.case_id IS NULL AND may_see(c.value);
 
 -- First tries of steps that act outside; waits and sleeps are intents too.
 CREATE TEMP VIEW x_effect AS
@@ -69,9 +88,8 @@ SELECT r.case_id AS _case, min(r.time) AS _time, case_name(r.case_id) AS "case",
   count(*) AS entries, min(r.seq) AS first_entry, max(r.seq) AS last_entry,
   max(CASE WHEN b.lift_seq IS NULL THEN 'under embargo' ELSE 'before lift' END) AS embargo,
   max(b.lift_seq) AS lift_entry
-FROM entry r JOIN x_embargo b ON b.case_id = r.case_id AND r.seq > b.set_seq
+FROM x_read r JOIN x_embargo b ON b.case_id = r.case_id AND r.seq > b.set_seq
   AND (b.lift_seq IS NULL OR r.seq < b.lift_seq)
-WHERE r.kind = 'access.read'
 GROUP BY r.case_id, r.actor
 ORDER BY first_entry;
 

@@ -88,5 +88,8 @@ SELECT * FROM (
     CASE WHEN a.kind = 'audit.export' THEN 'exported' ELSE 'read' END, a.kind, a.actor, a.auth,
     NULL, (SELECT min(e.seq) FROM entry e WHERE e.case_id = a.case_id AND e.seq < a.seq AND e.kind
            IN ('report.received', 'signal.received', 'evidence.added', 'attachment.added'))
-  FROM entry a WHERE a.kind IN ('access.read', 'audit.export') AND a.case_id IS NOT NULL
-) WHERE of_entry IS NOT NULL ORDER BY entry;
+  FROM (SELECT case_id, seq, time, actor, auth, 'access.read' AS kind FROM x_read
+        UNION ALL
+        SELECT case_id, seq, time, actor, auth, kind FROM entry
+        WHERE kind = 'audit.export' AND case_id IS NOT NULL) a
+) WHERE of_entry IS NOT NULL ORDER BY entry, _case;
