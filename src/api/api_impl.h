@@ -259,6 +259,7 @@ void tsn_act_run(struct tsn_req *req);
 void tsn_act_resolve(struct tsn_req *req);
 void tsn_act_entries(struct tsn_req *req);
 void tsn_act_export(struct tsn_req *req);
+void tsn_act_erase(struct tsn_req *req);
 void tsn_act_reports_list(struct tsn_req *req);
 void tsn_act_audit_report(struct tsn_req *req);
 void tsn_act_token_create(struct tsn_req *req);

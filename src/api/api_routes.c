@@ -93,6 +93,8 @@ const struct tsn_route tsn_routes[] = {
     {"GET", V1 "/audit/entries", TSN_NEED_READ, 0, NULL, tsn_act_entries, NULL},
     {"POST", V1 "/audit/exports", TSN_NEED_READ, BODY_SMALL, NULL, tsn_act_export, NULL},
     {"POST", V1 "/audit/exports/{id}", TSN_NEED_READ, BODY_SMALL, NULL, tsn_act_export, NULL},
+    {"POST", V1 "/audit/erasures", TSN_NEED_PAIR, BODY_SMALL, NULL, tsn_act_erase, NULL},
+    {"POST", V1 "/audit/erasures/{id}", TSN_NEED_PAIR, BODY_SMALL, NULL, tsn_act_erase, NULL},
     {"GET", V1 "/audit/reports", TSN_NEED_READ, 0, NULL, tsn_act_reports_list, NULL},
     {"GET", V1 "/audit/reports/{id}", TSN_NEED_READ, 0, NULL, tsn_act_audit_report, NULL},
 

@@ -28,13 +28,22 @@ struct chain {
     bool stored;       /* its stored end was shown and is right */
 };
 
+/* A payload that is not there. An audit.erase entry behind it may say why. */
+struct absent {
+    int64_t seq;
+    char case_id[27];
+    bool covered;
+};
+
 struct tsn_verify {
     struct chain *chains[BUCKETS];
     struct tsn_tree tree;
     struct tsn_arena *arena; /* of the last entry */
     struct tsn_entry last;
     bool last_ok;
-    bool stored;       /* stored ends of chains are shown, so each chain must have one */
+    bool stored; /* stored ends of chains are shown, so each chain must have one */
+    struct absent *absent;
+    size_t nabsent, absent_cap;
     int64_t last_prev; /* seq of the entry before it in its chain, -1 */
     bool payloads;     /* payloads are shown at all, so a missing one is a finding */
     bool payload_due;  /* the last entry commits to one that was not shown yet */
@@ -67,6 +76,7 @@ void tsn_verify_destroy(struct tsn_verify *v)
         }
     }
     tsn_arena_destroy(v->arena);
+    free(v->absent);
     free(v);
 }
 
@@ -160,9 +170,51 @@ static void check_clock(struct tsn_verify *v, const struct tsn_entry *e)
 /* The next entry, or the end, has come and the payload of the last one has not. */
 static void check_payload_came(struct tsn_verify *v)
 {
-    if (v->payload_due && v->payloads)
-        find(v, v->last.seq, "V009", "it commits to a payload, which is gone");
+    if (v->payload_due && v->payloads) {
+        struct absent *a;
+
+        if (v->nabsent == v->absent_cap) {
+            v->absent_cap = v->absent_cap ? v->absent_cap * 2 : 64;
+            v->absent = tsn_realloc(v->absent, v->absent_cap * sizeof(*v->absent));
+        }
+        a = &v->absent[v->nabsent++];
+        a->seq = v->last.seq;
+        a->covered = false;
+        (void)tsn_copy(a->case_id, sizeof(a->case_id), v->last.case_id ? v->last.case_id : "");
+    }
     v->payload_due = false;
+}
+
+/* audit.erase: `from` is the position of an entry, or `case` for all that stood beside the entries of
+ * its case when it was written. */
+static void check_erase(struct tsn_verify *v, const struct tsn_entry *e)
+{
+    bool whole = e->from && strcmp(e->from, "case") == 0 && e->case_id;
+    int64_t seq = -1;
+
+    if (strcmp(e->kind, "audit.erase") != 0 || !e->from)
+        return;
+    if (!whole && tsn_parse_int(e->from, 0, INT64_MAX, &seq) != 0)
+        return;
+    for (size_t i = 0; i < v->nabsent; i++) {
+        struct absent *a = &v->absent[i];
+
+        if (!a->covered && (whole ? strcmp(a->case_id, e->case_id) == 0 : a->seq == seq)) {
+            a->covered = true;
+            v->result.payloads_erased++;
+        }
+    }
+}
+
+static void check_absent(struct tsn_verify *v)
+{
+    for (size_t i = 0; i < v->nabsent; i++) {
+        if (!v->absent[i].covered) {
+            find(v, v->absent[i].seq, "V009",
+                 "it commits to a payload, which is gone, and no audit.erase covers it");
+            return;
+        }
+    }
 }
 
 void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
@@ -195,6 +247,7 @@ void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t 
     check_chain(v, &v->last, computed);
     check_ended(v, &v->last);
     check_clock(v, &v->last);
+    check_erase(v, &v->last);
     v->payload_due = v->last.ncommits > 0;
 }
 
@@ -273,6 +326,7 @@ void tsn_verify_finish(struct tsn_verify *v, uint64_t size, const uint8_t *root)
     const struct chain *lost = NULL; /* the first chain without a stored end */
 
     check_payload_came(v);
+    check_absent(v);
     tsn_tree_root(&v->tree, computed);
     memcpy(v->result.root, computed, TSN_HASH_LEN);
     if (root && v->tree.size != size)

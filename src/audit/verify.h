@@ -17,7 +17,8 @@ void tsn_verify_destroy(struct tsn_verify *v);
 void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
                     const uint8_t *leaf);
 /* The payload that stands beside the last added entry; key NULL = cannot be opened here. Once it
- * was called at all, an entry that commits to a payload and has none (len 0) is a finding. */
+ * was called at all, an entry that commits to a payload and has none (len 0) is a finding, unless an
+ * audit.erase entry behind it covers it. */
 void tsn_verify_payload(struct tsn_verify *v, const void *blob, size_t len, const uint8_t *key);
 /* The store's own link of the last added entry to the one before it in its chain, -1 = none. */
 void tsn_verify_prev(struct tsn_verify *v, int64_t prev);
@@ -32,6 +33,7 @@ void tsn_verify_finish(struct tsn_verify *v, uint64_t size, const uint8_t *root)
 struct tsn_verify_result {
     enum tsn_verdict verdict;
     uint64_t entries, chains, payloads_opened, payloads_sealed;
+    uint64_t payloads_erased; /* absent, and an audit.erase entry says so */
     uint8_t root[TSN_HASH_LEN];
     int64_t bad_seq;      /* first wrong entry, or -1 */
     struct tsn_diag diag; /* why, with a V code */

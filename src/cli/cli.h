@@ -98,6 +98,8 @@ enum tsn_flag {
     TSN_FLAG_OPEN,
     TSN_FLAG_CA,
     TSN_FLAG_PEN,
+    TSN_FLAG_BASIS,
+    TSN_FLAG_AGREE,
     TSN_FLAGS
 };
 /* A set of flags: there are more than 64. */
@@ -191,6 +193,7 @@ int tsn_cmd_advisory_preview(struct tsn_cli *cli);
 int tsn_cmd_feed_list(struct tsn_cli *cli);
 int tsn_cmd_feed_poll(struct tsn_cli *cli);
 int tsn_cmd_audit_log(struct tsn_cli *cli);
+int tsn_cmd_audit_erase(struct tsn_cli *cli);
 int tsn_cmd_audit_stream(struct tsn_cli *cli);
 int tsn_cmd_audit_report(struct tsn_cli *cli);
 int tsn_cmd_audit_verify(struct tsn_cli *cli);

@@ -104,6 +104,11 @@ static json_t *checks_of(struct tsn_cli *cli, const struct tsn_verify_result *r,
         add(checks, "payloads", "ok", r->payloads_opened,
             tsn_arena_printf(a, "%llu payloads open and match their commitments",
                              (unsigned long long)r->payloads_opened));
+    if (r->payloads_erased)
+        add(checks, "erased", "erased", r->payloads_erased,
+            tsn_arena_printf(a,
+                             "%llu payloads are erased, each covered by an audit.erase entry",
+                             (unsigned long long)r->payloads_erased));
     if (r->payloads_sealed)
         add(checks, "payloads", "sealed", r->payloads_sealed,
             tsn_arena_printf(a, "%llu payloads stay sealed%s",

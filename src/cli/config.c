@@ -47,17 +47,41 @@ static tsn_err take_server(struct tsn_conf *c, const char **socket)
     return err;
 }
 
+/* What wraps the case keys: a file, or a systemd credential (LoadCredential= of the unit). */
+static tsn_err take_key(struct tsn_conf *c, const struct tsn_yaml *map)
+{
+    static const char prefix[] = "credential:";
+    const char *text = NULL, *dir = getenv("CREDENTIALS_DIRECTORY");
+    tsn_err err = tsn_conf_text(c, map, "key", false, 4000, &text);
+    if (err || !text)
+        return err;
+    if (strncmp(text, prefix, sizeof(prefix) - 1) != 0)
+        return tsn_conf_path(c, map, "key", false, &c->out->key_file);
+    if (!dir || !dir[0] || strchr(text, '/')) {
+        err = tsn_yaml_fail(tsn_yaml_find(map, "key"), c->diag, TSN_EINPUT, "V214",
+                            "there is no systemd credential `%.60s` here",
+                            text + sizeof(prefix) - 1);
+        tsn_diag_hint(c->diag, "in the unit: LoadCredential=%.60s:/etc/tocsin/tocsin.key",
+                      text + sizeof(prefix) - 1);
+        return err;
+    }
+    c->out->key_file = tsn_arena_printf(c->arena, "%s/%s", dir, text + sizeof(prefix) - 1);
+    return 0;
+}
+
 static tsn_err take_data(struct tsn_conf *c)
 {
-    static const char *const known[] = {"dir"};
+    static const char *const known[] = {"dir", "key"};
     const struct tsn_yaml *map;
     c->out->data_dir = tsn_arena_printf(c->arena, "%s/data", c->out->dir);
     tsn_err err = tsn_conf_map(c, "data", &map);
     if (!err && map)
-        err = tsn_yaml_known(map, "data", known, 1, c->diag);
+        err = tsn_yaml_known(map, "data", known, TSN_CONF_COUNT(known), c->diag);
     if (!err && map)
         err = tsn_conf_path(c, map, "dir", false, &c->out->data_dir);
     c->out->key_file = tsn_arena_printf(c->arena, "%s/tocsin.key", c->out->data_dir);
+    if (!err && map)
+        err = take_key(c, map);
     c->out->database = tsn_arena_printf(c->arena, "%s/tocsin.db", c->out->data_dir);
     return err;
 }

@@ -84,7 +84,7 @@ struct tsn_config {
     const char *listen;     /* NULL = no TCP */
     const char *socket;
     const char *organisation, *domain;
-    const char *data_dir, *key_file;         /* key_file: <data_dir>/tocsin.key */
+    const char *data_dir, *key_file;         /* key_file: `key`, else <data_dir>/tocsin.key */
     const char *database;                    /* <data_dir>/tocsin.db */
     const char *playbook_dir, *template_dir; /* NULL = as installed */
     const char *policy_dir;                  /* NULL = as installed */

@@ -30,7 +30,8 @@ static tsn_err one(int64_t seq, int64_t prev, const char *text, size_t len, cons
     char hex[2 * TSN_HASH_LEN + 1] = "";
     json_t *entry = json_stringn(text, len);
 
-    (void)blob;
+    json_t *line;
+
     (void)key;
     if (leaf)
         tsn_hex(hex, leaf, TSN_HASH_LEN);
@@ -42,8 +43,11 @@ static tsn_err one(int64_t seq, int64_t prev, const char *text, size_t len, cons
         entry = json_pack("{s:s}", "hex", raw);
         free(raw);
     }
-    return put(x, json_pack("{s:I, s:I, s:o, s:s}", "seq", (json_int_t)seq, "prev",
-                            (json_int_t)prev, "entry", entry, "leaf", hex));
+    line = json_pack("{s:I, s:I, s:o, s:s}", "seq", (json_int_t)seq, "prev", (json_int_t)prev,
+                     "entry", entry, "leaf", hex);
+    if (blob->len == 0 && memmem(text, len, "\nc.", 3))
+        json_object_set_new(line, "gone", json_true());
+    return put(x, line);
 }
 
 tsn_err tsn_store_export(struct tsn_store *st,

@@ -1,4 +1,5 @@
-/* export.h - the log as JSON lines that any script can read: {seq, prev, entry, leaf} a line, the
+/* export.h - the log as JSON lines that any script can read: {seq, prev, entry, leaf} a line, with
+ * "gone": true where the entry commits to a payload that does not stand beside it any more; the
  * last line {size, root}. Payloads stay sealed and are not in it. Offline commands. */
 #pragma once
 

@@ -60,6 +60,8 @@ struct tsn_store {
     char clock[64];
     int64_t clock_at; /* monotonic ms of `clock` */
     char boot[9];
+    bool erased;          /* in this transaction: no copy may stay in the write-ahead log */
+    int64_t data_version; /* a reader: another connection has committed since */
     char *index_path;
     struct tsn_log_index *index; /* opened at first use; NULL before */
 };

@@ -159,12 +159,36 @@ tsn_err tsn_store_epoch_begin(struct tsn_store *st, int64_t *epoch_out)
     return err;
 }
 
+static tsn_err settle_wal(struct tsn_store *st);
+
 /* --- transactions ------------------------------------------------------------------------- */
+
+/* A key that was destroyed must not live on in a reader. */
+static tsn_err forget_stale(struct tsn_store *st)
+{
+    tsn_err err;
+    sqlite3_stmt *s = tsn_sql(st, "PRAGMA data_version", &err);
+    int64_t now = 0;
+
+    if (!s)
+        return err;
+    if (sqlite3_step(s) == SQLITE_ROW)
+        now = sqlite3_column_int64(s, 0);
+    sqlite3_reset(s);
+    if (now != st->data_version)
+        tsn_key_forget(st);
+    st->data_version = now;
+    return 0;
+}
 
 tsn_err tsn_store_begin(struct tsn_store *st)
 {
+    tsn_err err;
+
     st->batch_bytes = 0;
-    return tsn_sql_exec(st, st->read_only ? "BEGIN" : "BEGIN IMMEDIATE");
+    st->erased = false;
+    err = tsn_sql_exec(st, st->read_only ? "BEGIN" : "BEGIN IMMEDIATE");
+    return !err && st->read_only ? forget_stale(st) : err;
 }
 
 tsn_err tsn_store_commit(struct tsn_store *st)
@@ -185,6 +209,12 @@ tsn_err tsn_store_commit(struct tsn_store *st)
         return tsn_store_die(st, err);
     tsn_log_settled(st);
     st->epoch_raised = false;
+    if (st->erased && settle_wal(st))
+        tsn_log(TSN_LOG_WARN, "store.erased_in_wal", "why",
+                "a reader holds the write-ahead log; what was erased leaves it with the next "
+                "checkpoint",
+                NULL);
+    st->erased = false;
     return 0;
 }
 

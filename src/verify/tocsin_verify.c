@@ -1,6 +1,6 @@
 /* tocsin_verify.c - tocsin-verify FILE: every text, leaf, position, chain, close and the root.
  *
- * Stops at the first finding. Memory: one record a chain. See tocsin_verify.h.
+ * Stops at the first finding. Memory: one record a chain, and one an erased payload. See tocsin_verify.h.
  */
 #include "verify/tocsin_verify.h"
 
@@ -28,7 +28,15 @@ struct peak {
     unsigned char hash[HASH];
 };
 
+struct gone {
+    int64_t seq;
+    char case_id[27];
+    bool covered;
+};
+
 static struct chain *chains[BUCKETS];
+static struct gone *gone;
+static size_t ngone, gone_cap;
 static struct peak peaks[64];
 static size_t npeaks;
 static struct entry before; /* the entry before this one; node "" at first */
@@ -96,6 +104,37 @@ static struct chain *chain_named(const char *name)
     return c;
 }
 
+/* What is gone, and whether an audit.erase entry behind it says so: its `from` is the position of an
+ * entry, or the word case for everything that stood beside the entries of its case so far. */
+static void note_gone(const struct entry *e)
+{
+    if (ngone == gone_cap) {
+        gone_cap = gone_cap ? gone_cap * 2 : 64;
+        gone = realloc(gone, gone_cap * sizeof(*gone));
+        if (!gone) {
+            (void)fputs("UNUSABLE  out of memory\n", stdout);
+            exit(UNUSABLE);
+        }
+    }
+    gone[ngone].seq = e->seq;
+    gone[ngone].covered = false;
+    memcpy(gone[ngone++].case_id, e->case_id, sizeof(e->case_id));
+}
+
+static void check_erase(const struct entry *e)
+{
+    bool whole = strcmp(e->from, "case") == 0 && e->case_id[0];
+    char seq[24];
+
+    if (strcmp(e->kind, "audit.erase") != 0)
+        return;
+    for (size_t i = 0; i < ngone; i++) {
+        (void)snprintf(seq, sizeof(seq), "%lld", (long long)gone[i].seq);
+        if (whole ? strcmp(gone[i].case_id, e->case_id) == 0 : strcmp(e->from, seq) == 0)
+            gone[i].covered = true;
+    }
+}
+
 static const char *check_ended(const struct entry *e)
 {
     char name[40];
@@ -157,6 +196,9 @@ static const char *check(const struct row *row, int64_t at)
         return wrong;
     if (row->prev != last)
         return "its stored link leads elsewhere";
+    if (row->gone)
+        note_gone(&e);
+    check_erase(&e);
     if (e.boot_ns >= 0) {
         if (strcmp(e.node, before.node) == 0 && strcmp(e.boot, before.boot) == 0 &&
             e.boot_ns < before.boot_ns)
@@ -226,9 +268,16 @@ static int verify(FILE *f)
     wrong = check_closes(&n);
     if (wrong)
         return say(TAMPERED, n, wrong);
+    for (size_t i = 0; i < ngone; i++) {
+        if (!gone[i].covered)
+            return say(TAMPERED, gone[i].seq,
+                       "what it commits to is gone, and nothing says why");
+    }
     if (!row.is_head)
         return say(n ? CANNOT_TELL : UNUSABLE, n, "there is no head: a cut would not show");
     printf("VERIFIED  %lld entries, root %s\n", (long long)row.size, root);
+    if (ngone)
+        printf("erased    %zu payloads, each covered by an audit.erase entry\n", ngone);
     puts("not proved: that the whole log was not exchanged (compare size and root with ones "
          "you");
     puts("kept, or a signed checkpoint), the sealed payloads, and that statements are true");
@@ -253,6 +302,7 @@ int main(int argc, char **argv)
     verdict = verify(f);
     if (f != stdin)
         (void)fclose(f);
+    free(gone);
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct chain *c = chains[i], *next; c; c = next) {
             next = c->next;

@@ -16,6 +16,7 @@
 
 struct row {
     bool is_head;  /* {root, size}, else {entry, leaf, prev, seq} */
+    bool gone;     /* what the entry commits to does not stand beside it any more */
     bool not_text; /* the entry was no text at all: {"hex": ...} */
     char *entry;   /* may hold zero bytes; owned by the reader, valid until the next line */
     size_t entry_len;
@@ -30,7 +31,7 @@ bool row_parse(struct row *out, char *line, size_t len);
 
 struct entry {
     int64_t seq, rseq, ref, rlen; /* ref, rlen: -1 absent */
-    char kind[513], node[513], chain[40], run[27];
+    char kind[513], node[513], chain[40], run[27], case_id[27], from[513];
     char rprev[2 * HASH + 1], rlast[2 * HASH + 1]; /* rlast "" absent */
     char boot[9];
     int64_t boot_ns; /* -1: too large to compare */

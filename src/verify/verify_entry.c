@@ -218,6 +218,10 @@ static void remember(struct entry *out, const char *name, struct span s)
         keep(out->chain, s);
     else if (strcmp(name, "run") == 0)
         keep(out->run, s);
+    else if (strcmp(name, "case") == 0)
+        keep(out->case_id, s);
+    else if (strcmp(name, "from") == 0)
+        keep(out->from, s);
     else if (strcmp(name, "rprev") == 0)
         keep(out->rprev, s);
     else if (strcmp(name, "rlast") == 0)

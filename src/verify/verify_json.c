@@ -159,6 +159,19 @@ static bool take_entry(struct in *in, struct row *out)
     return take_string(in, &out->entry, &out->entry_len);
 }
 
+/* Only where it is true. */
+static bool take_gone(struct in *in, struct row *out)
+{
+    static const char member[] = "\"gone\":true,";
+
+    if ((size_t)(in->end - in->at) < sizeof(member) - 1 ||
+        memcmp(in->at, member, sizeof(member) - 1) != 0)
+        return true;
+    out->gone = true;
+    in->at += sizeof(member) - 1;
+    return true;
+}
+
 bool row_parse(struct row *out, char *line, size_t len)
 {
     struct in in = {line, line + len};
@@ -173,9 +186,9 @@ bool row_parse(struct row *out, char *line, size_t len)
              take_name(&in, "size") && take_int(&in, &out->size);
     } else {
         ok = take_name(&in, "entry") && take_entry(&in, out) && take(&in, ',') &&
-             take_name(&in, "leaf") && take_hash(&in, out->leaf) && take(&in, ',') &&
-             take_name(&in, "prev") && take_int(&in, &out->prev) && take(&in, ',') &&
-             take_name(&in, "seq") && take_int(&in, &out->seq);
+             take_gone(&in, out) && take_name(&in, "leaf") && take_hash(&in, out->leaf) &&
+             take(&in, ',') && take_name(&in, "prev") && take_int(&in, &out->prev) &&
+             take(&in, ',') && take_name(&in, "seq") && take_int(&in, &out->seq);
     }
     return ok && take(&in, '}') && in.at == in.end;
 }

@@ -110,7 +110,7 @@ static tsn_err case_row(struct tsn_store *st, const json_t *v)
                                    .severity = tsn_json_str(v, "severity", NULL),
                                    .tlp = tsn_json_str(v, "tlp", NULL),
                                    .title = tsn_json_str(v, "title", "seeded"),
-                                   .facts = "{}",
+                                   .facts = tsn_json_str(v, "facts", "{}"),
                                    .opened_at = now_ms};
 
     return tsn_store_put(st, &tsn_table_case, &c);
