@@ -29,6 +29,8 @@ for number, value in enumerate(HOSTILE):
                            "case_chain": True, "actor": "u:resp1", "reason": value,
                            "from": value, "to": value, "tlp": "green",
                            "fields": {"note": "\u00fcmlaut, \"quotes\"\nand lines"}})
+history.events.append({"at": history.events[-1]["at"] + 1000, "kind": "user.invited",
+                       "actor": "u:lead1", "fields": {"note": "somebody"}})
 SIZE = seedlib.seed(node.database, os.path.join(node.data, "tocsin.key"), history.lines())
 LOG = oracle.load(t.run_cli(["audit", "export", "--data", node.data], check=0).out.splitlines())
 node.start()
@@ -372,7 +374,7 @@ def test_kill_9_loses_nothing_and_repeats_nothing_in_a_file():
     os.makedirs(big.data, exist_ok=True)
     lines = "".join('{"at":%d,"kind":"case.note","case":"01JDB3AAAAAAAAAAAAAAAAAAAA",'
                     '"case_chain":true,"reason":"n%d"}\n' % (seedlib.START + i, i)
-                    for i in range(30000))
+                    for i in range(12000))
     size = seedlib.seed(big.database, os.path.join(big.data, "tocsin.key"), lines)
     big.start()
     out, cursor = os.path.join(big.root, "k.jsonl"), os.path.join(big.root, "k.cursor")
