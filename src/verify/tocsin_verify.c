@@ -29,14 +29,15 @@ struct peak {
 };
 
 struct gone {
+    struct gone *next; /* older */
     int64_t seq;
     char case_id[27];
     bool covered;
 };
 
 static struct chain *chains[BUCKETS];
-static struct gone *gone;
-static size_t ngone, gone_cap;
+static struct gone *gone; /* newest first */
+static size_t ngone;
 static struct peak peaks[64];
 static size_t npeaks;
 static struct entry before; /* the entry before this one; node "" at first */
@@ -108,17 +109,17 @@ static struct chain *chain_named(const char *name)
  * entry, or the word case for everything that stood beside the entries of its case so far. */
 static void note_gone(const struct entry *e)
 {
-    if (ngone == gone_cap) {
-        gone_cap = gone_cap ? gone_cap * 2 : 64;
-        gone = realloc(gone, gone_cap * sizeof(*gone));
-        if (!gone) {
-            (void)fputs("UNUSABLE  out of memory\n", stdout);
-            exit(UNUSABLE);
-        }
+    struct gone *g = calloc(1, sizeof(*g));
+
+    if (!g) {
+        (void)fputs("UNUSABLE  out of memory\n", stdout);
+        exit(UNUSABLE);
     }
-    gone[ngone].seq = e->seq;
-    gone[ngone].covered = false;
-    memcpy(gone[ngone++].case_id, e->case_id, sizeof(e->case_id));
+    g->seq = e->seq;
+    memcpy(g->case_id, e->case_id, sizeof(g->case_id));
+    g->next = gone;
+    gone = g;
+    ngone++;
 }
 
 static void check_erase(const struct entry *e)
@@ -128,10 +129,10 @@ static void check_erase(const struct entry *e)
 
     if (strcmp(e->kind, "audit.erase") != 0)
         return;
-    for (size_t i = 0; i < ngone; i++) {
-        (void)snprintf(seq, sizeof(seq), "%lld", (long long)gone[i].seq);
-        if (whole ? strcmp(gone[i].case_id, e->case_id) == 0 : strcmp(e->from, seq) == 0)
-            gone[i].covered = true;
+    for (struct gone *g = gone; g; g = g->next) {
+        (void)snprintf(seq, sizeof(seq), "%lld", (long long)g->seq);
+        if (whole ? strcmp(g->case_id, e->case_id) == 0 : strcmp(e->from, seq) == 0)
+            g->covered = true;
     }
 }
 
@@ -241,7 +242,7 @@ static int verify(FILE *f)
     const char *wrong = NULL;
     size_t cap = 0;
     ssize_t len;
-    int64_t n = 0;
+    int64_t n = 0, lost = -1;
     int verdict = VERIFIED;
 
     while (verdict == VERIFIED && (len = getline(&line, &cap, f)) > 0) {
@@ -268,11 +269,10 @@ static int verify(FILE *f)
     wrong = check_closes(&n);
     if (wrong)
         return say(TAMPERED, n, wrong);
-    for (size_t i = 0; i < ngone; i++) {
-        if (!gone[i].covered)
-            return say(TAMPERED, gone[i].seq,
-                       "what it commits to is gone, and nothing says why");
-    }
+    for (const struct gone *g = gone; g; g = g->next)
+        lost = g->covered ? lost : g->seq; /* the oldest one */
+    if (lost >= 0)
+        return say(TAMPERED, lost, "what it commits to is gone, and nothing says why");
     if (!row.is_head)
         return say(n ? CANNOT_TELL : UNUSABLE, n, "there is no head: a cut would not show");
     printf("VERIFIED  %lld entries, root %s\n", (long long)row.size, root);
@@ -302,7 +302,10 @@ int main(int argc, char **argv)
     verdict = verify(f);
     if (f != stdin)
         (void)fclose(f);
-    free(gone);
+    for (struct gone *next; gone; gone = next) {
+        next = gone->next;
+        free(gone);
+    }
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct chain *c = chains[i], *next; c; c = next) {
             next = c->next;

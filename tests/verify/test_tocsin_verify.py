@@ -216,6 +216,11 @@ def export_fast(log, folder, n):
     """What tocsin would write; every eighth time it is asked, and must have written the same."""
     path = os.path.join(folder, "fast.jsonl")
     rows = [{"seq": r[0], "prev": r[1], "entry": r[2], "leaf": r[3].hex()} for r in log.rows]
+    with sqlite3.connect(os.path.join(folder, "tocsin.db")) as db:
+        absent = {seq for seq, in db.execute("SELECT seq FROM entry WHERE sealed IS NULL")}
+    for row in rows:
+        if row["seq"] in absent and "\nc." in row["entry"]:
+            row["gone"] = True
     rows.append({"size": struct.unpack(">Q", log.stored[0][:8])[0], "root": log.stored[1].hex()})
     text = "".join(json.dumps(r, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n"
                    for r in rows)
