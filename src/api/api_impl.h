@@ -218,8 +218,9 @@ json_t *tsn_view_list(json_t *items, const char *next);
 /* --- reads (read_lists.c, read_show.c, read_audit.c, health.c) ---------------------------- */
 
 tsn_read_fn tsn_read_reports, tsn_read_cases, tsn_read_case, tsn_read_timeline, tsn_read_runs,
-    tsn_read_run, tsn_read_run_steps, tsn_read_run_log, tsn_read_tasks, tsn_read_task,
-    tsn_read_advisories, tsn_read_advisory, tsn_read_show, tsn_read_status, tsn_read_metrics;
+    tsn_read_run, tsn_read_run_steps, tsn_read_run_record, tsn_read_run_log, tsn_read_tasks,
+    tsn_read_task, tsn_read_advisories, tsn_read_advisory, tsn_read_show, tsn_read_status,
+    tsn_read_metrics;
 /* By id, name or unique prefix of either; H031 and H032. `what`: "run". */
 tsn_err tsn_read_resolve(struct tsn_store *st, struct tsn_arena *arena,
                          const struct tsn_table *t, const char *what, const char *ref,

@@ -46,6 +46,7 @@ const struct tsn_route tsn_routes[] = {
     {"GET", V1 "/runs/{id}", TSN_NEED_READ, 0, tsn_read_run, NULL, NULL},
     {"GET", V1 "/runs/{id}/log", TSN_NEED_READ, 0, tsn_read_run_log, NULL, NULL},
     {"GET", V1 "/runs/{id}/steps", TSN_NEED_READ, 0, tsn_read_run_steps, NULL, NULL},
+    {"GET", V1 "/runs/{id}/record", TSN_NEED_READ, 0, tsn_read_run_record, NULL, NULL},
     {"POST", V1 "/runs/{id}/cancel", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run, NULL},
     {"POST", V1 "/runs/{id}/pause", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run, NULL},
     {"POST", V1 "/runs/{id}/resume", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run, NULL},

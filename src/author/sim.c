@@ -130,7 +130,7 @@ static tsn_err open_engine(struct tsn_sim *sim, struct tsn_diag *diag)
                                          .playbook_dir = sim->config.playbook_dir,
                                          .picks = sim->config.picks,
                                          .workers = 1,
-                                         .cpu_ms = 0};
+                                         .dry = sim->config.dry};
 
     return tsn_engine_open(&sim->engine, &ec, on_ready, sim, diag);
 }

@@ -32,6 +32,9 @@ struct tsn_sim_config {
     const struct tsn_sim_person *people;
     size_t npeople;
     int64_t start_ms; /* 0 = TSN_SIM_START */
+    /* Dry run: a call that has no answer is noted and not played, and its result is { "tsn.unknown": path },
+     * which stops the playbook with L285 when it looks into it. mail.send is not composed either. */
+    bool dry;
 };
 #define TSN_SIM_START INT64_C(1767225600000) /* 2026-01-01T00:00:00Z, a Thursday */
 
@@ -76,8 +79,6 @@ int64_t tsn_sim_outcomes(const struct tsn_sim *sim); /* committed since open */
 void tsn_sim_answers(struct tsn_sim *sim, const char *action, const char *outcome,
                      const json_t *result, const char *code, const char *message,
                      int64_t times);
-/* Dry run: a call without an answer is noted, and its result is { "tsn.unknown": path }. */
-void tsn_sim_dry(struct tsn_sim *sim, bool on);
 
 /* --- what is so --------------------------------------------------------------------------- */
 

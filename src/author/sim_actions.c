@@ -80,11 +80,6 @@ void tsn_sim_answers(struct tsn_sim *sim, const char *action, const char *outcom
         json_array_insert_new(list, json_array_size(list) - 1, a);
 }
 
-void tsn_sim_dry(struct tsn_sim *sim, bool on)
-{
-    sim->dry = on;
-}
-
 static enum tsn_outcome outcome_of(const char *word)
 {
     if (strcmp(word, "fail") == 0)
@@ -153,7 +148,7 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
     struct tsn_sim *sim = call->action->user;
     json_t *order = ordered(sim, call->action->name), *noted = note_call(sim, call);
 
-    if (!order && !sim->dry && strcmp(call->action->name, "mail.send") == 0)
+    if (!order && !sim->config.dry && strcmp(call->action->name, "mail.send") == 0)
         return pass_on(sim, call, diag);
     struct sim_call *c = tsn_alloc(sizeof(*c));
     c->sim = sim;
@@ -162,7 +157,7 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
     call->impl = c;
     if (order) {
         decide_answer(c, order);
-    } else if (sim->dry) {
+    } else if (sim->config.dry) {
         c->outcome = TSN_OUTCOME_OK;
         c->result = json_pack("{s:s}", "tsn.unknown", call->path);
         json_object_set_new(noted, "unknown", json_true());

@@ -29,7 +29,6 @@ struct tsn_sim {
     json_t *answers; /* action -> [ { outcome, result, code, message, times } ] */
     json_t *calls;   /* as tsn_sim_look gives them */
     int64_t hanging; /* calls that will never be answered */
-    bool dry;
 
     int64_t outcomes; /* committed since open */
     int64_t crashes;

@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "author/replay.h"
 #include "core/buf.h"
 #include "core/frame.h"
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/text.h"
+#include "engine/bundle.h"
 
 #define FIXTURE_MAX ((size_t)4 << 20)
 #define SPEC_CPU_MS 5000
@@ -337,6 +339,35 @@ static tsn_err do_fixture(struct spec *s, const json_t *args, json_t **result,
     return err;
 }
 
+/* A recorded run against the code as it stands now. */
+static tsn_err do_replay(struct spec *s, const json_t *args, json_t **result,
+                         struct tsn_diag *diag)
+{
+    const char *name = tsn_json_str(args, "playbook", "");
+    char file[300];
+
+    *result = json_object();
+    (void)snprintf(file, sizeof(file), "%.200s.lua", name);
+    json_t *bundle = tsn_bundle_whole(s->config->sim->playbook_dir, file, diag),
+           *connectors = NULL;
+    tsn_err err =
+        bundle ? tsn_sim_connectors(s->config->sim, &connectors, diag) : TSN_ENOTFOUND;
+    struct tsn_replay *r = NULL;
+    if (!err)
+        err = tsn_replay_open(&r, s->workshop, json_object_get(args, "record"), bundle,
+                              connectors, diag);
+    if (!err)
+        err = tsn_replay_go(r, INT64_MAX, diag);
+    if (!err) {
+        json_decref(*result);
+        *result = tsn_replay_place(r);
+    }
+    tsn_replay_close(r);
+    json_decref(bundle);
+    json_decref(connectors);
+    return err;
+}
+
 static const struct {
     const char *name;
     spec_fn *fn;
@@ -345,6 +376,7 @@ static const struct {
     {"sim.start", do_start},     {"sim.answers", do_answers}, {"sim.decide", do_decide},
     {"sim.advance", do_advance}, {"sim.signal", do_signal},   {"sim.cancel", do_cancel},
     {"sim.crash", do_crash},     {"sim.look", do_look},       {"sim.fixture", do_fixture},
+    {"sim.replay", do_replay},
 };
 
 /* Plays one WANT; *payload becomes the DELIVER. */
@@ -398,17 +430,19 @@ tsn_err tsn_spec_run(struct tsn_workshop *w, const struct tsn_spec_config *confi
     tsn_err err = 0;
 
     for (int64_t number = 1; !err; number++) {
-        json_t *frame = NULL;
-        err = tsn_workshop_play(w, type, payload, &got, &frame, diag);
-        if (!err && got == TSN_FRAME_WANT) {
+        json_t *frame = NULL, *wants = NULL;
+        err = tsn_workshop_play(w, type, payload, &wants, &got, &frame, diag);
+        if (!err && got == TSN_FRAME_IDLE) {
             type = TSN_FRAME_DELIVER;
-            play(&s, frame, number, &payload);
-            json_decref(frame);
+            play(&s, json_array_get(wants, 0), number,
+                 &payload); /* a spec does one thing at a time */
+            json_decref(wants);
             continue;
         }
         if (!err && got != TSN_FRAME_ENDED)
             err = spec_failed(frame, diag);
         json_decref(frame);
+        json_decref(wants);
         break;
     }
     end_sim(&s);

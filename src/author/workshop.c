@@ -18,6 +18,7 @@ struct tsn_workshop {
     char program[PATH_MAX];
     uint64_t wanted; /* bits of the frame types that answer */
     uint8_t type;
+    json_t *wants; /* collected while playing; NULL = not */
     json_t *answer;
     bool waiting, late, gone;
 };
@@ -27,6 +28,12 @@ static void on_frame(struct tsn_child *c, const struct tsn_frame *f, void *user)
     struct tsn_workshop *w = user;
 
     (void)c;
+    if (w->waiting && w->wants && f->type == TSN_FRAME_WANT) {
+        json_t *want = NULL;
+        if (tsn_json_parse(f->payload, f->len, &want, NULL) == 0)
+            json_array_append_new(w->wants, want);
+        return;
+    }
     if (!w->waiting || f->type > 63 || !(w->wanted & UINT64_C(1) << f->type) || w->answer)
         return;
     if (tsn_json_parse(f->payload, f->len, &w->answer, NULL))
@@ -163,14 +170,25 @@ tsn_err tsn_workshop_tool(struct tsn_workshop *w, const char *tool, const json_t
     return err;
 }
 
-tsn_err tsn_workshop_play(struct tsn_workshop *w, uint8_t type, json_t *payload,
+tsn_err tsn_workshop_play(struct tsn_workshop *w, uint8_t type, json_t *payload, json_t **wants,
                           uint8_t *type_out, json_t **frame, struct tsn_diag *diag)
 {
-    const uint64_t answers = UINT64_C(1) << TSN_FRAME_WANT | UINT64_C(1) << TSN_FRAME_ENDED |
+    const uint64_t answers = UINT64_C(1) << TSN_FRAME_IDLE | UINT64_C(1) << TSN_FRAME_ENDED |
                              UINT64_C(1) << TSN_FRAME_FAILED |
                              UINT64_C(1) << TSN_FRAME_DIVERGED;
-    tsn_err err = ask(w, type, payload, answers, frame, diag);
 
+    *frame = NULL;
+    *wants = w->wants = json_array();
+    tsn_err err = ask(w, type, payload, answers, frame, diag);
+    w->wants = NULL;
     *type_out = err ? 0 : w->type;
+    if (!err && w->type == TSN_FRAME_IDLE) {
+        json_decref(*frame);
+        *frame = NULL;
+    }
+    if (err) {
+        json_decref(*wants);
+        *wants = NULL;
+    }
     return err;
 }

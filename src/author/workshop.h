@@ -23,7 +23,8 @@ tsn_err tsn_workshop_describe(struct tsn_workshop *w, const char *file, const js
 tsn_err tsn_workshop_tool(struct tsn_workshop *w, const char *tool, const json_t *input,
                           json_t **out, struct tsn_diag *diag);
 
-/* A conversation with a loaded box: sends LOAD or DELIVER (takes `payload`) and waits for what comes next,
- * WANT, ENDED, FAILED or DIVERGED: *type and *frame (new reference). */
-tsn_err tsn_workshop_play(struct tsn_workshop *w, uint8_t type, json_t *payload,
+/* A conversation with a loaded box: sends LOAD or DELIVER (takes `payload`) and waits until it has the word
+ * again. *wants: the WANT frames that came (new reference, may be empty). *type IDLE: it waits for them;
+ * else ENDED, FAILED or DIVERGED with *frame (new reference, NULL for IDLE). */
+tsn_err tsn_workshop_play(struct tsn_workshop *w, uint8_t type, json_t *payload, json_t **wants,
                           uint8_t *type_out, json_t **frame, struct tsn_diag *diag);

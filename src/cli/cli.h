@@ -100,6 +100,13 @@ enum tsn_flag {
     TSN_FLAG_PEN,
     TSN_FLAG_BASIS,
     TSN_FLAG_AGREE,
+    TSN_FLAG_FIXTURE,
+    TSN_FLAG_LIKE,
+    TSN_FLAG_ASSUME,
+    TSN_FLAG_EXIT_EFFECTS,
+    TSN_FLAG_GOTO,
+    TSN_FLAG_BREAK,
+    TSN_FLAG_WITH,
     TSN_FLAGS
 };
 /* A set of flags: there are more than 64. */
@@ -215,6 +222,9 @@ int tsn_cmd_playbook_list(struct tsn_cli *cli);
 int tsn_cmd_playbook_new(struct tsn_cli *cli);
 int tsn_cmd_playbook_lint(struct tsn_cli *cli);
 int tsn_cmd_playbook_test(struct tsn_cli *cli);
+int tsn_cmd_playbook_check(struct tsn_cli *cli);
+int tsn_cmd_playbook_debug(struct tsn_cli *cli);
+int tsn_cmd_run_export_fixture(struct tsn_cli *cli);
 int tsn_cmd_version_compare(struct tsn_cli *cli);
 int tsn_cmd_purl(struct tsn_cli *cli);
 int tsn_cmd_cpe(struct tsn_cli *cli);

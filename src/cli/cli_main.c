@@ -110,6 +110,9 @@ const struct tsn_command tsn_commands[] = {
     {"run cancel", "ID", "end a run, whatever state it is in",
      "tocsin run cancel r-7k3m --reason \"opened by mistake\"", B(TSN_FLAG_REASON), 1, 1,
      tsn_cmd_run_cancel, work},
+    {"run export-fixture", "ID", "a recorded run as a file for specs and the debugger",
+     "tocsin run export-fixture r-7k3m --out playbooks/fixtures/runs/token-reuse.json",
+     B(TSN_FLAG_OUT), 1, 1, tsn_cmd_run_export_fixture, work},
     {"task list", "", "questions to people", "tocsin task list --mine",
      B(TSN_FLAG_STATE) | B(TSN_FLAG_CASE) | B(TSN_FLAG_RUN) | B(TSN_FLAG_KIND) |
          B(TSN_FLAG_MINE) | B(TSN_FLAG_ALL) | B(TSN_FLAG_LIMIT),
@@ -221,6 +224,16 @@ const struct tsn_command tsn_commands[] = {
      "tocsin playbook test my-playbook.lua --crash-each-step",
      B(TSN_FLAG_FILTER) | B(TSN_FLAG_CRASH) | B(TSN_FLAG_JUNIT), 0, TSN_ARGS_MAX,
      tsn_cmd_playbook_test, authoring},
+    {"playbook check", "FILE|NAME",
+     "dry run: what is known, what would be done, what nobody can know; sends nothing",
+     "tocsin playbook check customer-incident --like r-7k3m --assume triage.severity=high",
+     B(TSN_FLAG_FIXTURE) | B(TSN_FLAG_LIKE) | B(TSN_FLAG_ASSUME) | B(TSN_FLAG_EXIT_EFFECTS), 1,
+     1, tsn_cmd_playbook_check, authoring},
+    {"playbook debug", "RUN|FILE",
+     "step forward and back through a recorded run; sends nothing",
+     "tocsin playbook debug r-7k3m --break edge.apply",
+     B(TSN_FLAG_GOTO) | B(TSN_FLAG_BREAK) | B(TSN_FLAG_ALL) | B(TSN_FLAG_WITH), 1, 1,
+     tsn_cmd_playbook_debug, authoring},
 
     {"audit log", "[QUERY...]",
      "entries of the log, newest at the end; `tocsin help query` has the language",
@@ -309,6 +322,18 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_CRASH] = {"crash-each-step", NULL,
                         "play each test again with a crash behind every step"},
     [TSN_FLAG_JUNIT] = {"junit", "FILE", "write the results as JUnit XML too"},
+    [TSN_FLAG_FIXTURE] = {"fixture", "FILE",
+                          "what starts it: a report, { event, case }, or a recorded run"},
+    [TSN_FLAG_LIKE] = {"like", "RUN", "what started this run (asks the daemon)"},
+    [TSN_FLAG_ASSUME] = {"assume", "K=V",
+                         "triage.severity=high, contain=reject, edge.plan_block=JSON, "
+                         "wait:EVENT=timeout; may come several times"},
+    [TSN_FLAG_EXIT_EFFECTS] = {"exit-effects", NULL,
+                               "exit code 10 when something would be done"},
+    [TSN_FLAG_GOTO] = {"goto", "N", "show the place behind the N-th outcome, and no more"},
+    [TSN_FLAG_BREAK] = {"break", "PLACE",
+                        "go on to a step (0.4), a name (edge.apply) or line:N"},
+    [TSN_FLAG_WITH] = {"with", "FILE", "this code instead of the recorded one"},
     [TSN_FLAG_TITLE] = {"title", "TEXT", "one line"},
     [TSN_FLAG_PRODUCT] = {"product", "ID", "which product"},
     [TSN_FLAG_MAIL] = {"mail", "ADDRESS", "where to reach the reporter"},
@@ -509,7 +534,8 @@ static int take_flag(struct tsn_cli *cli, int which, const char *value)
 {
     cli->given |= TSN_BIT(which);
     cli->flag[which] = value ? value : "";
-    if (which == TSN_FLAG_SET || which == TSN_FLAG_INPUT || which == TSN_FLAG_INDICATOR) {
+    if (which == TSN_FLAG_SET || which == TSN_FLAG_INPUT || which == TSN_FLAG_ASSUME ||
+        which == TSN_FLAG_INDICATOR) {
         const char **list = which == TSN_FLAG_INDICATOR ? cli->indicator : cli->set;
         size_t *n = which == TSN_FLAG_INDICATOR ? &cli->nindicator : &cli->nset;
         if (*n == TSN_LIST_MAX)

@@ -42,17 +42,6 @@ static int shop_open(struct shop *s, struct tsn_cli *cli, const char *dir)
     return rc;
 }
 
-/* { main, files } of dir/file; NULL: the message is in diag. */
-static json_t *bundle_of(const char *dir, const char *file, struct tsn_diag *diag)
-{
-    json_t *source = tsn_bundle_source(dir, file, diag);
-    if (!source)
-        return NULL;
-    json_t *files = tsn_bundle_lib(dir, NULL, NULL);
-    json_object_set_new(files, file, source);
-    return json_pack("{s:s, s:o}", "main", file, "files", files);
-}
-
 static const char *source_of(const json_t *bundle, const char *file)
 {
     return tsn_json_str(json_object_get(bundle, "files"), file, "");
@@ -259,7 +248,7 @@ static void lint_file(struct lint *l, const char *dir, const char *file)
     struct tsn_diag diag;
 
     tsn_diag_init(&diag);
-    json_t *bundle = bundle_of(dir, file, &diag);
+    json_t *bundle = tsn_bundle_whole(dir, file, &diag);
     if (!bundle) {
         tsn_diag_at(&diag, path, 0, 0);
         l->exit = tsn_out_fail(
@@ -415,7 +404,8 @@ int tsn_cmd_playbook_list(struct tsn_cli *cli)
     for (size_t i = 0; i < 4; i++)
         tsn_grid_cell(grid, TSN_DIM, head[i]);
     for (size_t i = 0; i < n; i++) {
-        json_t *bundle = bundle_of(s.world.sim.playbook_dir, names[i], &diag), *answer = NULL;
+        json_t *bundle = tsn_bundle_whole(s.world.sim.playbook_dir, names[i], &diag),
+               *answer = NULL;
         if (bundle && tsn_workshop_describe(s.workshop, names[i], bundle, &answer, &diag) == 0)
             list_row(cli, grid, rows, names[i], answer,
                      has_spec(cli, s.world.sim.playbook_dir, names[i]));

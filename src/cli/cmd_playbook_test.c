@@ -169,18 +169,15 @@ static void run_spec(struct testing *t, const struct tsn_world *world, const cha
         strcmp(dir, ".") == 0 ? file : tsn_arena_printf(cli->arena, "%s/%s", dir, file);
 
     tsn_diag_init(&diag);
-    json_t *source = tsn_bundle_source(dir, file, &diag);
+    json_t *bundle = tsn_bundle_whole(dir, file, &diag);
     t->file = path;
     t->specs++;
-    if (!source) {
+    if (!bundle) {
         t->broken++;
         tsn_diag_at(&diag, path, 0, 0);
         (void)tsn_out_fail(cli, TSN_EXIT_NOT_FOUND, &diag);
         return;
     }
-    json_t *files = tsn_bundle_lib(dir, NULL, NULL);
-    json_object_set_new(files, file, source);
-    json_t *bundle = json_pack("{s:s, s:o}", "main", file, "files", files);
     const struct tsn_spec_config sc = {.sim = &world->sim,
                                        .fixtures = world->fixtures,
                                        .file = file,

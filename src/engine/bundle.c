@@ -103,3 +103,14 @@ json_t *tsn_bundle_lib(const char *dir, void (*broken)(void *user, const struct 
     tsn_bundle_files_free(names, n);
     return lib;
 }
+
+json_t *tsn_bundle_whole(const char *dir, const char *file, struct tsn_diag *diag)
+{
+    json_t *source = tsn_bundle_source(dir, file, diag), *files;
+
+    if (!source)
+        return NULL;
+    files = tsn_bundle_lib(dir, NULL, NULL);
+    json_object_set_new(files, file, source);
+    return json_pack("{s:s, s:o}", "main", file, "files", files);
+}

@@ -19,3 +19,5 @@ json_t *tsn_bundle_source(const char *dir, const char *name, struct tsn_diag *di
  * module that cannot be read is told to `broken` (may be NULL) and left out. */
 json_t *tsn_bundle_lib(const char *dir, void (*broken)(void *user, const struct tsn_diag *diag),
                        void *user);
+/* { main, files } of dir/file with its modules; NULL: diag (R039) says why. New reference. */
+json_t *tsn_bundle_whole(const char *dir, const char *file, struct tsn_diag *diag);

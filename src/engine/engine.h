@@ -36,6 +36,8 @@ struct tsn_engine_config {
     int64_t wall_ms;                      /* watchdog per activation; 0 = 2,000 */
     int64_t park_ms;                      /* next wake further away parks; 0 = 10,000 */
     int64_t (*retry_ms)(int64_t attempt); /* NULL = 1 s doubling to 5 min, with jitter */
+    bool
+        dry; /* a dry run: results { "tsn.unknown": path } stop the playbook when it looks at them */
     /* { "product": ["edge-gw", ...] }: what a pick may be answered with; NULL or a name that is
      * not there = not checked. Borrowed; not changed while the engine is open. */
     const json_t *picks;
@@ -119,6 +121,11 @@ tsn_err tsn_run_create(struct tsn_store *st, struct tsn_arena *arena,
  * *out is a new reference. Loop thread. */
 tsn_err tsn_engine_inputs(const struct tsn_engine *e, const struct tsn_playbook *p,
                           const json_t *given, json_t **out, struct tsn_diag *diag);
+/* Everything on record about a run: { fixture: 1, playbook, title, hash, bundle, case, event, seed, started_at,
+ * level, state, items: [{ path, kind, name, args, outcome, result, deliver_no, at_ms }], open: [{ path, kind,
+ * name, args }] }. New reference. */
+tsn_err tsn_run_record(struct tsn_store *st, struct tsn_arena *arena, const char *run_id,
+                       json_t **out);
 
 /* --- runs: loop thread ------------------------------------------------------------------- */
 

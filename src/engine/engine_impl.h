@@ -377,6 +377,7 @@ tsn_err tsn_retry_cut(const struct tsn_past *past, const char *from, const char 
                       size_t *kept, struct tsn_diag *diag);
 
 /* --- run_load.c */
+void tsn_run_seed(char out[2 * TSN_HASH_LEN + 1], const char *run_id);
 void tsn_run_pump(struct tsn_engine *e); /* starts loads while there is room */
 /* Where a run in the heap goes on when its time has come. */
 void tsn_run_due(struct tsn_run *r);

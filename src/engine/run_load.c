@@ -17,6 +17,7 @@ struct load_op {
     struct tsn_eop o;
     const char *connectors;
     int64_t cpu_ms;
+    bool dry;
     /* out */
     bool found, held;
     struct tsn_rec_run row;
@@ -95,7 +96,7 @@ static tsn_err put_items(struct load_op *l)
 }
 
 /* Same seed for the whole life of a run, from its id alone. */
-static void seed_of(char out[2 * TSN_HASH_LEN + 1], const char *run_id)
+void tsn_run_seed(char out[2 * TSN_HASH_LEN + 1], const char *run_id)
 {
     char text[64];
     uint8_t hash[TSN_HASH_LEN];
@@ -130,7 +131,7 @@ static tsn_err build_frame(struct load_op *l, const char *bundle)
     char *c = case_of(input, l->row.case_id);
     tsn_err err;
 
-    seed_of(seed, l->seed_run);
+    tsn_run_seed(seed, l->seed_run);
     (void)tsn_buf_printf(b, "{\"bundle\":%s,\"case\":%s,\"connectors\":%s,\"cpu_ms\":%lld",
                          bundle, c, l->connectors, (long long)l->cpu_ms);
     free(c);
@@ -139,6 +140,8 @@ static tsn_err build_frame(struct load_op *l, const char *bundle)
     (void)tsn_buf_printf(b, "],\"level\":%lld,\"memory\":%lld", (long long)l->row.level,
                          (long long)TSN_WORKER_MEMORY);
     put_member(b, "run", l->row.id);
+    if (l->dry)
+        (void)tsn_buf_puts(b, ",\"dry\":true");
     (void)tsn_buf_printf(b, ",\"seed\":\"%s\",\"started_at\":%lld}", seed,
                          (long long)l->row.started_at);
     return err ? err : b->err;
@@ -445,6 +448,7 @@ static void load_start(struct tsn_run *r)
     l->o.reads = true;
     l->connectors = e->connectors_text;
     l->cpu_ms = e->config.cpu_ms;
+    l->dry = e->config.dry;
     tsn_buf_init(&l->frame, TSN_FRAME_MAX - TSN_FRAME_HEAD);
     tsn_arena_defer(l->o.op.arena, free_frame, &l->frame);
     r->phase = TSN_PHASE_LOADING;

@@ -233,6 +233,7 @@ tsn_err tsn_box_open(struct tsn_box **out, const struct tsn_box_config *config)
     box->connectors = config->connectors ? keep(config->connectors) : NULL;
     box->main = tsn_strdup(config->main ? config->main : "");
     box->author = config->author;
+    box->dry = config->dry;
     box->connected = json_array();
     box->now_ms = config->started_ms;
     box->log = config->log;

@@ -24,6 +24,7 @@ struct tsn_box_config {
     int64_t started_ms;       /* now() before the first step */
     size_t memory_bytes;      /* 0 = 16 MiB */
     int64_t cpu_ms;           /* between two yields; 0 = 250 */
+    bool dry;                 /* results that nobody knows stop the code that looks at them */
     bool author;              /* with the author's tools, and specs instead of playbooks */
     void (*log)(void *user, const char *level, const char *text); /* may be NULL */
     void *user;

@@ -47,7 +47,7 @@ struct tsn_box {
     size_t used, cap;
     int64_t cpu_ms;
     volatile sig_atomic_t spent; /* set by the signal handler */
-    bool replaying, author;
+    bool replaying, author, dry;
     enum box_phase phase;
 
     /* A fault ends the run whatever the code catches. Empty = none. */

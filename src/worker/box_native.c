@@ -101,6 +101,13 @@ static int native_raise(lua_State *L)
     return lua_error(L);
 }
 
+/* fault(code, message, hint): what no pcall catches. */
+static int native_fault(lua_State *L)
+{
+    return tsn_box_fault(L, luaL_checkstring(L, 1), luaL_optstring(L, 3, NULL), "%s",
+                         luaL_checkstring(L, 2));
+}
+
 static int native_duration(lua_State *L)
 {
     int64_t ms;
@@ -362,21 +369,15 @@ static void open_registry(lua_State *L)
 
 static void open_native(lua_State *L)
 {
-    static const luaL_Reg own[] = {{"step", native_step},
-                                   {"fork", tsn_box_native_fork},
-                                   {"raise", native_raise},
-                                   {"duration", native_duration},
-                                   {"now", native_now},
-                                   {"timestamp", native_timestamp},
-                                   {"log", native_log},
-                                   {"suggest", native_suggest},
-                                   {"connector", native_connector},
-                                   {"load", native_load},
-                                   {"entry", native_entry},
-                                   {"json_list", json_list},
-                                   {"json_encode", json_encode},
-                                   {"json_decode", json_decode},
-                                   {NULL, NULL}};
+    static const luaL_Reg own[] = {
+        {"step", native_step},           {"fork", tsn_box_native_fork},
+        {"raise", native_raise},         {"fault", native_fault},
+        {"duration", native_duration},   {"now", native_now},
+        {"timestamp", native_timestamp}, {"log", native_log},
+        {"suggest", native_suggest},     {"connector", native_connector},
+        {"load", native_load},           {"entry", native_entry},
+        {"json_list", json_list},        {"json_encode", json_encode},
+        {"json_decode", json_decode},    {NULL, NULL}};
     luaL_newlib(L, own);
 }
 
@@ -440,6 +441,8 @@ void tsn_box_open_env(lua_State *L)
     open_native(L);
     lua_pushboolean(L, tsn_box_of(L)->author);
     lua_setfield(L, -2, "author");
+    lua_pushboolean(L, tsn_box_of(L)->dry);
+    lua_setfield(L, -2, "dry");
     lua_pushvalue(L, 2);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &tsn_box_key_env);
     lua_pushvalue(L, 3);

@@ -391,6 +391,7 @@ static void read_config(struct tsn_box_config *c, const json_t *frame)
     c->started_ms = tsn_json_int(frame, "started_at", 0);
     c->memory_bytes = memory > 0 && memory <= INT64_C(1) << 30 ? (size_t)memory : 0;
     c->author = tsn_json_bool(frame, "spec", false);
+    c->dry = tsn_json_bool(frame, "dry", false);
     c->cpu_ms = cpu > 0 && cpu <= 60000 ? cpu : 0;
 }
 

@@ -185,6 +185,11 @@ function sim.fails(action, how)
     code = how.code })
 end
 
+-- The code as it is now against a recorded run: sim.replay("name", fixture "runs/x")
+function sim.replay(name, record)
+  return ask_core("replay", { playbook = name, record = record })
+end
+
 function sim.now()
   return ask_core("look").now
 end
@@ -528,6 +533,15 @@ function asserts.same_history(lives)
       fail(("after a crash behind %s line %d of the history differs"):format(lives.step or "every step", i),
         show(lives.plain[i]), show(lives.crashed[i]))
     end
+  end
+end
+
+-- The code still does what it did in this recorded run: an open run of that version could move to it.
+function asserts.replays(name, record)
+  local place = sim.replay(name, record)
+  if place.diverged then
+    fail(("%s no longer does what was recorded, at step %s"):format(name, place.diverged.path),
+      show(place.diverged.recorded), show(place.diverged.asked))
   end
 end
 

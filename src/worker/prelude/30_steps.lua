@@ -63,7 +63,26 @@ function native.call(action, args)
   if outcome ~= "ok" then
     failed(action, outcome, result)
   end
+  if native.dry and type(result) == "table" and result["tsn.unknown"] then
+    return native.unknown(action, result["tsn.unknown"])
+  end
   return result
+end
+
+-- Dry run: the result of a call that was not made. It can be passed on, and stays what it is; whoever looks
+-- into it ends the dry run there, because what follows would be made up.
+function native.unknown(action, path)
+  local function stop()
+    native.fault("L285",
+      ("this needs the result of %s (step %s), which a dry run does not know"):format(action, path),
+      ("say what it would be: --assume %s='{ ... }'"):format(action))
+  end
+  local meta = { __metatable = "unknown" }
+  for _, event in ipairs { "__index", "__newindex", "__call", "__concat", "__len", "__eq", "__lt", "__le",
+    "__add", "__sub", "__mul", "__div", "__mod", "__unm", "__idiv", "__tostring" } do
+    meta[event] = stop
+  end
+  return setmetatable({ ["tsn.unknown"] = path }, meta)
 end
 
 local proxies = {}
