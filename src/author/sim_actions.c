@@ -37,6 +37,9 @@ static json_t *note_call(struct tsn_sim *sim, const struct tsn_call *call)
     c = json_pack("{s:s, s:O, s:s, s:s, s:s, s:I, s:i}", "action", call->action->name, "args",
                   call->args, "key", call->idem, "path", call->path, "run", call->run, "at",
                   (json_int_t)tsn_clock_wall_ms(), "tries", 1);
+    if (call->action->effect == TSN_EFFECT_EXTERNAL &&
+        call->action->doubt != TSN_DOUBT_REPEAT_SAFE)
+        json_object_set_new(c, "once", json_true());
     json_array_append_new(sim->calls, c);
     return c;
 }

@@ -2,6 +2,7 @@
  * data. Loop thread, but for the functions that take a struct tsn_store. */
 #include "author/sim_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/clock.h"
@@ -201,7 +202,7 @@ struct find_task {
     const char *run, *id;
     const json_t *want; /* unused by ask and approve */
     char task[32], digest[80];
-    bool any; /* some task is open */
+    char why[200]; /* where the run stands, when nobody is asked */
 };
 
 static const char *task_id_of(const struct tsn_rec_task *t, json_t *spec)
@@ -209,6 +210,23 @@ static const char *task_id_of(const struct tsn_rec_task *t, json_t *spec)
     const char *id = tsn_json_str(spec, "name", NULL);
 
     return id ? id : t->path;
+}
+
+/* "failed (W001: ...)" */
+static void tell_state(struct tsn_store *st, struct tsn_arena *arena, struct find_task *f)
+{
+    struct tsn_rec_run row;
+    json_t *result = NULL;
+
+    if (tsn_store_get(st, arena, &tsn_table_run, f->run, &row))
+        return;
+    if (row.result)
+        (void)tsn_json_parse(row.result, strlen(row.result), &result, NULL);
+    const json_t *error = json_object_get(result, "error");
+    (void)snprintf(f->why, sizeof(f->why), "%.20s%s%.10s%s%.140s%s", row.state,
+                   error ? " (" : "", tsn_json_str(error, "code", ""), error ? ": " : "",
+                   tsn_json_str(error, "message", ""), error ? ")" : "");
+    json_decref(result);
 }
 
 static tsn_err find_task(struct tsn_store *st, struct tsn_arena *arena, void *user)
@@ -225,7 +243,6 @@ static tsn_err find_task(struct tsn_store *st, struct tsn_arena *arena, void *us
     for (size_t i = 0; i < n && !err; i++) {
         json_t *spec = NULL;
 
-        f->any = true;
         (void)tsn_json_parse(list[i].spec, strlen(list[i].spec), &spec, NULL);
         if (strcmp(task_id_of(&list[i], spec), f->id) == 0) {
             (void)tsn_copy(f->task, sizeof(f->task), list[i].id);
@@ -233,6 +250,8 @@ static tsn_err find_task(struct tsn_store *st, struct tsn_arena *arena, void *us
         }
         json_decref(spec);
     }
+    if (!err && !f->task[0])
+        tell_state(st, arena, f);
     return err;
 }
 
@@ -272,7 +291,8 @@ tsn_err tsn_sim_decide(struct tsn_sim *sim, const char *verb, const char *id,
         err = tsn_sim_read(sim, arena, find_task, &f);
     tsn_arena_destroy(arena);
     if (!err && !f.task[0])
-        err = tsn_diag_set(diag, TSN_ENOTFOUND, "L282", "nobody is asked `%s` now", id);
+        err = tsn_diag_set(diag, TSN_ENOTFOUND, "L282",
+                           "nobody is asked `%s` now: the run is %s", id, f.why);
     if (err)
         return err;
     json_t *copy = answer ? json_deep_copy(answer) : json_object();

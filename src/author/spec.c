@@ -134,14 +134,14 @@ static char *difference(struct spec *s, const json_t *crashed, struct tsn_diag *
     return tsn_buf_take(&out, NULL);
 }
 
-/* A call that was done twice although it must not be: the one thing no history shows. */
+/* A call that was done twice although it must not be (repeat_safe ones may): no history shows it. */
 static const char *done_twice(const json_t *seen)
 {
     size_t i;
     json_t *c;
     json_array_foreach(json_object_get(seen, "calls"), i, c)
     {
-        if (tsn_json_int(c, "tries", 1) > 1)
+        if (tsn_json_bool(c, "once", false) && tsn_json_int(c, "tries", 1) > 1)
             return tsn_json_str(c, "action", "");
     }
     return NULL;

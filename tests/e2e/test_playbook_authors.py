@@ -158,15 +158,12 @@ end)
         self.assertEqual((code, rows[0]["ok"], rows[0]["crashing"]), (9, False, True))
         self.assertIn("history differs", rows[0]["message"])
 
-    def test_shipped_specs_survive_a_crash_behind_each_step(self):
-        folder = os.path.join(SOURCE, "playbooks")
-        code, rows, end = self.rows("playbook", "test", folder, "--crash-each-step")
-        self.assertEqual(code, 0, [r for r in rows if not r["ok"]])
-        self.assertEqual((end["failed"], end["broken"]), (0, 0))
-        shipped = {name[:-4] for name in os.listdir(folder) if name.endswith(".lua") and not name.endswith("_spec.lua")}
-        tested = {os.path.basename(row["spec"])[:-len("_spec.lua")] for row in rows}
-        self.assertEqual(shipped, tested, "a playbook without a spec, or a spec without a playbook")
-        self.assertGreater(end["crashes"], 100)
+    def test_each_shipped_playbook_has_a_spec(self):
+        """ctest plays them, with a crash behind each step, as playbooks/NAME (tests/CMakeLists.txt)."""
+        names = {n[:-4] for n in os.listdir(os.path.join(SOURCE, "playbooks")) if n.endswith(".lua")}
+        specs = {n[:-5] for n in names if n.endswith("_spec")}
+        self.assertEqual({n for n in names if not n.endswith("_spec")}, specs)
+        self.assertGreaterEqual(len(specs), 15)
 
     def test_shipped_playbooks_pass_lint(self):
         code, out, said = self.run_tocsin("playbook", "lint", os.path.join(SOURCE, "playbooks"), "--strict")

@@ -82,6 +82,7 @@ SEEDS = [
      "if t.s == ^'hihg' then log(1) end", "high"),
     ("L231", "error", "local t = ask { id = 'a', role = 'triage', fields = { s = choice { 'low', 'high' } } }\n"
      "if one_of(t.s, 'high', ^'critical') then log(1) end", "options"),
+    ("L232", "error", "ask { id = 'a', role = 'triage', fields = { x = ^flag 'Is it ' .. ev.name } }", "brackets"),
     ("L244", "warning", "local ^unused = case:get()", "never used"),
 ]
 
@@ -104,8 +105,8 @@ class AuthorTools(unittest.TestCase):
         self.worker = Worker()
         self.addCleanup(self.worker.kill)
 
-    def lint(self, source, file="t.lua", spec=False):
-        return self.tool("lint", {"file": file, "source": source, "connectors": CONNECTORS, "spec": spec})["findings"]
+    def lint(self, source, file="t.lua", spec=False, connectors=CONNECTORS):
+        return self.tool("lint", {"file": file, "source": source, "connectors": connectors, "spec": spec})["findings"]
 
     def test_each_seeded_mistake(self):
         for code, severity, marked, words in SEEDS:
@@ -145,7 +146,7 @@ class AuthorTools(unittest.TestCase):
         for name in sorted(os.listdir(folder)):
             if name.endswith(".lua"):
                 with open(os.path.join(folder, name), encoding="utf-8") as f:
-                    found = self.lint(f.read(), name, name.endswith("_spec.lua"))
+                    found = self.lint(f.read(), name, name.endswith("_spec.lua"), None)
                 self.assertEqual(found, [], name)
 
     def test_whole_file_rules(self):

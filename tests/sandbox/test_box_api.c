@@ -57,11 +57,13 @@ static void takes_steps(void **unused)
          "call report.update {\"message\":\"m\",\"state\":\"s\"} {}"},
         {"case.report:acknowledge { template = 'ack' }",
          "call mail.send "
-         "{\"template\":\"ack\",\"to\":\"a@b.example\",\"vars\":{\"case\":\"PSIRT-2026-0001\","
+         "{\"case\":\"PSIRT-2026-0001\",\"template\":\"ack\",\"to\":\"a@b.example\",\"vars\":{"
+         "\"case\":\"PSIRT-2026-0001\","
          "\"name\":\"Ann\",\"receipt\":\"TR-1\",\"title\":\"Odd traffic\"}} {}"},
         {"case.report:acknowledge { template = 'ack', vars = { extra = 'e' } }",
          "call mail.send "
-         "{\"template\":\"ack\",\"to\":\"a@b.example\",\"vars\":{\"case\":\"PSIRT-2026-0001\","
+         "{\"case\":\"PSIRT-2026-0001\",\"template\":\"ack\",\"to\":\"a@b.example\",\"vars\":{"
+         "\"case\":\"PSIRT-2026-0001\","
          "\"extra\":\"e\",\"name\":\"Ann\",\"receipt\":\"TR-1\",\"title\":\"Odd traffic\"}} "
          "{}"},
     };

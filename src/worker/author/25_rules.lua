@@ -448,6 +448,15 @@ function look:contact(n)
   end
 end
 
+-- flag "Removed from " .. where: Lua calls flag first.
+function look:joined(n)
+  local what = n.l.k == "call" and called(n.l)
+  if what and self.offers[what] and self.offers[what].form then
+    self:add("error", "L232", n.l, ("Lua reads this as %s(...) first, and then joins a table and a text"):format(what),
+      ("put the text in brackets: %s(\"...\" .. x)"):format(what))
+  end
+end
+
 -- The walk ---------------------------------------------------------------------------------------
 
 local function mentions_contact(e)
@@ -478,11 +487,16 @@ function look:expression(n)
   elseif n.k == "method" then
     self:method(n)
   elseif n.k == "binop" then
-    if n.op == "==" or n.op == "~=" then
+    if n.op == ".." then
+      self:joined(n)
+    elseif n.op == "==" or n.op == "~=" then
       self:option(n.l, n.r)
       self:option(n.r, n.l)
     elseif n.op == "and" and mentions_contact(n.l) then
       self.contact_tested = true
+    end
+    if (n.op == "and" or n.op == "or") and n.l.k == "name" and n.l.var then
+      self.tested[n.l.var] = true
     end
   end
   if n.k == "call" or n.k == "method" then
@@ -613,10 +627,11 @@ function look:description(tree)
   end)
 end
 
-function look:closes(tree)
-  local closes = false
-  walk(tree, function(n)
-    if n.k == "method" and native.called(n) == "case:close" then
+function look:closes()
+  local closes = false -- or says with a result how it ended
+  local run = self.playbook and item(self.playbook.args[1], "run")
+  walk({ body = { run } }, function(n)
+    if (n.k == "method" and native.called(n) == "case:close") or (n.k == "return" and #n.values > 0) then
       closes = true
     end
     return nil
@@ -658,7 +673,7 @@ function native.tools.lint(input)
   self:visit(tree.body)
   if not input.spec then
     self:same_ids()
-    self:closes(tree)
+    self:closes()
   end
   self:unused()
   table.sort(self.findings, function(a, b)

@@ -206,22 +206,27 @@ local function masked(text)
     :gsub("sha256:%x+", "sha256:*"))
 end
 
+-- Lines in the order of the log; what parallel branches do has no order among them, so it stands behind, by
+-- branch.
 local function history_of(seen)
-  local out, intended = {}, {}
+  local out, intended, branches = {}, {}, {}
   for _, e in ipairs(seen.entries or {}) do
     local again = e.kind == "step.intent" and intended[e.step]
     if e.kind == "step.intent" then
       intended[e.step] = true
     end
     if not forgotten[e.kind] and not again then
-      out[#out + 1] = table.concat({ e.chain, e.kind, e.step or "-", e.outcome or "-", e.reason or "-",
+      local list = e.step and e.step:find("b", 1, true) and branches or out
+      list[#list + 1] = table.concat({ e.step or "-", e.chain, e.kind, e.outcome or "-", e.reason or "-",
         e.actor or "-" }, " ")
     end
   end
   for _, call in ipairs(seen.calls or {}) do
-    out[#out + 1] = masked("call " .. call.action .. " at " .. call.path .. " with " .. native.json_encode(call.args))
+    branches[#branches + 1] = masked("call "
+      .. call.action .. " at " .. call.path .. " with " .. native.json_encode(call.args))
   end
-  return out
+  table.sort(branches)
+  return table.move(branches, 1, #branches, #out + 1, out)
 end
 
 -- The steps of one life of a scenario: a function that starts a run and plays it.

@@ -1,0 +1,53 @@
+-- The embargo ends soon and the fix will not be there.
+--
+-- Ask early and once: the participants for an extension, with a new date. Without it we publish on the date, with
+-- mitigations instead of a fix.
+local psirt = require "lib.psirt"
+
+return playbook {
+  name   = "embargo-end-not-ready",
+  title  = "Embargo ends before the fix",
+  on     = "embargo.ends-soon",
+  roles  = { fix = "product-owner", decide = "psirt-lead" },
+  inputs = { ends = date { label = "Agreed end", required = true },
+             participants = text { label = "Who keeps the embargo, addresses", required = true } },
+
+  run = function(case, ev)
+    local embargo = ev.inputs
+    local state = ask {
+      id = "state", role = "fix", title = "Will the fix be there on " .. embargo.ends .. "?", within = "2d",
+      escalate = { after = "1d", to = "psirt-lead" },
+      fields = { ready = flag "Fixed by then?", needed_until = date {}, mitigation = text {} },
+      on_timeout = { ready = false, mitigation = "" },
+    }
+    if state.ready then
+      case:note("The fix will be ready on " .. embargo.ends)
+      return { extended = false, ready = true }
+    end
+
+    if state.needed_until then
+      local ask_for, d = approve {
+        id = "extend", role = "decide", within = "1d",
+        title = ("Ask everybody to move %s to %s"):format(embargo.ends, state.needed_until), show = state,
+      }
+      if ask_for then
+        psirt.tell_all(case, psirt.addresses(embargo.participants), "We ask for more time",
+          ("The fix needs until %s instead of %s. Please answer within five days."):format(state.needed_until,
+            embargo.ends))
+        local answer = wait { event = "embargo.answer", within = "5d" }
+        if answer and answer.agreed then
+          case:set { embargo_until = state.needed_until, reason = "all participants agreed" }
+          return { extended = true, ready = false }
+        end
+        case:note(answer and "The participants keep the date" or "Nobody answered: the date stands")
+      else
+        case:note("No extension is asked for: " .. d.reason)
+      end
+    end
+
+    -- The date stands: mitigations instead of a fix.
+    local out = psirt.release(case, { template = "incident-notice", role = "decide", within = "2d",
+      id = "mitigations" })
+    return { extended = false, ready = false, published = out }
+  end,
+}

@@ -1,0 +1,50 @@
+-- A published advisory turns out to be wrong.
+--
+-- It is corrected with a new version that says what changed, or withdrawn; never silently edited. Whoever acted on
+-- the wrong one is told, first of all those to whom it said that they were safe.
+local mail = use "mail"
+
+return playbook {
+  name   = "wrong-advisory",
+  title  = "Wrong advisory",
+  on     = "advisory.wrong",
+  roles  = { check = "responder", publish = "psirt-lead" },
+  inputs = { advisory = text { required = true }, claim = text { label = "What is wrong", required = true } },
+
+  run = function(case, ev)
+    local wrong = ev.inputs
+    local t = ask {
+      id = "check", role = "check", title = "Is " .. wrong.advisory .. " wrong?", within = "1d", remind = "4h",
+      escalate = { after = "8h", to = "psirt-lead" }, show = wrong.claim,
+      fields = {
+        verdict = choice { "right", "typo", "wrong", "withdraw" },
+        harm    = flag "Did it call somebody safe who is not?",
+        reason  = text { required = true },
+      },
+    }
+    if t.verdict == "right" then
+      case:note(wrong.advisory .. " is right: " .. t.reason)
+      return { corrected = false }
+    end
+
+    local draft = case:advisory { template = "csaf-vendor", text = "Correction: " .. t.reason }
+    local go, d = approve {
+      id = "correct", role = "publish", not_by = t.by, quorum = t.harm and 1 or 2, within = t.harm and "4h" or "3d",
+      escalate = "executive", show = draft,
+      title = (t.verdict == "withdraw" and "Withdraw " or "Correct ") .. wrong.advisory .. ": " .. t.reason,
+    }
+    if not go then
+      case:note("It stays as it is: " .. d.reason)
+      return { corrected = false, refused = true }
+    end
+    -- A typo changes nothing for anybody; everything else is said to everybody who has the product.
+    if t.verdict ~= "typo" then
+      each(case:affected_customers(), function(customer)
+        return mail.send { to = customer.mail, template = "customer-notice",
+          vars = { customer = customer.name, advisory = draft.name, title = "Correction of " .. wrong.advisory,
+                   text = t.reason .. "\n\n" .. draft.markdown } }
+      end)
+    end
+    return { corrected = true, verdict = t.verdict, harm = t.harm }
+  end,
+}
