@@ -8,7 +8,8 @@
 #include "core/crypto.h"
 
 /* The first line of the file: a password. */
-static tsn_err read_password(struct tsn_conf *c, const struct tsn_yaml *node, const char *path)
+static tsn_err read_password(struct tsn_conf *c, const struct tsn_yaml *node, const char *path,
+                             const char **out)
 {
     struct stat info;
     struct tsn_buf buf;
@@ -26,7 +27,7 @@ static tsn_err read_password(struct tsn_conf *c, const struct tsn_yaml *node, co
         if (n == 0)
             err = tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C041", "%.200s is empty", path);
         else
-            c->out->mail.password = tsn_arena_strndup(c->arena, buf.data, n);
+            *out = tsn_arena_strndup(c->arena, buf.data, n);
     }
     if (buf.len)
         tsn_wipe(buf.data, buf.len);
@@ -61,7 +62,9 @@ static tsn_err take_smtp(struct tsn_conf *c, const struct tsn_yaml *mail)
     if (c->out->mail.user && !file)
         return tsn_yaml_fail(tsn_yaml_find(map, "user"), c->diag, TSN_EINPUT, "C013",
                              "`password_file` is missing: a user needs a password");
-    return file ? read_password(c, tsn_yaml_find(map, "password_file"), file) : 0;
+    return file ? read_password(c, tsn_yaml_find(map, "password_file"), file,
+                                &c->out->mail.password)
+                : 0;
 }
 
 /* Our key signs what goes out and opens what comes in. */
@@ -92,9 +95,33 @@ static tsn_err take_pgp(struct tsn_conf *c, const struct tsn_yaml *mail)
     return err;
 }
 
+/* One folder on an IMAP server. */
+static tsn_err take_imap(struct tsn_conf *c, const struct tsn_yaml *i, struct tsn_mail_inbox *b)
+{
+    const char *file = NULL;
+    int64_t port = 993;
+    tsn_err err = tsn_conf_text(c, i, "imap", true, 250, &b->host);
+    b->folder = "INBOX";
+    if (!err)
+        err = tsn_yaml_int(i, "port", false, 1, 65535, &port, c->diag);
+    b->port = (int)port;
+    if (!err)
+        err = tsn_conf_text(c, i, "folder", false, 200, &b->folder);
+    if (!err)
+        err = tsn_conf_text(c, i, "user", true, 200, &b->user);
+    if (!err)
+        err = tsn_conf_path(c, i, "password_file", true, &file);
+    if (!err)
+        err = tsn_conf_path(c, i, "ca_file", false, &b->ca_file);
+    if (!err)
+        err = tsn_conf_reach(c, i, "reach", &b->reach);
+    return err ? err : read_password(c, tsn_yaml_find(i, "password_file"), file, &b->password);
+}
+
 static tsn_err take_inboxes(struct tsn_conf *c, const struct tsn_yaml *mail)
 {
-    static const char *const known[] = {"maildir", "every"};
+    static const char *const known[] = {"maildir", "every",         "imap",    "port", "folder",
+                                        "user",    "password_file", "ca_file", "reach"};
     const struct tsn_yaml *list;
     size_t n, at = 0;
     tsn_err err = tsn_conf_list(c, mail, "inbox", false, &list, &n);
@@ -104,7 +131,12 @@ static tsn_err take_inboxes(struct tsn_conf *c, const struct tsn_yaml *mail)
         err = tsn_conf_item(c, i, "inbox");
         if (!err)
             err = tsn_yaml_known(i, "inbox", known, TSN_CONF_COUNT(known), c->diag);
-        if (!err)
+        if (!err && tsn_yaml_find(i, "imap") && tsn_yaml_find(i, "maildir"))
+            err = tsn_yaml_fail(i, c->diag, TSN_EINPUT, "C040",
+                                "an inbox is either a maildir or a folder on an IMAP server");
+        if (!err && tsn_yaml_find(i, "imap"))
+            err = take_imap(c, i, b);
+        else if (!err)
             err = tsn_conf_path(c, i, "maildir", true, &b->maildir);
         if (!err)
             err = tsn_conf_duration(c, i, "every", false, 100, INT64_C(86400) * 1000,

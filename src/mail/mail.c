@@ -26,6 +26,7 @@ void tsn_mail_op_done(struct tsn_mail *m)
     m->in_flight--;
     if (m->closed && m->in_flight == 0) {
         free(m->maildirs);
+        free(m->imaps);
         free(m->our_key);
         free(m);
     }
@@ -329,8 +330,13 @@ tsn_err tsn_mail_open(struct tsn_mail **out, const struct tsn_mail_intake_config
         tsn_pgp_export(config->loop, config->gnupghome, config->our_fpr, on_our_key, m);
     }
     m->maildirs = tsn_alloc((config->ninboxes + 1) * sizeof(*m->maildirs));
-    for (size_t i = 0; i < config->ninboxes; i++)
-        m->maildirs[i] = tsn_maildir_open(m, &config->inboxes[i]);
+    m->imaps = tsn_alloc((config->ninboxes + 1) * sizeof(*m->imaps));
+    for (size_t i = 0; i < config->ninboxes; i++) {
+        if (config->inboxes[i].maildir)
+            m->maildirs[i] = tsn_maildir_open(m, &config->inboxes[i]);
+        else
+            m->imaps[i] = tsn_imap_inbox_open(m, &config->inboxes[i]);
+    }
     *out = m;
     return 0;
 }
@@ -339,8 +345,12 @@ void tsn_mail_close(struct tsn_mail *m)
 {
     if (!m)
         return;
-    for (size_t i = 0; i < m->cfg.ninboxes; i++)
-        tsn_maildir_close(m->maildirs[i]);
+    for (size_t i = 0; i < m->cfg.ninboxes; i++) {
+        if (m->maildirs[i])
+            tsn_maildir_close(m->maildirs[i]);
+        if (m->imaps[i])
+            tsn_imap_inbox_close(m->imaps[i]);
+    }
     m->closed = true;
     tsn_mail_queue_close(m);
     m->in_flight++;

@@ -28,8 +28,13 @@ struct tsn_mail;
 #define TSN_MAIL_BYTES_MAX (64u << 20) /* one mail as it comes in */
 
 struct tsn_mail_inbox {
-    const char *maildir; /* absolute: new/ is read, what was taken moves to cur/ */
-    int64_t every_ms;    /* 0 = 10 s */
+    const char *maildir; /* absolute: new/ is read, what was taken moves to cur/; NULL: IMAP */
+    int64_t every_ms;    /* 0 = 10 s, IMAP 60 s */
+    /* IMAP over TLS (port 993 or another): one folder, read by UID */
+    const char *host, *folder, *user, *password;
+    int port;
+    const char *ca_file;      /* NULL = the system's */
+    const char *const *reach; /* exact addresses allowed though private or loopback */
 };
 
 struct tsn_mail_intake_config {

@@ -10,7 +10,8 @@
 
 struct tsn_mail {
     struct tsn_mail_intake_config cfg;
-    struct tsn_maildir **maildirs;
+    struct tsn_maildir **maildirs; /* one an inbox, or NULL: then */
+    struct tsn_imap **imaps;
     struct tsn_mail_job *head, *tail; /* ids still to read */
     struct tsn_mail_job *busy[2];     /* mails in a parser now */
     struct tsn_timer *again;          /* after something could not be done now */
@@ -52,3 +53,8 @@ void tsn_mail_op_done(struct tsn_mail *m);
 struct tsn_maildir;
 struct tsn_maildir *tsn_maildir_open(struct tsn_mail *m, const struct tsn_mail_inbox *inbox);
 void tsn_maildir_close(struct tsn_maildir *d);
+
+/* imap.c */
+struct tsn_imap;
+struct tsn_imap *tsn_imap_inbox_open(struct tsn_mail *m, const struct tsn_mail_inbox *inbox);
+void tsn_imap_inbox_close(struct tsn_imap *b);
