@@ -69,6 +69,7 @@ struct case_op {
     struct tsn_viewer who;
     struct tsn_case_act act;
     struct tsn_actor by;
+    const json_t *refs; /* of the request's body */
     json_t *result;
     int64_t seq;
 };
@@ -89,6 +90,40 @@ static tsn_err apply_act(struct tsn_op *op, struct tsn_store *st)
     return tsn_case_act(st, op->arena, x->casework, &x->act, &x->result, &x->seq, &op->diag);
 }
 
+/* The same for many cases, all or none: what came out for each. */
+static tsn_err apply_many(struct tsn_op *op, struct tsn_store *st)
+{
+    struct case_op *x = (struct case_op *)op;
+    size_t i;
+    json_t *ref, *items = json_array();
+    tsn_err err = 0;
+    json_decref(x->result);
+    x->result = NULL;
+    json_array_foreach(x->refs, i, ref)
+    {
+        struct tsn_rec_case c;
+        json_t *one = NULL;
+        bool closed;
+        err = tsn_access_find(st, op->arena, x->casework, &x->who,
+                              json_is_string(ref) ? json_string_value(ref) : "", &c, &closed,
+                              &op->diag);
+        if (err)
+            break;
+        x->act.viewer = &x->who;
+        x->act.case_id = c.id;
+        err = tsn_case_act(st, op->arena, x->casework, &x->act, &one, &x->seq, &op->diag);
+        if (err)
+            break;
+        json_object_set_new(one, "case", json_string(c.name));
+        json_array_append_new(items, one);
+    }
+    if (err)
+        json_decref(items);
+    else
+        x->result = json_pack("{s:o}", "items", items);
+    return err;
+}
+
 static void done_act(struct tsn_op *op)
 {
     struct case_op *x = (struct case_op *)op;
@@ -105,14 +140,14 @@ static void done_act(struct tsn_op *op)
     tsn_op_destroy(op);
 }
 
-void tsn_act_case(struct tsn_req *req)
+static void act(struct tsn_req *req, const char *const *known, size_t n,
+                tsn_err (*apply)(struct tsn_op *, struct tsn_store *))
 {
-    static const char *const known[] = {"operation", "args"};
     struct tsn_diag diag;
     tsn_diag_init(&diag);
     if (!req->body)
         req->body = json_object();
-    tsn_err err = tsn_json_known(req->body, known, 2, &diag);
+    tsn_err err = tsn_json_known(req->body, known, n, &diag);
     const char *name = tsn_json_str(req->body, "operation", "");
     if (!err && !name[0]) {
         tsn_diag_at(&diag, "/operation", 0, 0);
@@ -123,9 +158,10 @@ void tsn_act_case(struct tsn_req *req)
         tsn_req_end(req);
         return;
     }
-    struct case_op *x = tsn_op_new(sizeof(*x), apply_act, done_act, req);
+    struct case_op *x = tsn_op_new(sizeof(*x), apply, done_act, req);
     x->casework = req->api->config.casework;
     x->ref = req->id;
+    x->refs = json_object_get(req->body, "cases");
     tsn_auth_actor(req, &x->by);
     x->who = tsn_auth_viewer(req);
     x->act = (struct tsn_case_act){.op = name,
@@ -133,4 +169,22 @@ void tsn_act_case(struct tsn_req *req)
                                    .by = &x->by,
                                    .now_ms = tsn_clock_wall_ms()};
     tsn_req_write(req, &x->op);
+}
+
+void tsn_act_case(struct tsn_req *req)
+{
+    static const char *const known[] = {"operation", "args"};
+    act(req, known, 2, apply_act);
+}
+
+void tsn_act_cases(struct tsn_req *req)
+{
+    static const char *const known[] = {"operation", "args", "cases"};
+    size_t n = json_array_size(json_object_get(req->body, "cases"));
+    if (n < 1 || n > 1000) {
+        tsn_req_refuse(req, 422, TSN_EINPUT, "H013", "cases is a list of 1 to 1,000 cases", "");
+        tsn_req_end(req);
+        return;
+    }
+    act(req, known, 3, apply_many);
 }

@@ -10,6 +10,9 @@ struct tsn_viewer tsn_auth_viewer(const struct tsn_req *req);
 /* Fail as if it were not there when the caller does not see it; what does not exist passes, for
  * those who know how to say so. */
 tsn_read_fn tsn_read_seen_task, tsn_read_seen_run;
+tsn_read_fn tsn_read_case_policy, tsn_read_case_export, tsn_read_search, tsn_read_figures,
+    tsn_read_duplicates; /* read_desk.c */
+void tsn_act_cases(struct tsn_req *req);
 void tsn_act_case(struct tsn_req *req);
 void tsn_act_case_ops(struct tsn_req *req);
 void tsn_act_policy_propose(struct tsn_req *req);

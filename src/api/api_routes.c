@@ -33,6 +33,12 @@ const struct tsn_route tsn_routes[] = {
 
     {"POST", V1 "/cases/{id}/act", TSN_NEED_WORK, BODY_CASE, NULL, tsn_act_case, NULL},
     {"GET", V1 "/cases/{id}/tracks", TSN_NEED_READ, 0, tsn_read_tracks, NULL, NULL},
+    {"GET", V1 "/cases/{id}/policy", TSN_NEED_READ, 0, tsn_read_case_policy, NULL, NULL},
+    {"GET", V1 "/cases/{id}/export", TSN_NEED_READ, 0, tsn_read_case_export, NULL, NULL},
+    {"POST", V1 "/cases-act", TSN_NEED_WORK, BODY_CASE, NULL, tsn_act_cases, NULL},
+    {"GET", V1 "/search", TSN_NEED_READ, 0, tsn_read_search, NULL, NULL},
+    {"GET", V1 "/case-figures", TSN_NEED_READ, 0, tsn_read_figures, NULL, NULL},
+    {"GET", V1 "/reports/{id}/duplicates", TSN_NEED_READ, 0, tsn_read_duplicates, NULL, NULL},
     {"GET", V1 "/clocks", TSN_NEED_READ, 0, tsn_read_clocks, NULL, NULL},
     {"GET", V1 "/policies", TSN_NEED_READ, 0, tsn_read_policies, NULL, NULL},
     {"POST", V1 "/policies", TSN_NEED_WORK, BODY_REPORT, NULL, tsn_act_policy_propose, NULL},

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include "casework/case_clocks.h"
+#include "casework/policy_plan.h"
 #include "core/json.h"
 
 #define FIND_MAX 500
@@ -288,8 +288,8 @@ struct gate {
     const struct tsn_casework_config *config;
     struct tsn_access_case access;
     struct tsn_access_ask ask;
-    struct tsn_case_work *w;
     const char *case_name;
+    const json_t *values; /* of the case, for jurisdictions */
 };
 
 static tsn_err refuse(struct gate *g, const char *why, struct tsn_diag *diag)
@@ -302,12 +302,71 @@ static tsn_err refuse(struct gate *g, const char *why, struct tsn_diag *diag)
     return TSN_EDENIED;
 }
 
+static bool listed(const char *const *list, const char *name)
+{
+    for (; list && *list; list++)
+        if (!strcasecmp(*list, name))
+            return true;
+    return false;
+}
+
+/* { kind, address, domain, country, contract }: what a jurisdiction can ask about. */
+static json_t *recipient_of(const struct gate *g, const char *name)
+{
+    const char *at = strrchr(name, '@'), *domain = at ? at + 1 : name;
+    const char *dot = strrchr(domain, '.');
+    const char *kind = g->ask.kind == TSN_ASKER_HOST ? "host" : "other";
+    /* AMBER+STRICT for nobody in particular lets through exactly what is our own. */
+    struct tsn_access_case strict = {.tlp = "amber+strict"};
+    struct tsn_access_ask own = g->ask;
+    json_t *r = json_pack("{s:s, s:s}", "address", name, "domain", domain), *one;
+    size_t i;
+    char country[3] = "";
+    own.neutral = false;
+    if (tsn_access_judge(&own, &strict) == NULL)
+        kind = "house";
+    else if (listed(g->access.reporters, name))
+        kind = "reporter";
+    else if (listed(g->access.participants, name))
+        kind = "participant";
+    if (dot && strlen(dot) == 3)
+        for (int k = 0; k < 2; k++)
+            country[k] = (char)(dot[1 + k] | 0x20);
+    json_object_set_new(r, "country", json_string(country[0] ? country : "unknown"));
+    json_array_foreach(g->config ? g->config->customers : NULL, i, one)
+    {
+        if (strcasecmp(tsn_json_str(one, "mail", ""), name) != 0)
+            continue;
+        if (!strcmp(kind, "other"))
+            kind = "customer";
+        if (json_object_get(one, "country"))
+            json_object_set(r, "country", json_object_get(one, "country"));
+        if (json_object_get(one, "contract"))
+            json_object_set(r, "contract", json_object_get(one, "contract"));
+    }
+    json_object_set_new(r, "kind", json_string(kind));
+    return r;
+}
+
 static tsn_err ask(struct gate *g, enum tsn_asker kind, const char *name, struct tsn_diag *diag)
 {
     g->ask.kind = kind;
     g->ask.name = name;
     const char *why = tsn_access_judge(&g->ask, &g->access);
-    return why ? refuse(g, why, diag) : 0;
+    if (why)
+        return refuse(g, why, diag);
+    if (kind == TSN_ASKER_PUBLIC || g->ask.neutral)
+        return 0;
+    json_t *to = recipient_of(g, name);
+    const struct tsn_juris_rule *rule = tsn_juris_judge(
+        tsn_policies_now(g->config ? g->config->policies : NULL), g->values, to);
+    json_decref(to);
+    if (!rule)
+        return 0;
+    tsn_diag_set(diag, TSN_EDENIED, "W032", "%s may not go to %.80s: %.120s (rule %.40s)",
+                 g->case_name, name, rule->why, rule->id);
+    tsn_diag_hint(diag, "`tocsin policy explain %s` shows the rules that apply", g->case_name);
+    return TSN_EDENIED;
 }
 
 static tsn_err ask_mails(struct gate *g, struct tsn_arena *arena, const json_t *to,
@@ -357,16 +416,20 @@ tsn_err tsn_access_gate(void *user, struct tsn_store *st, struct tsn_arena *aren
     g.case_name = c.name;
     g.ask.house = config ? config->house : NULL;
     g.ask.lead_roles = leads(config);
+    struct tsn_case_work w = {.config = config, .c = c, .facts = tsn_case_facts(&c)};
+    json_t *values = tsn_case_values(&w);
+    g.values = values;
     if (!strcmp(action->name, "mail.send")) {
         static const char *const fields[] = {"to", "cc", "bcc"};
         g.ask.neutral = neutral(config, args);
         for (size_t i = 0; i < 3 && !err; i++)
             err = ask_mails(&g, arena, json_object_get(args, fields[i]), diag);
-        return err;
-    }
-    if (!strcmp(action->name, "http.request"))
-        return ask(&g, TSN_ASKER_HOST, host_of(arena, tsn_json_str(args, "url", "")), diag);
-    if (action->irreversible)
-        return ask(&g, TSN_ASKER_PUBLIC, "", diag);
-    return 0; /* a tool of our own: operators connect only those */
+    } else if (!strcmp(action->name, "http.request")) {
+        err = ask(&g, TSN_ASKER_HOST, host_of(arena, tsn_json_str(args, "url", "")), diag);
+    } else if (action->irreversible) {
+        err = ask(&g, TSN_ASKER_PUBLIC, "", diag);
+    } /* else a tool of our own: operators connect only those */
+    json_decref(values);
+    json_decref(w.facts);
+    return err;
 }

@@ -14,7 +14,7 @@
 
 static const char *const reserved[] = {TSN_FACT_REPORT,  TSN_FACT_RECEIPT, TSN_FACT_STATE,
                                        TSN_FACT_UPDATES, TSN_FACT_LINKS,   TSN_FACT_CLOCKS,
-                                       "instants",       "done_by"};
+                                       "instants",       "done_by",        "legal_hold"};
 static const char *const severities[] = {"none", "low", "medium", "high", "critical"};
 static const char *const tlps[] = {"clear", "green", "amber", "amber+strict", "red"};
 

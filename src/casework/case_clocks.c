@@ -37,6 +37,9 @@ json_t *tsn_case_values(const struct tsn_case_work *w)
                  {"phase", w->c.phase},     {"state", w->c.state},
                  {"embargo", w->c.embargo}};
     json_object_del(v, TSN_FACT_REPORT);
+    /* Known to the public: false while that was never noted. */
+    json_object_set_new(v, "public",
+                        json_boolean(tsn_case_instant_at(w->facts, "public_aware") != 0));
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (words[i].value)
             json_object_set_new(v, words[i].key, json_string(words[i].value));

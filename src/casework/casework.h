@@ -89,3 +89,7 @@ tsn_err tsn_case_report_came(struct tsn_store *st, struct tsn_arena *arena,
                              const struct tsn_casework_config *config,
                              const struct tsn_rec_report *r, const struct tsn_actor *by,
                              int64_t now_ms, struct tsn_diag *diag);
+/* Which policies apply to a case and why; policy_plan.h. New reference. */
+tsn_err tsn_case_policy(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_casework_config *config, const struct tsn_rec_case *c,
+                        json_t **out);

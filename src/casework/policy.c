@@ -1,5 +1,5 @@
 /* policy.c - documents and the set in force. Parsing is pure; the set's pointer is atomic. */
-#include "casework/policy.h"
+#include "casework/policy_plan.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -104,9 +104,11 @@ static bool fits_word(const json_t *v, const char *word)
     size_t i;
     json_t *item;
     if (!v || json_is_null(v))
-        return !strcmp(word, "none");
+        return !strcmp(word, "none") || (word[0] == '!' && strcmp(word, "!none") != 0);
     if (!strcmp(word, "any"))
         return true;
+    if (word[0] == '!')
+        return !fits_word(v, word + 1);
     json_array_foreach(v, i, item) if (word_is(item, word)) return true;
     return word_is(v, word);
 }
@@ -189,7 +191,11 @@ tsn_err tsn_policy_parse(struct tsn_arena *arena, const char *file, const char *
         err = tsn_policy_read_clocks(arena, root, p, diag);
         break;
     case TSN_POLICY_HANDLING:
+        err = tsn_policy_read_plans(arena, root, p, diag);
+        break;
     case TSN_POLICY_JURISDICTION:
+        err = tsn_policy_read_rules(arena, root, p, diag);
+        break;
     case TSN_POLICY_PROGRAMME:
     case TSN_POLICY_KINDS:
         break;

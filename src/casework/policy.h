@@ -55,7 +55,10 @@ struct tsn_policy {
     const char *text;
     const struct tsn_yaml *root;
     const struct tsn_clock_def *clocks;
-    size_t nclocks;
+    const struct tsn_plan *plans;          /* policy_plan.h */
+    const struct tsn_juris_rule *rules;    /* policy_plan.h */
+    const struct tsn_programme *programme; /* bounty.h; NULL = another kind */
+    size_t nclocks, nplans, nrules;
 };
 
 /* Parses and checks one document; everything lives in `arena`. C and W codes with places. */
@@ -79,7 +82,8 @@ const struct tsn_clock_def *tsn_policies_clock(const struct tsn_policy_set *set,
 
 /* Values of a case that conditions look at: { kind, severity, product, tlp, phase, embargo, market:
  * [...], and every fact }. A key of `when` that is missing in the values does not fit; the word
- * `none` fits a missing one. Lists fit with any of their words. */
+ * `none` fits a missing one, `any` one that is there, `!word` all that `word` does not. Lists fit with
+ * any of their words. */
 bool tsn_when_fits(const struct tsn_when *when, const json_t *values);
 /* Reads { key: word or [words] }. */
 tsn_err tsn_when_read(struct tsn_arena *arena, const struct tsn_yaml *map, struct tsn_when *out,

@@ -168,6 +168,15 @@ int tsn_cmd_report_submit(struct tsn_cli *cli);
 int tsn_cmd_report_list(struct tsn_cli *cli);
 int tsn_cmd_case_list(struct tsn_cli *cli);
 int tsn_cmd_case_timeline(struct tsn_cli *cli);
+/* cmd_case.c: --set K=V and --reason as arguments of an operation. */
+int tsn_cli_set_json(struct tsn_cli *cli, json_t *args);
+int tsn_cmd_policy_explain(struct tsn_cli *cli);
+int tsn_cmd_case_search(struct tsn_cli *cli);
+int tsn_cmd_case_figures(struct tsn_cli *cli);
+int tsn_cmd_case_export(struct tsn_cli *cli);
+int tsn_cmd_case_bulk(struct tsn_cli *cli);
+int tsn_cmd_case_attach(struct tsn_cli *cli);
+int tsn_cmd_report_duplicates(struct tsn_cli *cli);
 int tsn_cmd_clock_list(struct tsn_cli *cli);
 int tsn_cmd_policy_list(struct tsn_cli *cli);
 int tsn_cmd_policy_show(struct tsn_cli *cli);

@@ -10,7 +10,7 @@
 #include "core/json.h"
 
 /* K=V of --set: true, false, numbers, JSON lists and objects are such, everything else is text. */
-static int args_of(struct tsn_cli *cli, json_t *args)
+int tsn_cli_set_json(struct tsn_cli *cli, json_t *args)
 {
     for (size_t i = 0; i < cli->nset; i++) {
         const char *eq = strchr(cli->set[i], '=');
@@ -40,7 +40,7 @@ static int args_of(struct tsn_cli *cli, json_t *args)
 static int do_op(struct tsn_cli *cli, const char *ref, const char *operation)
 {
     json_t *args = json_object(), *out = NULL;
-    int rc = args_of(cli, args);
+    int rc = tsn_cli_set_json(cli, args);
     json_t *body = json_pack("{s:s, s:o}", "operation", operation, "args", args);
     if (!rc)
         rc = tsn_client_call(cli, "POST",

@@ -38,7 +38,8 @@
  *       versions: [ "9.1", "9.2" ]
  *       components: [ { vendor: OpenSSL, product: OpenSSL } ]
  *   customers:
- *     - { name: Customer A, mail: sec@a.example, products: [ edge-gw ] }
+ *     - { name: Customer A, mail: sec@a.example, products: [ edge-gw ],
+ *         country: de, contract: gold }   # the last two for jurisdictions
  *   rules:
  *     - { on: report.accepted, when: { kind: incident }, run: customer-incident }
  *   schedules:                      # events `schedule.due`; missed ones come once

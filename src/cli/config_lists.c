@@ -242,7 +242,7 @@ static tsn_err product_exists(struct tsn_conf *c, const struct tsn_yaml *node)
 
 tsn_err tsn_conf_customers(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name", "mail", "products"};
+    static const char *const known[] = {"name", "mail", "products", "country", "contract"};
     const struct tsn_yaml *list;
     size_t n;
     json_t *out = json_array();
@@ -273,8 +273,15 @@ tsn_err tsn_conf_customers(struct tsn_conf *c)
             if (!err)
                 json_array_append_new(ids, json_string(product->scalar));
         }
+        const char *country = NULL, *contract = NULL;
+        if (!err)
+            err = tsn_conf_name(c, i, "country", false, &country);
+        if (!err)
+            err = tsn_conf_name(c, i, "contract", false, &contract);
         put(o, "name", name);
         put(o, "mail", mail);
+        put(o, "country", country);
+        put(o, "contract", contract);
     }
     return err;
 }

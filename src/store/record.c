@@ -185,3 +185,10 @@ static const struct tsn_col mail_cols[] = {
     INT(mail, answered_at), INT(mail, signalled),
 };
 TABLE(mail, 6);
+
+static const struct tsn_col attachment_cols[] = {
+    TEXT(attachment, id),     TEXT(attachment, case_id),  TEXT(attachment, digest),
+    TEXT(attachment, type),   TEXT(attachment, added_by), SEALED(attachment, name),
+    SEALED(attachment, body), INT(attachment, size),      INT(attachment, added_at),
+};
+TABLE(attachment, 1);

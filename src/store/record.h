@@ -215,6 +215,13 @@ struct tsn_rec_mail {
     int64_t size, received_at, answered_at, signalled;
 };
 
+/* Evidence; casework/ops_evidence.c. */
+struct tsn_rec_attachment {
+    const char *id, *case_id, *digest /* sha256:... */, *type, *added_by;
+    const char *name, *body; /* sealed; base64, NULL = erased */
+    int64_t size, added_at;
+};
+
 /* Small values: node id, schema, counters. */
 struct tsn_rec_meta {
     const char *name, *value;
@@ -226,3 +233,4 @@ extern const struct tsn_table tsn_table_case, tsn_table_report, tsn_table_event,
     tsn_table_signal, tsn_table_track, tsn_table_checkpoint, tsn_table_sealkey;
 extern const struct tsn_table tsn_table_policy, tsn_table_schedule;
 extern const struct tsn_table tsn_table_mail;
+extern const struct tsn_table tsn_table_attachment;

@@ -361,3 +361,17 @@ CREATE TABLE "mail" (
 CREATE INDEX mail_state ON "mail" ("state");
 CREATE INDEX mail_case_id ON "mail" ("case_id");
 CREATE INDEX mail_answered_at ON "mail" ("answered_at");
+
+CREATE TABLE "attachment" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "case_id" TEXT NOT NULL,
+  "digest" TEXT NOT NULL,
+  "type" TEXT,
+  "added_by" TEXT,
+  "name" BLOB,
+  "body" BLOB,
+  "size" INTEGER NOT NULL DEFAULT 0,
+  "added_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX attachment_case_id ON "attachment" ("case_id");
