@@ -249,8 +249,9 @@ struct tsn_wake {
     bool stops; /* Lua has no part in it any more */
 };
 struct tsn_owned {
-    struct tsn_rec_run row;
-    int64_t epoch; /* whoever owns it now */
+    struct tsn_rec_run row; /* from tsn_run_own: without input and result */
+    struct tsn_rec_run was; /* as it was read; id NULL: `row` is whole and written whole */
+    int64_t epoch;          /* whoever owns it now */
     const struct tsn_wake *wakes;
     int64_t guard;    /* epoch the row had */
     const char *next; /* closed: id of the run of its key that is ready now, to be woken */

@@ -22,12 +22,13 @@ const char *tsn_code_word(const char *s, const char *otherwise)
 tsn_err tsn_run_own(struct tsn_store *st, struct tsn_arena *a, const char *id, int64_t epoch,
                     struct tsn_owned *out)
 {
-    tsn_err err = tsn_store_get(st, a, &tsn_table_run, id, &out->row);
+    tsn_err err = tsn_store_get_bare(st, a, &tsn_table_run, id, &out->row);
 
     if (err == TSN_ENOTFOUND)
         return TSN_ELOST;
     if (err)
         return err;
+    out->was = out->row;
     tsn_run_unhold(a, &out->row);
     /* An older epoch (0: made while nobody ran it) is over: the first write claims the row. */
     if (tsn_run_over(out->row.state) || out->row.epoch > epoch)
@@ -49,6 +50,15 @@ void tsn_run_unhold(struct tsn_arena *a, struct tsn_rec_run *row)
     row->reason = lf[1] ? lf + 1 : NULL;
 }
 
+static tsn_err put_row(struct tsn_store *st, const struct tsn_owned *own,
+                       const struct tsn_rec_run *row)
+{
+    if (own->was.id)
+        return tsn_store_update_changed(st, &tsn_table_run, &own->was, row, "epoch",
+                                        own->guard);
+    return tsn_store_update_if(st, &tsn_table_run, row, "epoch", own->guard);
+}
+
 /* A paused run goes on being what it is behind the word, so that nobody else has to know. */
 tsn_err tsn_run_save(struct tsn_store *st, struct tsn_owned *own, int64_t epoch)
 {
@@ -59,7 +69,7 @@ tsn_err tsn_run_save(struct tsn_store *st, struct tsn_owned *own, int64_t epoch)
     own->row.epoch = epoch;
     own->row.owner = epoch;
     if (!own->row.held)
-        return tsn_store_update_if(st, &tsn_table_run, &own->row, "epoch", own->guard);
+        return put_row(st, own, &own->row);
     row = own->row;
     tsn_buf_init(&held, 2000);
     if (tsn_run_over(row.state)) {
@@ -70,8 +80,7 @@ tsn_err tsn_run_save(struct tsn_store *st, struct tsn_owned *own, int64_t epoch)
         row.state = "paused";
         row.reason = row.hold;
     }
-    err = held.err ? held.err
-                   : tsn_store_update_if(st, &tsn_table_run, &row, "epoch", own->guard);
+    err = held.err ? held.err : put_row(st, own, &row);
     tsn_buf_free(&held);
     return err;
 }
@@ -234,9 +243,7 @@ tsn_err tsn_step_settle(struct tsn_store *st, struct tsn_arena *a, struct tsn_ow
     if (err)
         return err;
     /* Replay must see the very time the playbook saw. */
-    err = tsn_run_time_of(st, a, out->seq, &out->at_ms);
-    if (err)
-        return err;
+    out->at_ms = tsn_store_last_ms(st);
     /* Undos are the engine's own: Lua never hears of them. */
     out->deliver_no = tsn_path_undoes(in->path) ? 0 : ++own->row.deliver_no;
     own->row.wake_at = 0;

@@ -74,6 +74,8 @@ struct tsn_append {
         .ref = -1                                                                              \
     }
 
+/* Time of the entry that was appended last in this transaction. */
+int64_t tsn_store_last_ms(const struct tsn_store *st);
 tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int64_t *seq_out);
 
 /* One stored entry, parsed; `blob` is the sealed payload (len 0: none or erased). */
@@ -134,10 +136,18 @@ tsn_err tsn_store_update_if(struct tsn_store *st, const struct tsn_table *t, con
 /* Same for a text column (a task that is still "open"). */
 tsn_err tsn_store_update_if_text(struct tsn_store *st, const struct tsn_table *t,
                                  const void *rec, const char *guard, const char *value);
+/* The same, but writes only the columns in which `after` differs from `before`: the row as it was
+ * read (also bare), in the same transaction. */
+tsn_err tsn_store_update_changed(struct tsn_store *st, const struct tsn_table *t,
+                                 const void *before, const void *after, const char *guard,
+                                 int64_t value);
 tsn_err tsn_store_delete(struct tsn_store *st, const struct tsn_table *t, const char *key);
 /* By key; TSN_ENOTFOUND. */
 tsn_err tsn_store_get(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
                       const char *key, void *rec_out);
+/* The same without blobs and sealed columns, which read as empty. */
+tsn_err tsn_store_get_bare(struct tsn_store *st, struct tsn_arena *arena,
+                           const struct tsn_table *t, const char *key, void *rec_out);
 /* By another column, exact; first match. */
 tsn_err tsn_store_find(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
                        const char *column, const char *value, void *rec_out);

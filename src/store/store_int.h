@@ -39,6 +39,7 @@ struct tsn_case_key {
 #define TSN_KEY_BUCKETS   256
 
 struct tsn_store {
+    int64_t last_ms; /* of the entry appended last */
     sqlite3 *db;
     struct tsn_store_view *view; /* of the reader's op; NULL = sees all */
     char *path;

@@ -364,12 +364,18 @@ tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int6
     tsn_tree_append(&st->tree, leaf);
     st->head_dirty = true;
     st->batch_bytes += text.len + blob.len;
+    st->last_ms = e.time_ms;
     if (seq_out)
         *seq_out = e.seq;
 out:
     tsn_buf_free(&text);
     tsn_buf_free(&blob);
     return err;
+}
+
+int64_t tsn_store_last_ms(const struct tsn_store *st)
+{
+    return st->last_ms;
 }
 
 /* --- reading -------------------------------------------------------------------------------- */

@@ -85,35 +85,37 @@ static tsn_err bind_sealed(struct tsn_store *st, sqlite3_stmt *s, int n,
     return err;
 }
 
+static tsn_err bind_col(struct tsn_store *st, sqlite3_stmt *s, int n, const struct tsn_table *t,
+                        const void *rec, const struct tsn_col *c)
+{
+    const struct tsn_blob *b;
+
+    switch (c->type) {
+    case TSN_COL_TEXT:
+        if (text_of(rec, c))
+            bind_text(st, s, n, text_of(rec, c));
+        return 0;
+    case TSN_COL_INT:
+        sqlite3_bind_int64(s, n, *(const int64_t *)at(rec, c));
+        return 0;
+    case TSN_COL_BLOB:
+        b = at(rec, c);
+        if (b->data)
+            bind_blob(st, s, n, b->data, b->len);
+        return 0;
+    case TSN_COL_SEALED:
+        return bind_sealed(st, s, n, t, rec, c);
+    }
+    return 0;
+}
+
 static tsn_err bind_all(struct tsn_store *st, sqlite3_stmt *s, const struct tsn_table *t,
                         const void *rec)
 {
     tsn_err err = 0;
 
-    for (size_t i = 0; i < t->ncols && !err; i++) {
-        const struct tsn_col *c = &t->cols[i];
-        int n = (int)i + 1;
-
-        switch (c->type) {
-        case TSN_COL_TEXT:
-            if (text_of(rec, c))
-                bind_text(st, s, n, text_of(rec, c));
-            break;
-        case TSN_COL_INT:
-            sqlite3_bind_int64(s, n, *(const int64_t *)at(rec, c));
-            break;
-        case TSN_COL_BLOB: {
-            const struct tsn_blob *b = at(rec, c);
-
-            if (b->data)
-                bind_blob(st, s, n, b->data, b->len);
-            break;
-        }
-        case TSN_COL_SEALED:
-            err = bind_sealed(st, s, n, t, rec, c);
-            break;
-        }
-    }
+    for (size_t i = 0; i < t->ncols && !err; i++)
+        err = bind_col(st, s, (int)i + 1, t, rec, &t->cols[i]);
     return err;
 }
 
@@ -205,6 +207,101 @@ static tsn_err update(struct tsn_store *st, const struct tsn_table *t, const voi
             sqlite3_bind_text(s, n, text, -1, SQLITE_TRANSIENT);
         else
             sqlite3_bind_int64(s, n, number);
+        if (!err)
+            err = tsn_sql_done(st, s);
+        if (!err && sqlite3_changes(st->db) == 0)
+            err = TSN_ELOST;
+    }
+    tsn_buf_free(&sql);
+    return err;
+}
+
+/* --- what changed, and that alone */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same(const struct tsn_col *c, const void *a, const void *b)
+{
+    const struct tsn_blob *x, *y;
+
+    switch (c->type) {
+    case TSN_COL_TEXT:
+    case TSN_COL_SEALED:
+        return same_text(text_of(a, c), text_of(b, c));
+    case TSN_COL_INT:
+        return *(const int64_t *)at(a, c) == *(const int64_t *)at(b, c);
+    case TSN_COL_BLOB:
+        x = at(a, c);
+        y = at(b, c);
+        return x->data == y->data && x->len == y->len;
+    }
+    return false;
+}
+
+/* One statement for each set of columns; the guard stands first, so that it is never empty. */
+static void changed_sql(struct tsn_buf *b, const struct tsn_table *t, const void *before,
+                        const void *after, const char *guard)
+{
+    tsn_buf_puts(b, "UPDATE \"");
+    tsn_buf_puts(b, t->name);
+    tsn_buf_puts(b, "\" SET \"");
+    tsn_buf_puts(b, guard);
+    tsn_buf_puts(b, "\"=?");
+    for (size_t i = 1; i < t->ncols; i++) {
+        const struct tsn_col *c = &t->cols[i];
+
+        if (strcmp(c->name, guard) == 0 || same(c, before, after))
+            continue;
+        tsn_buf_puts(b, ",\"");
+        tsn_buf_puts(b, c->name);
+        tsn_buf_puts(b, "\"=?");
+    }
+    tsn_buf_puts(b, " WHERE \"");
+    tsn_buf_puts(b, t->cols[0].name);
+    tsn_buf_puts(b, "\"=? AND \"");
+    tsn_buf_puts(b, guard);
+    tsn_buf_puts(b, "\"=?");
+}
+
+static tsn_err bind_changed(struct tsn_store *st, sqlite3_stmt *s, const struct tsn_table *t,
+                            const void *before, const void *after, const char *guard,
+                            int64_t value)
+{
+    int n = 1;
+    tsn_err err = bind_col(st, s, n++, t, after, &t->cols[column_of(t, guard)]);
+
+    for (size_t i = 1; i < t->ncols && !err; i++) {
+        const struct tsn_col *c = &t->cols[i];
+
+        if (strcmp(c->name, guard) != 0 && !same(c, before, after))
+            err = bind_col(st, s, n++, t, after, c);
+    }
+    if (!err)
+        err = bind_col(st, s, n++, t, after, &t->cols[0]);
+    sqlite3_bind_int64(s, n, value);
+    return err;
+}
+
+tsn_err tsn_store_update_changed(struct tsn_store *st, const struct tsn_table *t,
+                                 const void *before, const void *after, const char *guard,
+                                 int64_t value)
+{
+    struct tsn_buf sql;
+    sqlite3_stmt *s;
+    tsn_err err = prepare_key(st, t, after);
+
+    if (err)
+        return err;
+    if (column_of(t, guard) < 0)
+        return TSN_EBUG;
+    tsn_buf_init(&sql, SQL_MAX);
+    changed_sql(&sql, t, before, after, guard);
+    s = sql.err ? NULL : tsn_sql(st, sql.data, &err);
+    if (s) {
+        err = bind_changed(st, s, t, before, after, guard, value);
         if (!err)
             err = tsn_sql_done(st, s);
         if (!err && sqlite3_changes(st->db) == 0)
@@ -366,11 +463,11 @@ static const struct tsn_col *case_column(const struct tsn_store *st, const struc
     return i < 0 ? NULL : &t->cols[i];
 }
 
-tsn_err tsn_store_find(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
-                       const char *column, const char *value, void *rec_out)
+static tsn_err find(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
+                    const char *column, const char *value, bool bare, void *rec_out)
 {
     struct tsn_filter f = {.column = column, .cmp = TSN_CMP_EQ, .text = value ? value : ""};
-    struct tsn_list how = {.filters = &f, .nfilters = 1, .limit = 1};
+    struct tsn_list how = {.filters = &f, .nfilters = 1, .limit = 1, .skip_blobs = bare};
     void *list;
     size_t n;
     tsn_err err = tsn_store_list(st, arena, t, &how, &list, &n);
@@ -383,10 +480,22 @@ tsn_err tsn_store_find(struct tsn_store *st, struct tsn_arena *arena, const stru
     return 0;
 }
 
+tsn_err tsn_store_find(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
+                       const char *column, const char *value, void *rec_out)
+{
+    return find(st, arena, t, column, value, false, rec_out);
+}
+
 tsn_err tsn_store_get(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
                       const char *key, void *rec_out)
 {
-    return tsn_store_find(st, arena, t, t->cols[0].name, key, rec_out);
+    return find(st, arena, t, t->cols[0].name, key, false, rec_out);
+}
+
+tsn_err tsn_store_get_bare(struct tsn_store *st, struct tsn_arena *arena,
+                           const struct tsn_table *t, const char *key, void *rec_out)
+{
+    return find(st, arena, t, t->cols[0].name, key, true, rec_out);
 }
 
 static tsn_err where_sql(struct tsn_buf *b, const struct tsn_table *t,

@@ -376,12 +376,68 @@ static void test_lists(void **state)
     lab_close(&l);
 }
 
+/* Only what differs is written: what was read bare stays as it is on disk. */
+static void test_changes(void **state)
+{
+    struct lab l;
+    struct tsn_arena *a = tsn_arena_new();
+    struct tsn_rec_run r = {.id = RUN1,
+                            .name = "r-1",
+                            .case_id = CASE1,
+                            .state = "ready",
+                            .reason = "why",
+                            .input = "{\"a\":1}",
+                            .epoch = 3,
+                            .wake_at = 9};
+    struct tsn_rec_run before, after, back;
+
+    (void)state;
+    lab_open(&l);
+    struct tsn_store *st = lab_store(&l, false);
+    assert_int_equal(tsn_store_begin(st), 0);
+    assert_int_equal(tsn_store_insert(st, &tsn_table_run, &r), 0);
+    assert_int_equal(tsn_store_get_bare(st, a, &tsn_table_run, RUN1, &before), 0);
+    assert_null(before.input);
+    after = before;
+    after.state = "running";
+    after.reason = NULL;
+    after.epoch = 4;
+    assert_int_equal(tsn_store_update_changed(st, &tsn_table_run, &before, &after, "epoch", 2),
+                     TSN_ELOST);
+    assert_int_equal(tsn_store_update_changed(st, &tsn_table_run, &before, &after, "epoch", 3),
+                     0);
+    assert_int_equal(tsn_store_get(st, a, &tsn_table_run, RUN1, &back), 0);
+    assert_string_equal(back.state, "running");
+    assert_null(back.reason);
+    assert_int_equal(back.epoch, 4);
+    assert_int_equal(back.wake_at, 9);
+    assert_string_equal(back.input, "{\"a\":1}");
+    /* A sealed column that is new is sealed; nothing changed is still guarded. */
+    before = after;
+    after.result = "[]";
+    assert_int_equal(tsn_store_update_changed(st, &tsn_table_run, &before, &after, "epoch", 4),
+                     0);
+    assert_int_equal(tsn_store_update_changed(st, &tsn_table_run, &after, &after, "epoch", 4),
+                     0);
+    assert_int_equal(tsn_store_update_changed(st, &tsn_table_run, &after, &after, "epoch", 3),
+                     TSN_ELOST);
+    assert_int_equal(tsn_store_update_changed(st, &tsn_table_run, &after, &after, "no such", 3),
+                     TSN_EBUG);
+    assert_int_equal(tsn_store_get(st, a, &tsn_table_run, RUN1, &back), 0);
+    assert_string_equal(back.result, "[]");
+    assert_string_equal(back.input, "{\"a\":1}");
+    assert_int_equal(tsn_store_commit(st), 0);
+    tsn_store_close(st);
+    tsn_arena_destroy(a);
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_table), cmocka_unit_test(test_schema_fits),
         cmocka_unit_test(test_sealed),      cmocka_unit_test(test_guards),
-        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_lists),       cmocka_unit_test(test_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
