@@ -222,7 +222,7 @@ static tsn_err start_apply(struct tsn_op *op, struct tsn_store *st)
                            .attempt = 1,
                            .ref = -1};
     int depth;
-    tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_run_own_whole(st, a, x->o.run_id, x->o.epoch, &own);
 
     if (!err)
         err = depth_of(st, a, own.row.parent, &depth);
@@ -438,7 +438,7 @@ static tsn_err restart_apply(struct tsn_op *op, struct tsn_store *st)
                            .ref = -1};
     struct tsn_settled out;
     struct tsn_rec_run fresh;
-    tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_run_own_whole(st, a, x->o.run_id, x->o.epoch, &own);
 
     if (!err)
         err = tsn_step_settle(st, a, &own, &s, &out);

@@ -260,6 +260,9 @@ bool tsn_run_over(const char *state); /* finished, failed, cancelled */
 /* The row, if this epoch may write it: TSN_ELOST when it is over or somebody else's. */
 tsn_err tsn_run_own(struct tsn_store *st, struct tsn_arena *a, const char *id, int64_t epoch,
                     struct tsn_owned *out);
+/* The same with input and result. */
+tsn_err tsn_run_own_whole(struct tsn_store *st, struct tsn_arena *a, const char *id,
+                          int64_t epoch, struct tsn_owned *out);
 tsn_err tsn_run_save(struct tsn_store *st, struct tsn_owned *own, int64_t epoch);
 /* A paused run's row reads as what it is otherwise; tsn_run_save puts the word back. */
 void tsn_run_unhold(struct tsn_arena *a, struct tsn_rec_run *row);

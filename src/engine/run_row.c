@@ -19,10 +19,11 @@ const char *tsn_code_word(const char *s, const char *otherwise)
     return s && tsn_word_ok(s, 64) ? s : otherwise;
 }
 
-tsn_err tsn_run_own(struct tsn_store *st, struct tsn_arena *a, const char *id, int64_t epoch,
-                    struct tsn_owned *out)
+static tsn_err own(struct tsn_store *st, struct tsn_arena *a, const char *id, int64_t epoch,
+                   bool whole, struct tsn_owned *out)
 {
-    tsn_err err = tsn_store_get_bare(st, a, &tsn_table_run, id, &out->row);
+    tsn_err err = whole ? tsn_store_get(st, a, &tsn_table_run, id, &out->row)
+                        : tsn_store_get_bare(st, a, &tsn_table_run, id, &out->row);
 
     if (err == TSN_ENOTFOUND)
         return TSN_ELOST;
@@ -38,6 +39,18 @@ tsn_err tsn_run_own(struct tsn_store *st, struct tsn_arena *a, const char *id, i
     out->epoch = epoch;
     out->wakes = NULL;
     return 0;
+}
+
+tsn_err tsn_run_own(struct tsn_store *st, struct tsn_arena *a, const char *id, int64_t epoch,
+                    struct tsn_owned *out)
+{
+    return own(st, a, id, epoch, false, out);
+}
+
+tsn_err tsn_run_own_whole(struct tsn_store *st, struct tsn_arena *a, const char *id,
+                          int64_t epoch, struct tsn_owned *out)
+{
+    return own(st, a, id, epoch, true, out);
 }
 
 void tsn_run_unhold(struct tsn_arena *a, struct tsn_rec_run *row)
