@@ -265,6 +265,7 @@ void tsn_act_reports_list(struct tsn_req *req);
 void tsn_act_audit_report(struct tsn_req *req);
 void tsn_act_token_create(struct tsn_req *req);
 void tsn_act_token_revoke(struct tsn_req *req);
+void tsn_act_bundle(struct tsn_req *req);
 void tsn_act_checkpoint(struct tsn_req *req);
 void tsn_act_new_epoch(struct tsn_req *req);
 void tsn_act_rotate(struct tsn_req *req);

@@ -106,6 +106,7 @@ const struct tsn_route tsn_routes[] = {
     {"GET", V1 "/audit/reports/{id}", TSN_NEED_READ, 0, NULL, tsn_act_audit_report, NULL},
 
     {"GET", V1 "/audit/checkpoint", TSN_NEED_READ, 0, NULL, tsn_act_checkpoint, NULL},
+    {"POST", V1 "/audit/bundles", TSN_NEED_PAIR, BODY_SMALL, NULL, tsn_act_bundle, NULL},
     {"POST", V1 "/audit/epoch", TSN_NEED_PAIR, BODY_SMALL, NULL, tsn_act_new_epoch, NULL},
     {"POST", V1 "/audit/key", TSN_NEED_PAIR, BODY_SMALL, NULL, tsn_act_rotate, NULL},
 

@@ -25,8 +25,8 @@ static void wipe_free(struct tsn_buf *b)
 }
 
 /* The commitment over `salted` = salt || payload. */
-static tsn_err commit(uint8_t out[TSN_HASH_LEN], const char *field, const void *salted,
-                      size_t n)
+tsn_err tsn_payload_commit(uint8_t out[TSN_HASH_LEN], const char *field, const void *salted,
+                           size_t n)
 {
     struct tsn_buf in;
     tsn_err err = 0;
@@ -59,7 +59,7 @@ static tsn_err seal_one(struct tsn_entry *e, struct tsn_buf *blob,
     err = tsn_buf_put(&plain, f->data, f->len);
     if (err != 0)
         goto out;
-    err = commit(c->value, f->name, plain.data, plain.len);
+    err = tsn_payload_commit(c->value, f->name, plain.data, plain.len);
     if (err != 0)
         goto out;
     aad_len = put_aad(aad, e->seq, f->name);
@@ -139,9 +139,9 @@ tsn_err tsn_payload_next(const void *blob, size_t len, size_t *at, struct tsn_pa
     return 0;
 }
 
-tsn_err tsn_payload_open_box(const struct tsn_entry *e, const struct tsn_commit *c,
-                             const struct tsn_payload_box *box, const uint8_t key[TSN_KEY_LEN],
-                             struct tsn_buf *out)
+tsn_err tsn_payload_open_salted(const struct tsn_entry *e, const struct tsn_commit *c,
+                                const struct tsn_payload_box *box,
+                                const uint8_t key[TSN_KEY_LEN], struct tsn_buf *out)
 {
     struct tsn_buf plain;
     uint8_t value[TSN_HASH_LEN];
@@ -157,7 +157,7 @@ tsn_err tsn_payload_open_box(const struct tsn_entry *e, const struct tsn_commit 
         err = TSN_ETAMPERED;
         goto out;
     }
-    err = commit(value, c->name, plain.data, plain.len);
+    err = tsn_payload_commit(value, c->name, plain.data, plain.len);
     if (err != 0)
         goto out;
     if (!tsn_equal_ct(value, c->value, sizeof value)) {
@@ -165,9 +165,26 @@ tsn_err tsn_payload_open_box(const struct tsn_entry *e, const struct tsn_commit 
         goto out;
     }
     if (out != NULL)
-        err = tsn_buf_put(out, plain.data + SALT_LEN, plain.len - SALT_LEN);
+        err = tsn_buf_put(out, plain.data, plain.len);
 out:
     wipe_free(&plain);
+    return err;
+}
+
+tsn_err tsn_payload_open_box(const struct tsn_entry *e, const struct tsn_commit *c,
+                             const struct tsn_payload_box *box, const uint8_t key[TSN_KEY_LEN],
+                             struct tsn_buf *out)
+{
+    struct tsn_buf salted;
+    tsn_err err;
+
+    if (out == NULL)
+        return tsn_payload_open_salted(e, c, box, key, NULL);
+    tsn_buf_init(&salted, box->len);
+    err = tsn_payload_open_salted(e, c, box, key, &salted);
+    if (err == 0)
+        err = tsn_buf_put(out, salted.data + SALT_LEN, salted.len - SALT_LEN);
+    wipe_free(&salted);
     return err;
 }
 

@@ -34,6 +34,13 @@ struct tsn_payload_box {
 };
 /* Walks a blob: *at starts at 0. TSN_ENOTFOUND: the end. TSN_ETAMPERED: not a blob. */
 tsn_err tsn_payload_next(const void *blob, size_t len, size_t *at, struct tsn_payload_box *out);
+/* The commitment over `salted` = salt32 || payload. */
+tsn_err tsn_payload_commit(uint8_t value[TSN_HASH_LEN], const char *name, const void *salted,
+                           size_t len);
+/* As below, with the salt in front. */
+tsn_err tsn_payload_open_salted(const struct tsn_entry *e, const struct tsn_commit *c,
+                                const struct tsn_payload_box *box,
+                                const uint8_t key[TSN_KEY_LEN], struct tsn_buf *out);
 /* Opens one box against one commitment of e; out NULL = check only. */
 tsn_err tsn_payload_open_box(const struct tsn_entry *e, const struct tsn_commit *c,
                              const struct tsn_payload_box *box, const uint8_t key[TSN_KEY_LEN],

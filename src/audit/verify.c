@@ -41,7 +41,8 @@ struct tsn_verify {
     struct tsn_arena *arena; /* of the last entry */
     struct tsn_entry last;
     bool last_ok;
-    bool stored; /* stored ends of chains are shown, so each chain must have one */
+    bool partial; /* chains may begin anywhere */
+    bool stored;  /* stored ends of chains are shown, so each chain must have one */
     struct absent *absent;
     size_t nabsent, absent_cap;
     int64_t last_prev; /* seq of the entry before it in its chain, -1 */
@@ -125,7 +126,9 @@ static void check_ended(struct tsn_verify *v, const struct tsn_entry *e)
     }
     snprintf(name, sizeof(name), "run:%s", e->run);
     run = chain_of(v, name);
-    if (run->closed_at < 0)
+    if (v->partial && run->last < 0)
+        return; /* nothing of it is here */
+    if (run->closed_at < 0 && !v->partial)
         find(v, e->seq, "V006", "it ends a run whose chain is not closed");
     if (run->count != e->rlen || memcmp(run->leaf, e->rlast, TSN_HASH_LEN) != 0)
         find(v, e->seq, "V006", "the run's chain does not end as run.ended says");
@@ -137,9 +140,12 @@ static void check_chain(struct tsn_verify *v, const struct tsn_entry *e, const u
     struct chain *c = chain_of(v, e->chain);
     static const uint8_t zeros[TSN_HASH_LEN];
 
+    if (v->partial && c->last < 0)
+        c->count = e->rseq; /* here it begins; what it continues is not shown */
     if (e->rseq != c->count)
         find(v, e->seq, "V003", "its chain has a gap or a repetition");
-    else if (memcmp(e->rprev, c->count ? c->leaf : zeros, TSN_HASH_LEN) != 0)
+    else if ((c->last >= 0 || c->count == 0) &&
+             memcmp(e->rprev, c->count ? c->leaf : zeros, TSN_HASH_LEN) != 0)
         find(v, e->seq, "V003", "it does not continue its chain");
     if (c->closed_at >= 0)
         find(v, e->seq, "V006", "its run was closed before");
@@ -217,8 +223,8 @@ static void check_absent(struct tsn_verify *v)
     }
 }
 
-void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
-                    const uint8_t *leaf)
+static void add(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
+                const uint8_t *leaf, bool gaps)
 {
     uint8_t computed[TSN_HASH_LEN];
     struct tsn_diag diag;
@@ -228,7 +234,7 @@ void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t 
     v->arena = tsn_arena_new();
     v->last_ok = false;
     tsn_entry_leaf(computed, text, len);
-    if ((uint64_t)seq != v->tree.size)
+    if (!gaps && (uint64_t)seq != v->tree.size)
         find(v, (int64_t)v->tree.size, "V002", "it is missing, or stands at another position");
     tsn_tree_append(&v->tree, computed);
     v->result.entries++;
@@ -249,6 +255,22 @@ void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t 
     check_clock(v, &v->last);
     check_erase(v, &v->last);
     v->payload_due = v->last.ncommits > 0;
+}
+
+void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
+                    const uint8_t *leaf)
+{
+    add(v, seq, text, len, leaf, false);
+}
+
+void tsn_verify_add_at(struct tsn_verify *v, int64_t seq, const char *text, size_t len)
+{
+    add(v, seq, text, len, NULL, true);
+}
+
+void tsn_verify_partial(struct tsn_verify *v)
+{
+    v->partial = true;
 }
 
 void tsn_verify_prev(struct tsn_verify *v, int64_t prev)
@@ -319,10 +341,22 @@ void tsn_verify_find(struct tsn_verify *v, int64_t seq, const char *code, const 
     find(v, seq, code, why);
 }
 
+void tsn_verify_closes(struct tsn_verify *v)
+{
+    const struct chain *open = NULL; /* the first closed run whose case was not told */
+
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (const struct chain *c = v->chains[i]; c; c = c->next)
+            if (c->closed_at >= 0 && c->ended_at < 0 &&
+                (!open || c->closed_at < open->closed_at))
+                open = c;
+    if (open)
+        find(v, open->closed_at, "V006", "its run was closed but its case does not say so");
+}
+
 void tsn_verify_finish(struct tsn_verify *v, uint64_t size, const uint8_t *root)
 {
     uint8_t computed[TSN_HASH_LEN];
-    const struct chain *open = NULL; /* the first closed run whose case was not told */
     const struct chain *lost = NULL; /* the first chain without a stored end */
 
     check_payload_came(v);
@@ -337,15 +371,11 @@ void tsn_verify_finish(struct tsn_verify *v, uint64_t size, const uint8_t *root)
              "the root of the tree is not the one of the head");
     for (size_t i = 0; i < BUCKETS; i++) {
         for (const struct chain *c = v->chains[i]; c; c = c->next) {
-            if (c->closed_at >= 0 && c->ended_at < 0 &&
-                (!open || c->closed_at < open->closed_at))
-                open = c;
             if (v->stored && !c->stored && (!lost || c->last < lost->last))
                 lost = c;
         }
     }
-    if (open)
-        find(v, open->closed_at, "V006", "its run was closed but its case does not say so");
+    tsn_verify_closes(v);
     if (lost)
         find(v, lost->last, "V012", "the stored end of its chain is gone");
     if (v->result.verdict == TSN_TAMPERED)

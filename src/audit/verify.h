@@ -16,6 +16,11 @@ void tsn_verify_destroy(struct tsn_verify *v);
 /* `seq` is the position where it was found, `leaf` the stored leaf (NULL = none stored). */
 void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
                     const uint8_t *leaf);
+/* For a part of a log: positions may have gaps. With `partial` chains may also begin anywhere. */
+void tsn_verify_add_at(struct tsn_verify *v, int64_t seq, const char *text, size_t len);
+void tsn_verify_partial(struct tsn_verify *v);
+/* Every closed run must have its run.ended; finish does it too. */
+void tsn_verify_closes(struct tsn_verify *v);
 /* The payload that stands beside the last added entry; key NULL = cannot be opened here. Once it
  * was called at all, an entry that commits to a payload and has none (len 0) is a finding, unless an
  * audit.erase entry behind it covers it. */

@@ -107,6 +107,9 @@ enum tsn_flag {
     TSN_FLAG_GOTO,
     TSN_FLAG_BREAK,
     TSN_FLAG_WITH,
+    TSN_FLAG_WITNESS,
+    TSN_FLAG_AT_LEAST,
+    TSN_FLAG_REMEMBER,
     TSN_FLAGS
 };
 /* A set of flags: there are more than 64. */
@@ -131,7 +134,8 @@ struct tsn_cli {
     tsn_flagset given;  /* bits of enum tsn_flag */
     const char *flag[TSN_FLAGS];
     const char *set[TSN_LIST_MAX], *indicator[TSN_LIST_MAX];
-    size_t nset, nindicator;
+    const char *trust[TSN_LIST_MAX], *witness[TSN_LIST_MAX];
+    size_t nset, nindicator, ntrust, nwitness;
     const char *arg[TSN_ARGS_MAX]; /* behind the command's words */
     size_t nargs;
 };
@@ -214,6 +218,7 @@ int tsn_cmd_audit_stream(struct tsn_cli *cli);
 int tsn_cmd_audit_report(struct tsn_cli *cli);
 int tsn_cmd_audit_verify(struct tsn_cli *cli);
 int tsn_cmd_audit_export(struct tsn_cli *cli);
+int tsn_cmd_audit_bundle(struct tsn_cli *cli); /* export of a case, a range or everything */
 int tsn_cmd_audit_head(struct tsn_cli *cli);
 int tsn_cmd_audit_new_epoch(struct tsn_cli *cli);
 int tsn_cmd_audit_rotate_key(struct tsn_cli *cli);

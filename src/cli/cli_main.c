@@ -274,11 +274,16 @@ const struct tsn_command tsn_commands[] = {
      "tocsin audit erase PSIRT-2026-0001 --basis gdpr-17 --reason \"asked by the reporter\"",
      B(TSN_FLAG_BASIS) | B(TSN_FLAG_REASON) | B(TSN_FLAG_AGREE), 0, 1, tsn_cmd_audit_erase,
      audit},
-    {"audit verify", "[DATADIR|FILE]", "recompute every entry, chain and the tree; no daemon",
-     "tocsin audit verify ./data", 0, 0, 1, tsn_cmd_audit_verify, audit},
-    {"audit export", "", "the log as JSON lines; no daemon",
-     "tocsin audit export --out audit.jsonl", B(TSN_FLAG_OUT), 0, 0, tsn_cmd_audit_export,
-     audit},
+    {"audit verify", "[PATH]",
+     "a data directory, a bundle, tiles or a proof: recompute everything; no daemon",
+     "tocsin audit verify ./case --trust audit.key --at-least 18240",
+     B(TSN_FLAG_TRUST) | B(TSN_FLAG_WITNESS) | B(TSN_FLAG_AT_LEAST) | B(TSN_FLAG_REMEMBER), 0,
+     1, tsn_cmd_audit_verify, audit},
+    {"audit export", "[CASE|all]",
+     "a case, --from --to or all, for somebody outside to verify; alone: JSON lines",
+     "tocsin audit export PSIRT-2026-0001 --open --tlp amber --out case",
+     B(TSN_FLAG_OUT) | B(TSN_FLAG_FROM) | B(TSN_FLAG_TO) | B(TSN_FLAG_OPEN) | B(TSN_FLAG_TLP),
+     0, 1, tsn_cmd_audit_export, audit},
 
     {"audit head", "", "the last signed checkpoint, to keep or to compare",
      "tocsin audit head --out head.txt", B(TSN_FLAG_OUT), 0, 0, tsn_cmd_audit_head, audit},
@@ -332,6 +337,11 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
         {"from", "SEQ|FILE|STEP",
          "from this entry on; draft from this case (`-` is stdin); first step to do "
          "again"},
+    [TSN_FLAG_WITNESS] = {"witness", "KEY|FILE",
+                          "a witness that must have cosigned; several times"},
+    [TSN_FLAG_AT_LEAST] = {"at-least", "N", "fewer entries than this is a rollback"},
+    [TSN_FLAG_REMEMBER] = {"remember", "FILE",
+                           "keeps the checkpoint, refuses an older one later"},
     [TSN_FLAG_OUT] = {"out", "FILE|URL",
                       "write there; `-` is standard output; streams also udp:// and tls://"},
     [TSN_FLAG_STRICT] = {"strict", NULL, "warnings count as problems too"},
@@ -382,8 +392,9 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_LISTEN] = {"listen", "ADDR:PORT", "where HTTP listens"},
     [TSN_FLAG_SBOM] = {"sbom", "FILE", "CycloneDX or SPDX JSON; `-` is standard input"},
     [TSN_FLAG_AGAINST] = {"against", "DIR|FILE", "advisories: a folder or one document"},
-    [TSN_FLAG_TRUST] = {"trust", "WHO,...",
-                        "publishers or namespaces whose VEX may suppress a match"},
+    [TSN_FLAG_TRUST] = {"trust", "WHO,...|KEY|FILE",
+                        "publishers or namespaces whose VEX may suppress a match; verify: a "
+                        "log's key or a file of keys"},
     [TSN_FLAG_SINCE] = {"since", "TIME", "rows from this time on: 2026-11-24, or with a time"},
     [TSN_FLAG_BEFORE] = {"before", "SEQ", "up to this entry"},
     [TSN_FLAG_AT] = {"at", "TIME", "what counts as now: for ages and clocks that run"},
@@ -552,9 +563,15 @@ static int take_flag(struct tsn_cli *cli, int which, const char *value)
     cli->given |= TSN_BIT(which);
     cli->flag[which] = value ? value : "";
     if (which == TSN_FLAG_SET || which == TSN_FLAG_INPUT || which == TSN_FLAG_ASSUME ||
-        which == TSN_FLAG_INDICATOR) {
-        const char **list = which == TSN_FLAG_INDICATOR ? cli->indicator : cli->set;
-        size_t *n = which == TSN_FLAG_INDICATOR ? &cli->nindicator : &cli->nset;
+        which == TSN_FLAG_INDICATOR || which == TSN_FLAG_TRUST || which == TSN_FLAG_WITNESS) {
+        const char **list = which == TSN_FLAG_INDICATOR ? cli->indicator
+                            : which == TSN_FLAG_TRUST   ? cli->trust
+                            : which == TSN_FLAG_WITNESS ? cli->witness
+                                                        : cli->set;
+        size_t *n = which == TSN_FLAG_INDICATOR ? &cli->nindicator
+                    : which == TSN_FLAG_TRUST   ? &cli->ntrust
+                    : which == TSN_FLAG_WITNESS ? &cli->nwitness
+                                                : &cli->nset;
         if (*n == TSN_LIST_MAX)
             return usage(cli, "U002", "", "a flag comes too often");
         list[(*n)++] = value;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "cli/assess.h"
 #include "cli/out.h"
 #include "core/buf.h"
 #include "core/clock.h"
@@ -79,8 +80,24 @@ static void add(json_t *checks, const char *id, const char *result, uint64_t n,
                                             "n", (json_int_t)n, "text", text));
 }
 
+/* How far the newest checkpoint reaches; what is behind it nobody has signed yet. */
+static void add_sealed(json_t *checks, struct tsn_arena *a, const char *note, uint64_t entries)
+{
+    struct tsn_checkpoint c;
+    struct tsn_note parsed;
+    if (!note || tsn_note_parse(&parsed, note, strlen(note)) != 0 ||
+        tsn_checkpoint_parse(&c, parsed.text, parsed.len) != 0) {
+        add(checks, "sealed", "unknown", 0, "no checkpoint is stored");
+        return;
+    }
+    add(checks, "sealed", "ok", c.size,
+        tsn_arena_printf(a, "%llu entries by %.*s; %llu behind them are not yet",
+                         (unsigned long long)c.size, (int)c.origin_len, c.origin,
+                         (unsigned long long)(entries - c.size)));
+}
+
 static json_t *checks_of(struct tsn_cli *cli, const struct tsn_verify_result *r,
-                         const char *root, bool key)
+                         const char *root, bool key, const char *note)
 {
     json_t *checks = json_array();
     struct tsn_arena *a = cli->arena;
@@ -100,6 +117,7 @@ static json_t *checks_of(struct tsn_cli *cli, const struct tsn_verify_result *r,
                          (unsigned long long)r->chains));
     add(checks, "tree", r->verdict == TSN_VERIFIED ? "ok" : "unknown", r->entries,
         tsn_arena_printf(a, "root %s", root));
+    add_sealed(checks, a, note, r->entries);
     if (r->payloads_opened || !r->payloads_sealed)
         add(checks, "payloads", "ok", r->payloads_opened,
             tsn_arena_printf(a, "%llu payloads open and match their commitments",
@@ -171,12 +189,12 @@ static void print_verdict(struct tsn_cli *cli, const struct tsn_verify_result *r
 }
 
 static int report_verdict(struct tsn_cli *cli, const struct tsn_place *p,
-                          const struct tsn_verify_result *r)
+                          const struct tsn_verify_result *r, const char *note)
 {
     char root[2 * TSN_HASH_LEN + 1];
     int rc = verdicts[r->verdict].exit;
     tsn_hex(root, r->root, sizeof(r->root));
-    json_t *checks = checks_of(cli, r, root, p->key != NULL);
+    json_t *checks = checks_of(cli, r, root, p->key != NULL, note);
     if (cli->json) {
         json_t *out =
             json_pack("{s:s, s:{s:s, s:s}, s:I, s:I, s:s, s:O, s:[s, s, s]}", "verdict",
@@ -250,18 +268,123 @@ tsn_err tsn_place_open(const struct tsn_place *p, struct tsn_store **st, struct 
     return err;
 }
 
+/* --- whose signature ----------------------------------------------------------------------- */
+
+/* The flags of trust, before anything is read. */
+static tsn_err take_trust(struct tsn_cli *cli, struct tsn_assess *j)
+{
+    tsn_err err = 0;
+    if (cli->given & TSN_BIT(TSN_FLAG_AT_LEAST) &&
+        tsn_parse_int(cli->flag[TSN_FLAG_AT_LEAST], 0, INT64_MAX, &j->at_least) != 0)
+        err = tsn_assess_find(j, TSN_UNUSABLE, "V114", "--at-least is not a number");
+    if (cli->given & TSN_BIT(TSN_FLAG_REMEMBER))
+        j->remember = cli->flag[TSN_FLAG_REMEMBER];
+    for (size_t i = 0; i < cli->ntrust && !err; i++)
+        err = tsn_assess_keys(j, cli->trust[i], TSN_NOTE_ED25519);
+    for (size_t i = 0; i < cli->nwitness && !err; i++)
+        err = tsn_assess_keys(j, cli->witness[i], TSN_NOTE_COSIGNATURE);
+    return err ? err : tsn_assess_recall(j);
+}
+
+static const char *const unproved[] = {"what was done outside tocsin",
+                                       "anything after this checkpoint",
+                                       "that statements are true"};
+
+static int report_judge(struct tsn_cli *cli, const struct tsn_assess *j, const char *path)
+{
+    int rc = verdicts[j->verdict].exit;
+    if (cli->json) {
+        json_t *out = json_pack(
+            "{s:s, s:{s:s, s:s}, s:I, s:I, s:I, s:I, s:I, s:[s, s, s, s]}", "verdict",
+            verdicts[j->verdict].word, "subject", "what", j->what, "path", path, "entries",
+            (json_int_t)j->entries, "openings", (json_int_t)j->openings, "checkpoint",
+            (json_int_t)(j->have_cp ? j->cp.size : 0), "signed", (json_int_t)j->signed_by,
+            "cosigned", (json_int_t)j->cosigned, "not_proved", "outside_actions",
+            "after_checkpoint", "truth_of_statements", "reader_page");
+        if (j->verdict != TSN_VERIFIED) {
+            json_object_set_new(out, "code", json_string(j->diag.code));
+            json_object_set_new(out, "why", json_string(j->diag.what));
+        }
+        if (rc)
+            tsn_out_json_not_ok(cli, out, rc);
+        else
+            tsn_out_json(cli, out);
+        json_decref(out);
+        return rc;
+    }
+    if (cli->quiet && !rc)
+        return rc;
+    tsn_out_text(cli, stdout, TSN_PLAIN, path);
+    (void)printf(": %s\n", j->what[0] ? j->what : "not read to its end");
+    if (j->have_cp)
+        (void)printf(
+            "  in checkpoint %llu of %.*s, signed by %zu of your keys, %zu witnesses\n",
+            (unsigned long long)j->cp.size, (int)j->cp.origin_len, j->cp.origin, j->signed_by,
+            j->cosigned);
+    tsn_out_text(cli, stdout, verdicts[j->verdict].style, verdicts[j->verdict].title);
+    if (j->verdict == TSN_VERIFIED) {
+        (void)printf(
+            ": complete and unchanged in what it is.\nNot proved: %s; %s; %s; what the "
+            "reader page says.\n",
+            unproved[0], unproved[1], unproved[2]);
+    } else {
+        (void)printf("  %s ", j->diag.code);
+        tsn_out_text(cli, stdout, TSN_PLAIN, j->diag.what);
+        (void)printf("%s\n", j->verdict == TSN_TAMPERED
+                                 ? "\nDo not rely on it. Keep it: it is evidence."
+                                 : "");
+    }
+    return rc;
+}
+
+static int verify_handed_out(struct tsn_cli *cli, const char *path)
+{
+    struct tsn_assess j;
+    tsn_assess_init(&j, cli->arena);
+    if (take_trust(cli, &j) == 0)
+        tsn_assess_path(&j, path);
+    tsn_assess_settle(&j);
+    int rc = report_judge(cli, &j, path);
+    tsn_assess_free(&j);
+    return rc;
+}
+
+/* A database and keys: its newest checkpoint must be signed by them and not be too old. */
+static void trust_database(struct tsn_cli *cli, const char *note, struct tsn_verify_result *r)
+{
+    struct tsn_assess j;
+    tsn_assess_init(&j, cli->arena);
+    if (take_trust(cli, &j) == 0) {
+        if (!note)
+            tsn_assess_cannot(&j, "V105", "the log has no checkpoint");
+        else
+            (void)tsn_assess_checkpoint(&j, note, strlen(note));
+    }
+    tsn_assess_settle(&j);
+    if (j.verdict != TSN_VERIFIED) {
+        r->verdict = j.verdict;
+        r->diag = j.diag;
+    }
+    tsn_assess_free(&j);
+}
+
 int tsn_cmd_audit_verify(struct tsn_cli *cli)
 {
     struct tsn_place p;
     struct tsn_store *st = NULL;
     struct tsn_verify_result r = {.verdict = TSN_UNUSABLE, .bad_seq = -1};
     struct progress progress = {.cli = cli, .began_ms = tsn_clock_mono_ms()};
+    tsn_flagset flags = TSN_BIT(TSN_FLAG_TRUST) | TSN_BIT(TSN_FLAG_WITNESS) |
+                        TSN_BIT(TSN_FLAG_AT_LEAST) | TSN_BIT(TSN_FLAG_REMEMBER);
+    char *note = NULL;
     tsn_diag_init(&r.diag);
     tsn_log_open(-1);
+    if (cli->nargs && tsn_assess_takes(cli->arg[0]))
+        return verify_handed_out(cli, cli->arg[0]);
     tsn_place_database(cli, cli->nargs ? cli->arg[0] : NULL, &p);
     tsn_err err = tsn_place_open(&p, &st, &r.diag);
     if (!err) {
-        err = tsn_store_verify(st, on_progress, &progress, &r);
+        err = tsn_store_verify_sealed(st, on_progress, &progress, &r, &note);
         tsn_store_close(st);
         if (err && r.verdict != TSN_TAMPERED) {
             r.verdict = TSN_UNUSABLE;
@@ -271,9 +394,13 @@ int tsn_cmd_audit_verify(struct tsn_cli *cli)
     }
     if (err == TSN_ETAMPERED)
         r.verdict = TSN_TAMPERED;
+    if (r.verdict == TSN_VERIFIED && (cli->given & flags))
+        trust_database(cli, note, &r);
     if (progress.on_line)
         (void)fprintf(stderr, "\r\033[K");
-    return report_verdict(cli, &p, &r);
+    int rc = report_verdict(cli, &p, &r, note);
+    free(note);
+    return rc;
 }
 
 /* --- export ------------------------------------------------------------------------------ */
@@ -310,6 +437,13 @@ int tsn_cmd_audit_export(struct tsn_cli *cli)
 {
     const char *path = cli->given & TSN_BIT(TSN_FLAG_OUT) ? cli->flag[TSN_FLAG_OUT] : "-";
     bool whole = strcmp(path, "-") != 0;
+    if (cli->nargs || (cli->given & (TSN_BIT(TSN_FLAG_FROM) | TSN_BIT(TSN_FLAG_TO)))) {
+        if (!whole)
+            return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U004",
+                                 "Name a new folder, or a file that ends in .tar.",
+                                 "--out is missing");
+        return tsn_cmd_audit_bundle(cli);
+    }
     const char *draft = tsn_arena_printf(cli->arena, "%s.part", path);
     struct tsn_place p;
     struct tsn_store *st = NULL;

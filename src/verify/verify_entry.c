@@ -230,7 +230,7 @@ static void remember(struct entry *out, const char *name, struct span s)
 
 const char *entry_parse(struct entry *out, const char *text, size_t len)
 {
-    struct span last_commitment = {"", 0}, case_id = {"", 0};
+    struct span last_commitment = {"", 0};
     size_t next = 0, commitments = 0, at = sizeof(HEAD) - 1;
     bool seen[KEYS] = {false};
 
@@ -263,6 +263,9 @@ const char *entry_parse(struct entry *out, const char *text, size_t len)
                 (order == 0 && last_commitment.n >= field.n))
                 return "a commitment is malformed or out of order";
             last_commitment = field;
+            keep(out->commit[commitments - 1].name, field);
+            keep(out->commit[commitments - 1].value, value);
+            out->ncommits = commitments;
             next = KEYS;
             continue;
         }
@@ -274,8 +277,6 @@ const char *entry_parse(struct entry *out, const char *text, size_t len)
             return "a value does not have the form of its key";
         seen[k] = true;
         next = k + 1;
-        if (is(name, "case"))
-            case_id = value;
         remember(out, table[k].name, value);
     }
     for (size_t k = 0; k < KEYS; k++)
@@ -283,7 +284,7 @@ const char *entry_parse(struct entry *out, const char *text, size_t len)
             return "a key is missing";
     if (out->chain[0] == 'r' && strcmp(out->chain + 4, out->run) != 0)
         return "chain and run are not the same run";
-    if (out->chain[0] == 'c' && !is(case_id, out->chain + 5))
+    if (out->chain[0] == 'c' && strcmp(out->case_id, out->chain + 5) != 0)
         return "chain and case are not the same case";
     if ((out->rlen >= 0) != (out->rlast[0] != '\0'))
         return "rlen and rlast belong together";

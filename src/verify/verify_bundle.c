@@ -1,0 +1,680 @@
+/* verify_bundle.c - a bundle, tiles or a proof on disk, checked to the last byte. See
+ * tocsin_verify.h; the formats are in docs/audit.md. */
+#include "verify/tocsin_verify.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define WIDTH      256
+#define LEVELS     8
+#define PROOF_HEAD "c2sp.org/tlog-proof@v1\n"
+
+static const char *root; /* of the bundle */
+
+static bool exists(const char *name)
+{
+    char path[8192];
+    struct stat info;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", root, name);
+    return stat(path, &info) == 0;
+}
+
+static struct bytes must_read(const char *name, const char *code)
+{
+    struct bytes b;
+
+    if (!read_file(&b, root, name))
+        finding(TAMPERED, code, "%s is missing or cannot be read", name);
+    return b;
+}
+
+static bool starts(const char *s, size_t n, const char *with)
+{
+    return n >= strlen(with) && memcmp(s, with, strlen(with)) == 0;
+}
+
+/* --- entries that something opens or that are counted -------------------------------------------- */
+
+struct kept {
+    int64_t seq;
+    struct entry e;
+    unsigned char leaf[HASH];
+};
+
+static struct kept *list;
+static size_t nlist, cap;
+
+static void keep(int64_t seq, const struct entry *e, const unsigned char *leaf)
+{
+    if (nlist == cap) {
+        cap = cap ? cap * 2 : 256;
+        list = more(list, nlist * sizeof(*list), cap * sizeof(*list));
+    }
+    list[nlist].seq = seq;
+    list[nlist].e = *e;
+    memcpy(list[nlist++].leaf, leaf, HASH);
+}
+
+static void take(int64_t seq, const char *text, size_t len, bool part, bool hold)
+{
+    unsigned char leaf[HASH];
+    static struct entry e;
+
+    log_add(seq, text, len, part, &e, leaf, NULL);
+    if (hold)
+        keep(seq, &e, leaf);
+}
+
+/* --- tiles ------------------------------------------------------------------------------------- */
+
+static unsigned char rows[LEVELS][WIDTH][HASH];
+static size_t width[LEVELS];
+static uint64_t full[LEVELS];
+static struct tree tree;
+
+static void tile_path(char out[96], int level, uint64_t n, size_t w)
+{
+    char number[32], all[64] = "";
+    int at = 0, groups;
+
+    (void)snprintf(number, sizeof(number), "%018llu", (unsigned long long)n);
+    for (groups = 0; groups < 5 && memcmp(number + 3 * groups, "000", 3) == 0; groups++)
+        ;
+    for (; groups < 6; groups++)
+        at += snprintf(all + at, sizeof(all) - (size_t)at, "%s%.3s%s", groups < 5 ? "x" : "",
+                       number + 3 * groups, groups < 5 ? "/" : "");
+    if (level < 0)
+        at = snprintf(out, 96, "tile/entries/%s", all);
+    else
+        at = snprintf(out, 96, "tile/%d/%s", level, all);
+    if (w < WIDTH)
+        (void)snprintf(out + at, 96 - (size_t)at, ".p/%zu", w);
+}
+
+static void check_tile(int level)
+{
+    char path[96];
+    struct bytes b;
+    struct tree part = {.size = 0};
+
+    tile_path(path, level, full[level], width[level]);
+    b = must_read(path, "V120");
+    if (b.n != width[level] * HASH || memcmp(b.p, rows[level], b.n) != 0)
+        finding(TAMPERED, "V120", "%s is wrong", path);
+    free(b.p);
+    if (width[level] < WIDTH || level + 1 == LEVELS)
+        return;
+    for (int i = 0; i < WIDTH; i++)
+        tree_add(&part, rows[level][i]);
+    tree_root(&part, rows[level + 1][width[level + 1]++]);
+    full[level]++;
+    width[level] = 0;
+    if (width[level + 1] == WIDTH)
+        check_tile(level + 1);
+}
+
+static void take_leaf(const char *text, size_t len, bool ours, bool hold)
+{
+    unsigned char leaf[HASH], at[HASH];
+
+    if (ours)
+        take((int64_t)tree.size, text, len, false, hold);
+    leaf_of(leaf, text, len);
+    tree_add(&tree, leaf);
+    memcpy(rows[0][width[0]++], leaf, HASH);
+    if ((int64_t)tree.size == memory_size()) {
+        tree_root(&tree, at);
+        memory_probe(at);
+    }
+}
+
+static void check_tiles(const struct checkpoint *c, bool ours, bool hold)
+{
+    unsigned char have[HASH];
+
+    for (int64_t n = 0; n * WIDTH < c->size; n++) {
+        int64_t left = c->size - n * WIDTH, w = left < WIDTH ? left : WIDTH;
+        struct bytes b;
+        char path[96];
+        size_t at = 0;
+
+        tile_path(path, -1, (uint64_t)n, (size_t)w);
+        b = must_read(path, "V120");
+        for (int64_t i = 0; i < w; i++) {
+            const unsigned char *p = (const unsigned char *)b.p + at;
+            size_t len;
+
+            if (b.n - at < 2 || b.n - at - 2 < (len = (size_t)p[0] << 8 | p[1]))
+                finding(TAMPERED, "V120", "entry %lld is cut", (long long)n * WIDTH + i);
+            take_leaf(b.p + at + 2, len, ours, hold);
+            at += 2 + len;
+        }
+        if (at != b.n)
+            finding(TAMPERED, "V120", "there is more in %s", path);
+        free(b.p);
+        if (width[0] == WIDTH)
+            check_tile(0);
+    }
+    for (int level = 0; level < LEVELS; level++)
+        if (width[level] > 0)
+            check_tile(level);
+    tree_root(&tree, have);
+    if (memcmp(have, c->root, HASH) != 0)
+        finding(TAMPERED, "V005", "the entries do not give the checkpoint's root");
+}
+
+/* --- proofs -------------------------------------------------------------------------------------- */
+
+struct proof {
+    struct bytes extra; /* p NULL: none */
+    int64_t index;
+    int n;
+    unsigned char hash[63][HASH];
+    const char *note;
+    size_t note_len;
+};
+
+static bool proof_parse(struct proof *out, const struct bytes *b)
+{
+    size_t at = sizeof(PROOF_HEAD) - 1, len;
+    const char *line;
+    unsigned char raw[48];
+
+    memset(out, 0, sizeof(*out));
+    if (!starts(b->p, b->n, PROOF_HEAD) || !next_line(b, &at, &line, &len))
+        return false;
+    if (starts(line, len, "extra ")) {
+        long n;
+
+        out->extra.p = need(len);
+        n = unbase64((unsigned char *)out->extra.p, line + 6, len - 6);
+        if (n < 0 || !next_line(b, &at, &line, &len))
+            return false;
+        out->extra.n = (size_t)n;
+    }
+    if (!starts(line, len, "index ") || !decimal_of(line + 6, len - 6, &out->index))
+        return false;
+    for (;;) {
+        if (!next_line(b, &at, &line, &len))
+            return false;
+        if (len == 0)
+            break;
+        if (out->n == 63 || len != 44 || unbase64(raw, line, len) != HASH)
+            return false;
+        memcpy(out->hash[out->n++], raw, HASH);
+    }
+    out->note = b->p + at;
+    out->note_len = b->n - at;
+    return true;
+}
+
+/* RFC 9162, 2.1.3.2. */
+static bool included(const struct proof *p, const struct checkpoint *c)
+{
+    uint64_t fn = (uint64_t)p->index, sn = (uint64_t)c->size - 1;
+    unsigned char r[HASH];
+
+    if (p->index >= c->size)
+        return false;
+    leaf_of(r, p->extra.p, p->extra.n);
+    for (int i = 0; i < p->n; i++) {
+        if (sn == 0)
+            return false;
+        if ((fn & 1) || fn == sn) {
+            join(r, p->hash[i], r);
+            while (!(fn & 1) && fn) {
+                fn >>= 1;
+                sn >>= 1;
+            }
+        } else {
+            join(r, r, p->hash[i]);
+        }
+        fn >>= 1;
+        sn >>= 1;
+    }
+    return sn == 0 && memcmp(r, c->root, HASH) == 0;
+}
+
+/* `c` without a note yet takes the proof's. */
+static void proof_check(const struct proof *p, struct checkpoint *c)
+{
+    struct bytes note = {NULL, p->note_len};
+
+    if (!c->note.p) {
+        note.p = need(note.n + 1);
+        memcpy(note.p, p->note, note.n);
+        checkpoint_parse(c, note);
+    }
+    if (p->note_len != c->note.n || memcmp(p->note, c->note.p, c->note.n) != 0)
+        finding(TAMPERED, "V116", "entry %lld: its proof has another checkpoint",
+                (long long)p->index);
+    if (p->extra.p && !included(p, c))
+        finding(TAMPERED, "V116", "entry %lld: the proof does not show it in the log",
+                (long long)p->index);
+}
+
+static void single_proof(const struct bytes *b)
+{
+    struct checkpoint c = {.size = 0};
+    struct proof p;
+    static struct entry e;
+    const char *wrong;
+
+    if (!proof_parse(&p, b))
+        finding(TAMPERED, "V116", "the proof is malformed");
+    proof_check(&p, &c);
+    if (p.extra.p && starts(p.extra.p, p.extra.n, "tocsin-audit/v1\n")) {
+        wrong = entry_parse(&e, p.extra.p, p.extra.n);
+        if (wrong || e.seq != p.index)
+            finding(TAMPERED, wrong ? "V001" : "V002", "entry %lld: %s", (long long)p.index,
+                    wrong ? wrong : "it names another position");
+    }
+    printf("one entry, #%lld\n", (long long)p.index);
+    settle(&c, p.extra.p ? NULL : "the proof is there and the entry is not");
+    free(p.extra.p);
+    free(c.note.p);
+}
+
+/* --- the files of a bundle ------------------------------------------------------------------------- */
+
+static char **names;
+static size_t nnames;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void walk(const char *below)
+{
+    char path[8192], name[4096];
+    struct stat info;
+    struct dirent *d;
+    DIR *dir;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", root, below);
+    dir = opendir(path);
+    while (dir && (d = readdir(dir)) != NULL) {
+        if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+            continue;
+        (void)snprintf(name, sizeof(name), "%s%s%s", below, *below ? "/" : "", d->d_name);
+        (void)snprintf(path, sizeof(path), "%s/%s", root, name);
+        if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+            walk(name);
+            continue;
+        }
+        if (nnames % 256 == 0)
+            names = more(names, nnames * sizeof(*names), (nnames + 256) * sizeof(*names));
+        names[nnames] = need(strlen(name) + 1);
+        memcpy(names[nnames++], name, strlen(name));
+    }
+    if (dir)
+        (void)closedir(dir);
+}
+
+static void check_files(const struct bytes *manifest, size_t at)
+{
+    int needed = 0;
+
+    walk("");
+    qsort(names, nnames, sizeof(*names), by_name);
+    for (size_t i = 0; i < nnames; i++) {
+        const char *line, *name = names[i];
+        size_t len;
+        struct bytes b;
+        unsigned char hash[HASH];
+        char text[2 * HASH + 1];
+
+        if (strcmp(name, "manifest") == 0)
+            continue;
+        needed += strcmp(name, "checkpoint") == 0 || strcmp(name, "openings") == 0;
+        if (!next_line(manifest, &at, &line, &len) || len < 73 ||
+            !starts(line, len, "sha256 ") || line[71] != ' ' || strlen(name) != len - 72 ||
+            memcmp(line + 72, name, len - 72) != 0)
+            finding(TAMPERED, "V110",
+                    "files are missing or too many, or not listed in order: %s", name);
+        b = must_read(name, "V110");
+        sha256(hash, b.p, b.n);
+        hex(text, hash);
+        if (memcmp(text, line + 7, 64) != 0)
+            finding(TAMPERED, "V110", "%s is not the file that the manifest lists", name);
+        free(b.p);
+    }
+    if (at != manifest->n || needed != 2)
+        finding(TAMPERED, "V110", "files of the manifest are missing");
+}
+
+/* --- a bundle ------------------------------------------------------------------------------------------ */
+
+struct scope {
+    char kind; /* a c r */
+    char case_id[27];
+    int64_t from, to;
+};
+
+static bool scope_parse(struct scope *out, const char *line, size_t len)
+{
+    const char *space;
+
+    memset(out, 0, sizeof(*out));
+    if (len == 9 && memcmp(line, "scope all", 9) == 0) {
+        out->kind = 'a';
+        return true;
+    }
+    if (len == 37 && memcmp(line, "scope case ", 11) == 0) {
+        out->kind = 'c';
+        memcpy(out->case_id, line + 11, 26);
+        return strspn(out->case_id, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == 26 &&
+               out->case_id[0] <= '7';
+    }
+    if (!starts(line, len, "scope range "))
+        return false;
+    out->kind = 'r';
+    line += 12;
+    len -= 12;
+    space = memchr(line, ' ', len);
+    return space && decimal_of(line, (size_t)(space - line), &out->from) &&
+           decimal_of(space + 1, len - (size_t)(space + 1 - line), &out->to);
+}
+
+/* Nothing that is not looked at may hide among what is signed for. */
+static void check_names(const struct scope *s, int64_t size)
+{
+    static const char *const known[] = {"README.txt", "checkpoint", "index.html", "manifest",
+                                        "openings",   "policy",     "verify.py"};
+    const char *parts = s->kind == 'a' ? "tile/" : "entries/";
+    int64_t tiles = 0, due = (size + WIDTH - 1) / WIDTH;
+
+    for (int64_t n = size; n > 0; n /= WIDTH)
+        due += (n + WIDTH - 1) / WIDTH;
+    for (size_t i = 0; i < nnames; i++) {
+        bool good = starts(names[i], strlen(names[i]), parts);
+
+        tiles += good;
+        for (size_t k = 0; !good && k < sizeof(known) / sizeof(known[0]); k++)
+            good = strcmp(names[i], known[k]) == 0;
+        if (!good)
+            finding(TAMPERED, "V110", "%s does not belong to such a bundle", names[i]);
+    }
+    if (s->kind == 'a' && tiles != due)
+        finding(TAMPERED, "V110", "there are tiles too many or too few");
+}
+
+static int by_seq(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static size_t take_proofs(const struct scope *s, struct checkpoint *c)
+{
+    int64_t *seqs = need((nnames + 1) * sizeof(*seqs));
+    size_t n = 0;
+
+    for (size_t i = 0; i < nnames; i++) {
+        const char *name = names[i], *dot;
+
+        if (!starts(name, strlen(name), "entries/"))
+            continue;
+        name += 8;
+        dot = strchr(name, '.');
+        if (!dot || strcmp(dot, ".tlog-proof") != 0 ||
+            !decimal_of(name, (size_t)(dot - name), &seqs[n++]))
+            finding(TAMPERED, "V110", "entries/%s does not belong there", name);
+    }
+    qsort(seqs, n, sizeof(*seqs), by_seq);
+    for (size_t i = 0; i < n; i++) {
+        char name[64];
+        struct bytes b;
+        struct proof p;
+
+        (void)snprintf(name, sizeof(name), "entries/%lld.tlog-proof", (long long)seqs[i]);
+        b = must_read(name, "V110");
+        if (!proof_parse(&p, &b))
+            finding(TAMPERED, "V116", "%s is malformed", name);
+        proof_check(&p, c);
+        if (!p.extra.p || p.index != seqs[i])
+            finding(TAMPERED, "V116", "%s is of another entry, or has none", name);
+        take(seqs[i], p.extra.p, p.extra.n, s->kind == 'r', true);
+        if (s->kind == 'r' && seqs[i] != s->from + (int64_t)i)
+            finding(TAMPERED, "V119", "the range has a gap before %lld", (long long)seqs[i]);
+        free(p.extra.p);
+        free(b.p);
+    }
+    if (s->kind == 'r' && s->to - s->from + 1 != (int64_t)n)
+        finding(TAMPERED, "V119", "the range is not %lld to %lld", (long long)s->from,
+                (long long)s->to);
+    free(seqs);
+    return n;
+}
+
+static bool opened_before(size_t upto, const char *run)
+{
+    for (size_t i = 0; i < upto; i++)
+        if (strcmp(list[i].e.kind, "run.opened") == 0 && strcmp(list[i].e.run, run) == 0)
+            return true;
+    return false;
+}
+
+/* NULL: complete. */
+static const char *check_case(const char *case_id)
+{
+    const struct kept *last = nlist ? &list[nlist - 1] : NULL;
+    struct tree t = {.size = 0};
+    unsigned char have[HASH];
+    char text[2 * HASH + 1], name[40];
+
+    for (size_t i = 0; i < nlist; i++) {
+        const struct entry *e = &list[i].e;
+
+        if (strcmp(e->case_id, case_id) != 0 || strcmp(e->chain, "sys") == 0)
+            finding(TAMPERED, "V119", "entry %lld is not of this case", (long long)e->seq);
+        if (e->chain[0] == 'r' && !opened_before(i, e->chain + 4))
+            finding(TAMPERED, "V119", "entry %lld is of a run that was not opened",
+                    (long long)e->seq);
+        (void)snprintf(name, sizeof(name), "run:%s", e->run);
+        if (strcmp(e->kind, "run.opened") == 0 && !log_has_chain(name))
+            finding(TAMPERED, "V119", "a run was opened at %lld and has no entry here",
+                    (long long)e->seq);
+    }
+    if (!last || strcmp(last->e.kind, "audit.export") != 0 || !last->e.rlast[0])
+        return "nothing shows that no later entry of the case was left out";
+    for (size_t i = 0; i + 1 < nlist; i++)
+        tree_add(&t, list[i].leaf);
+    tree_root(&t, have);
+    hex(text, have);
+    if (last->e.rlen != (int64_t)t.size || strcmp(last->e.rlast, text) != 0)
+        finding(TAMPERED, "V119", "entry %lld counts %lld entries of the case, not these",
+                (long long)last->seq, (long long)last->e.rlen);
+    return NULL;
+}
+
+static const struct kept *kept_at(int64_t seq)
+{
+    size_t lo = 0, hi = nlist;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (list[mid].seq < seq)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < nlist && list[lo].seq == seq ? &list[lo] : NULL;
+}
+
+/* SEQ FIELD SALT PAYLOAD: SHA-256("tocsin-commit/v1" LF field LF salt payload) is committed to. */
+static bool opening_ok(const char *line, size_t len, int64_t *seq, char field[16])
+{
+    const char *end = line + len, *f = memchr(line, ' ', len);
+    const char *salt = f ? memchr(f + 1, ' ', (size_t)(end - f - 1)) : NULL;
+    const char *payload = salt ? memchr(salt + 1, ' ', (size_t)(end - salt - 1)) : NULL;
+    const struct kept *k;
+    unsigned char *in, hash[HASH];
+    char text[2 * HASH + 1];
+    size_t n, head;
+    long got;
+    bool good = false;
+
+    if (!payload || !decimal_of(line, (size_t)(f - line), seq))
+        return false;
+    n = (size_t)(salt - f - 1);
+    if (n == 0 || n > 15)
+        return false;
+    memcpy(field, f + 1, n);
+    field[n] = '\0';
+    in = need(64 + len);
+    head = (size_t)snprintf((char *)in, 64, "tocsin-commit/v1\n%s\n", field);
+    got = unbase64(in + head, salt + 1, (size_t)(payload - salt - 1));
+    if (got == 32) {
+        got = unbase64(in + head + 32, payload + 1, (size_t)(end - payload - 1));
+        if (got >= 0) {
+            sha256(hash, in, head + 32 + (size_t)got);
+            hex(text, hash);
+            k = kept_at(*seq);
+            for (int i = 0; k && i < k->e.ncommits; i++)
+                good |= strcmp(k->e.commit[i].name, field) == 0 &&
+                        strcmp(k->e.commit[i].value, text) == 0;
+        }
+    }
+    free(in);
+    return good;
+}
+
+static size_t check_openings(const struct bytes *b)
+{
+    size_t at = 0, len, n = 0;
+    const char *line;
+    int64_t before = -1, seq;
+    char last[16] = "", field[16];
+
+    while (next_line(b, &at, &line, &len)) {
+        if (!opening_ok(line, len, &seq, field) || seq < before ||
+            (seq == before && strcmp(field, last) <= 0))
+            finding(
+                TAMPERED, "V117",
+                "opening %zu is malformed, out of order, or not what its entry committed to",
+                n + 1);
+        before = seq;
+        memcpy(last, field, sizeof(last));
+        n++;
+    }
+    if (at != b->n)
+        finding(TAMPERED, "V117", "the openings are cut");
+    return n;
+}
+
+static void bundle(void)
+{
+    struct bytes manifest = must_read("manifest", "V110"), openings;
+    struct checkpoint c;
+    struct scope s;
+    const char *line, *why_not = NULL;
+    size_t at = 17, len, n;
+    int64_t size;
+    char origin[256] = "";
+
+    if (!starts(manifest.p, manifest.n, "tocsin-bundle/v1\n") ||
+        !next_line(&manifest, &at, &line, &len) || !scope_parse(&s, line, len) ||
+        !next_line(&manifest, &at, &line, &len) || !starts(line, len, "origin ") || len > 262)
+        finding(TAMPERED, "V110", "the manifest is not one");
+    memcpy(origin, line + 7, len - 7);
+    if (!next_line(&manifest, &at, &line, &len) || !starts(line, len, "size ") ||
+        !decimal_of(line + 5, len - 5, &size))
+        finding(TAMPERED, "V110", "the manifest is not one");
+    check_files(&manifest, at);
+    checkpoint_parse(&c, must_read("checkpoint", "V110"));
+    if (size != c.size || strcmp(origin, c.origin) != 0)
+        finding(TAMPERED, "V110", "manifest and checkpoint name another log or size");
+    check_names(&s, size);
+    openings = must_read("openings", "V110");
+    if (s.kind == 'a') {
+        check_tiles(&c, true, openings.n > 0);
+        n = (size_t)c.size;
+    } else {
+        n = take_proofs(&s, &c);
+    }
+    if (s.kind == 'c')
+        why_not = check_case(s.case_id);
+    if (s.kind != 'r')
+        log_closes();
+    len = check_openings(&openings);
+    printf("%s %s, %zu entries, %zu opened\n",
+           s.kind == 'a'   ? "all"
+           : s.kind == 'c' ? "case"
+                           : "range",
+           s.case_id, n, len);
+    settle(&c, why_not);
+    free(c.note.p);
+    free(openings.p);
+    free(manifest.p);
+    for (size_t i = 0; i < nnames; i++)
+        free(names[i]);
+    free(names);
+    free(list);
+}
+
+/* --- what it is -------------------------------------------------------------------------------------- */
+
+static bool only_tiles(void)
+{
+    struct dirent *d;
+    DIR *dir = opendir(root);
+    bool good = dir && exists("checkpoint") && exists("tile");
+
+    while (good && (d = readdir(dir)) != NULL)
+        good = strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
+               strcmp(d->d_name, "checkpoint") == 0 || strcmp(d->d_name, "tile") == 0;
+    if (dir)
+        (void)closedir(dir);
+    return good;
+}
+
+bool bundle_takes(const char *path)
+{
+    struct stat info;
+    char head[sizeof(PROOF_HEAD)] = "";
+    FILE *f;
+
+    if (stat(path, &info) != 0)
+        return false;
+    if (S_ISDIR(info.st_mode))
+        return true;
+    f = fopen(path, "rb");
+    if (f && fread(head, 1, sizeof(head) - 1, f) != sizeof(head) - 1)
+        head[0] = '\0';
+    if (f)
+        (void)fclose(f);
+    return strcmp(head, PROOF_HEAD) == 0;
+}
+
+void bundle_verify(const char *path)
+{
+    struct stat info;
+    struct bytes b;
+    struct checkpoint c;
+
+    root = path;
+    if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode)) {
+        if (!read_file(&b, path, ""))
+            finding(UNUSABLE, "V118", "%s cannot be read", path);
+        single_proof(&b);
+        free(b.p);
+    } else if (exists("manifest")) {
+        bundle();
+    } else if (only_tiles()) {
+        checkpoint_parse(&c, must_read("checkpoint", "V111"));
+        check_tiles(&c, false, false);
+        printf("tiles, %lld entries\n", (long long)c.size);
+        settle(&c, NULL);
+        free(c.note.p);
+    } else {
+        finding(UNUSABLE, "V118", "%s is neither a bundle, nor tiles, nor a proof", path);
+    }
+}
