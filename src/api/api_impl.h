@@ -247,9 +247,11 @@ void tsn_act_me(struct tsn_req *req);
 void tsn_act_playbooks(struct tsn_req *req);
 void tsn_act_feeds(struct tsn_req *req);
 void tsn_act_feed_poll(struct tsn_req *req);
+void tsn_act_products(struct tsn_req *req);
 void tsn_act_mail(struct tsn_req *req);
 void tsn_act_mail_decide(struct tsn_req *req);
 tsn_read_fn tsn_read_mails;
+tsn_read_fn tsn_read_matches, tsn_read_explain; /* read_feed.c */
 void tsn_act_report(struct tsn_req *req);
 void tsn_act_note(struct tsn_req *req);
 void tsn_act_answer(struct tsn_req *req);

@@ -68,6 +68,9 @@ const struct tsn_route tsn_routes[] = {
      NULL},
 
     {"GET", V1 "/feeds", TSN_NEED_READ, 0, NULL, tsn_act_feeds, NULL},
+    {"GET", V1 "/matches", TSN_NEED_READ, 0, tsn_read_matches, NULL, NULL},
+    {"GET", V1 "/explain/{id}", TSN_NEED_READ, 0, tsn_read_explain, NULL, NULL},
+    {"GET", V1 "/products", TSN_NEED_READ, 0, NULL, tsn_act_products, NULL},
     {"POST", V1 "/feeds/{id}/poll", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_feed_poll, NULL},
     {"POST", V1 "/mails", TSN_NEED_SUBMIT, BODY_MAIL, NULL, tsn_act_mail, NULL},
     {"GET", V1 "/mails", TSN_NEED_READ, 0, tsn_read_mails, NULL, NULL},

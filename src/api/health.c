@@ -123,6 +123,15 @@ void tsn_act_feeds(struct tsn_req *req)
     tsn_req_end(req);
 }
 
+void tsn_act_products(struct tsn_req *req)
+{
+    json_t *list = req->api->config.feeds ? tsn_feeds_products(req->api->config.feeds) : NULL;
+    json_t *out = tsn_view_list(list ? list : json_array(), NULL);
+    tsn_req_json(req, 200, out);
+    json_decref(out);
+    tsn_req_end(req);
+}
+
 /* --- status ------------------------------------------------------------------------------ */
 
 static tsn_err count_states(struct tsn_store *st, json_t *out)

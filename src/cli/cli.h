@@ -248,6 +248,11 @@ int tsn_cmd_mail_list(struct tsn_cli *cli);
 int tsn_cmd_mail_assign(struct tsn_cli *cli);
 int tsn_cmd_match(struct tsn_cli *cli);
 int tsn_cmd_feed_diff(struct tsn_cli *cli);
+int tsn_cmd_match_list(struct tsn_cli *cli);
+int tsn_cmd_explain_match(struct tsn_cli *cli);
+int tsn_cmd_product_list(struct tsn_cli *cli);
+int tsn_cmd_product_diff(struct tsn_cli *cli);
+int tsn_cmd_product_import(struct tsn_cli *cli);
 
 /* cmd_help.c: the page of one command, to stdout. */
 int tsn_help_command(struct tsn_cli *cli, const struct tsn_command *c);

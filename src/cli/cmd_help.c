@@ -231,6 +231,8 @@ int tsn_cmd_help(struct tsn_cli *cli)
 
 int tsn_cmd_explain(struct tsn_cli *cli)
 {
+    if (cli->nargs == 2)
+        return tsn_cmd_explain_match(cli);
     char code[8];
     if (!tsn_copy(code, sizeof(code), cli->arg[0]))
         code[0] = '\0';

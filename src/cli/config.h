@@ -37,6 +37,8 @@
  *       owner: duty1                # a person or a role somebody has; may be left out
  *       versions: [ "9.1", "9.2" ]
  *       components: [ { vendor: OpenSSL, product: OpenSSL } ]
+ *       exposure: internet          # internet partner internal isolated; mission: high; safety: true
+ *       releases: [ { version: "9.2", sbom: sboms/9.2.json, support_ends: 2029-03-01, installs: 4100 } ]
  *   customers:
  *     - { name: Customer A, mail: sec@a.example, products: [ edge-gw ],
  *         country: de, contract: gold }   # the last two for jurisdictions

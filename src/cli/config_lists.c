@@ -171,10 +171,66 @@ static tsn_err take_versions(struct tsn_conf *c, const struct tsn_yaml *item, js
     return err;
 }
 
+/* What decides how urgent a flaw in it is. */
+static tsn_err take_place(struct tsn_conf *c, const struct tsn_yaml *item, json_t *product)
+{
+    static const char *const exposures[] = {"internet", "partner", "internal", "isolated"};
+    static const char *const missions[] = {"low", "medium", "high"};
+    const char *word = NULL;
+    bool safety = false;
+    tsn_err err = 0;
+    if (tsn_yaml_find(item, "exposure"))
+        err = tsn_conf_word(c, item, "exposure", exposures, TSN_CONF_COUNT(exposures), &word);
+    put(product, "exposure", word);
+    word = NULL;
+    if (!err && tsn_yaml_find(item, "mission"))
+        err = tsn_conf_word(c, item, "mission", missions, TSN_CONF_COUNT(missions), &word);
+    put(product, "mission", word);
+    if (!err)
+        err = tsn_yaml_bool(item, "safety", false, &safety, c->diag);
+    if (safety)
+        json_object_set_new(product, "safety", json_true());
+    return err;
+}
+
+static tsn_err take_releases(struct tsn_conf *c, const struct tsn_yaml *item, json_t *product)
+{
+    static const char *const known[] = {"version", "sbom", "support_ends", "installs"};
+    const struct tsn_yaml *list;
+    size_t n;
+    tsn_err err = tsn_conf_list(c, item, "releases", false, &list, &n);
+    json_t *out = json_array();
+    for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
+        const char *version = NULL, *sbom = NULL, *ends = NULL;
+        int64_t installs = -1;
+        err = tsn_conf_item(c, i, "releases");
+        if (!err)
+            err = tsn_yaml_known(i, "releases", known, TSN_CONF_COUNT(known), c->diag);
+        if (!err)
+            err = tsn_conf_text(c, i, "version", true, 100, &version);
+        if (!err)
+            err = tsn_conf_path(c, i, "sbom", false, &sbom);
+        if (!err)
+            err = tsn_conf_text(c, i, "support_ends", false, 30, &ends);
+        if (!err)
+            err = tsn_yaml_int(i, "installs", false, 0, INT64_C(1) << 40, &installs, c->diag);
+        json_t *o = json_object();
+        put(o, "version", version);
+        put(o, "sbom", sbom);
+        put(o, "support_ends", ends);
+        if (installs >= 0)
+            json_object_set_new(o, "installs", json_integer(installs));
+        json_array_append_new(out, o);
+    }
+    json_object_set_new(product, "releases", out);
+    return err;
+}
+
 tsn_err tsn_conf_products(struct tsn_conf *c)
 {
-    static const char *const known[] = {"id",    "name",     "vendor",
-                                        "owner", "versions", "components"};
+    static const char *const known[] = {"id",       "name",       "vendor",   "owner",
+                                        "versions", "components", "exposure", "mission",
+                                        "safety",   "releases"};
     const struct tsn_yaml *list;
     size_t n;
     json_t *out = json_array(), *picks = json_object(), *ids = json_array();
@@ -214,6 +270,10 @@ tsn_err tsn_conf_products(struct tsn_conf *c)
             err = take_versions(c, i, o);
         if (!err)
             err = take_components(c, i, o);
+        if (!err)
+            err = take_place(c, i, o);
+        if (!err)
+            err = take_releases(c, i, o);
     }
     return err;
 }

@@ -12,7 +12,14 @@
 
 #define TSN_COMPONENTS_MAX 1000000
 
+/* What a component is part of: one release of a product, or what an SBOM describes. */
+struct tsn_whole {
+    const char *product;               /* id in the inventory; "" */
+    const char *name, *version, *purl; /* "" */
+};
+
 struct tsn_component {
+    const struct tsn_whole *whole;
     const char *ref;      /* bom-ref or SPDXID; "" */
     const char *shown;    /* group and name as written */
     const char *version;  /* of the purl, with an rpm's epoch; else as written; "" */
@@ -36,6 +43,7 @@ struct tsn_component {
 struct tsn_sbom {
     const char *format, *spec;         /* "CycloneDX" "1.6" */
     const char *name, *version, *purl; /* of what the SBOM describes; "" */
+    struct tsn_whole *whole;           /* the same, as its components point to it */
     struct tsn_component *components;
     size_t n;
     const json_t

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/rand.h"
 #include "feed/feed_int.h"
+#include "feed/inventory.h"
 #include "proc/pgp.h"
 
 #define FIRST_MS     300
@@ -34,6 +35,7 @@ void tsn_feeds_release(struct tsn_feeds *feeds)
         free(f->home);
         free(f);
     }
+    tsn_inventory_close(feeds->inventory);
     json_decref(feeds->products);
     free(feeds);
 }
@@ -324,6 +326,7 @@ tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *co
     struct tsn_feed **tail = &feeds->list;
     feeds->config = *config;
     feeds->products = config->products ? json_deep_copy(config->products) : json_array();
+    feeds->inventory = tsn_inventory_open(feeds->products, config->dir);
     for (size_t i = 0; i < config->nfeeds; i++) {
         struct tsn_feed *f = tsn_alloc(sizeof *f);
         f->config = config->feeds[i];
@@ -397,6 +400,11 @@ static json_t *time_json(int64_t ms)
     }
     tsn_time_format(text, ms);
     return json_string(text);
+}
+
+json_t *tsn_feeds_products(const struct tsn_feeds *feeds)
+{
+    return tsn_inventory_json(feeds->inventory);
 }
 
 json_t *tsn_feeds_json(const struct tsn_feeds *feeds)

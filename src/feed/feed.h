@@ -48,6 +48,9 @@ void tsn_feeds_close(struct tsn_feeds *f);
 void tsn_feed_poll(struct tsn_feeds *f, const char *name, tsn_engine_done *done, void *user);
 json_t *tsn_feeds_json(const struct tsn_feeds *f); /* state for lists and metrics */
 
+/* Products with releases and what their SBOMs hold; inventory.h has the form. */
+json_t *tsn_feeds_products(const struct tsn_feeds *f);
+
 /* Pure: what matching and difference need from a CSAF document: { id, version, title, status,
  * products: [{ vendor, product, version }], cves, scores ... }. */
 tsn_err tsn_csaf_facts(const json_t *doc, json_t **facts, struct tsn_diag *diag);

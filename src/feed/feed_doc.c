@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "feed/feed_int.h"
+#include "feed/inventory.h"
 #include "proc/pgp.h"
 
 static void fetch(struct tsn_feed_doc *d);
@@ -80,14 +81,18 @@ static void job(uv_work_t *work)
     }
     bool csaf = d->feed->source == &tsn_source_csaf;
     if (!csaf) {
-        (void)tsn_document_facts(d->path, d->body, d->len, &d->facts, &d->why);
-        d->matches = json_array();
+        if (tsn_document_facts(d->path, d->body, d->len, &d->facts, &d->why) == 0) {
+            d->matches =
+                tsn_inventory_match(d->feed->feeds->inventory, d->path, d->body, d->len);
+        }
         return;
     }
     if (tsn_json_parse(d->body, d->len, &doc, &d->why)) {
         tsn_copy(d->why.code, sizeof d->why.code, "F006");
     } else if (tsn_csaf_facts(doc, &d->facts, &d->why) == 0 && publisher_ok(d) == 0) {
         (void)tsn_match_facts(d->facts, d->feed->feeds->products, &d->matches);
+        tsn_matches_join(d->matches, tsn_inventory_match(d->feed->feeds->inventory, d->path,
+                                                         d->body, d->len));
     }
     json_decref(doc);
 }

@@ -113,6 +113,7 @@ struct tsn_feed {
 
 struct tsn_feeds {
     struct tsn_feeds_config config;
+    struct tsn_inventory *inventory;
     json_t *products; /* own copy: jobs on the pool may outlive the caller's */
     struct tsn_feed *list;
     size_t busy; /* jobs, operations and turns that will still call back */
@@ -174,16 +175,22 @@ struct tsn_feed_op {
     const struct tsn_feed_doc *doc; /* the loop leaves it alone while the writer has the op */
     struct tsn_intake *intake;
     const char *feed;
+    const json_t *products; /* of the configuration */
     bool versions; /* a lower version is a rollback, and a hash is expected beside it */
     int64_t now_ms,
         epoch; /* epoch: of the engine; 0 = there is none, and no run takes a signal */
     /* results */
     enum tsn_feed_kind kind;
     struct tsn_diag why; /* of a quarantine */
+    bool kev;            /* one of its vulnerabilities is known to be exploited */
     int64_t matches;
     struct tsn_event_out event;
     const char *woken; /* run that a changed revision was handed to; NULL */
 };
+/* feed_marks.c: names, marks, urgency. Writer thread, before the news. */
+tsn_err tsn_feed_names(struct tsn_store *st, struct tsn_feed_op *x, const char *document);
+tsn_err tsn_feed_marks(struct tsn_store *st, struct tsn_feed_op *x);
+tsn_err tsn_feed_priority(struct tsn_store *st, struct tsn_feed_op *x);
 /* Canonical text in the arena. */
 const char *tsn_feed_kept(struct tsn_arena *arena, const json_t *v);
 /* feed_news.c: what the document's substance means for cases and runs. Writer thread. */

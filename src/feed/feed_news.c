@@ -79,7 +79,7 @@ static json_t *dropped(const struct tsn_feed_op *x, const struct earlier *before
 }
 
 /* What a playbook gets as input.event.advisory, and the case as its fact `advisory`. */
-static json_t *advisory_of(const json_t *facts)
+static json_t *advisory_of(const json_t *facts, bool kev)
 {
     static const char *const keys[] = {"id",        "title", "severity",       "version",
                                        "cves",      "url",   "summary",        "withdrawn",
@@ -92,7 +92,7 @@ static json_t *advisory_of(const json_t *facts)
         }
     }
     json_object_set(a, "canonical_id", json_object_get(facts, "id"));
-    json_object_set_new(a, "kev", json_false());
+    json_object_set_new(a, "kev", json_boolean(kev));
     json_object_set_new(a, "epss", json_integer(0));
     return a;
 }
@@ -104,12 +104,14 @@ static json_t *products_of(const json_t *matches)
     json_array_foreach(matches, i, m)
     {
         if (certain_enough(m)) {
-            json_array_append_new(out, json_pack("{s:O,s:O,s:O,s:O,s:O}", "id",
-                                                 json_object_get(m, "product"), "name",
-                                                 json_object_get(m, "name"), "owner",
-                                                 json_object_get(m, "owner"), "certainty",
-                                                 json_object_get(m, "certainty"), "evidence",
-                                                 json_object_get(m, "evidence")));
+            json_t *p = json_pack(
+                "{s:O,s:O,s:O,s:O,s:O}", "id", json_object_get(m, "product"), "name",
+                json_object_get(m, "name"), "owner", json_object_get(m, "owner"), "certainty",
+                json_object_get(m, "certainty"), "evidence", json_object_get(m, "evidence"));
+            if (json_object_get(m, "priority")) {
+                json_object_set(p, "priority", json_object_get(m, "priority"));
+            }
+            json_array_append_new(out, p);
         }
     }
     return out;
@@ -260,7 +262,7 @@ tsn_err tsn_feed_news(struct tsn_store *st, struct tsn_feed_op *x, const char *b
         return err;
     }
     json_t *products = products_of(x->doc->matches), *gone = dropped(x, &earlier);
-    json_t *advisory = advisory_of(x->doc->facts);
+    json_t *advisory = advisory_of(x->doc->facts, x->kev);
     bool worked_on = false;
     if (earlier.case_id) {
         err = tell_case(st, x, earlier.case_id, advisory, products, gone, before, before_len);
@@ -329,6 +331,9 @@ tsn_err tsn_feed_matches(struct tsn_store *st, struct tsn_feed_op *x, const char
         row.owner = tsn_json_str(m, "owner", "");
         row.certainty = tsn_json_str(m, "certainty", "");
         row.evidence = tsn_feed_kept(x->op.arena, json_object_get(m, "evidence"));
+        row.priority = json_object_get(m, "priority")
+                           ? tsn_feed_kept(x->op.arena, json_object_get(m, "priority"))
+                           : NULL;
         if (certain_enough(m) && x->event.rcase.id) {
             row.case_id = x->event.rcase.id;
             row.run = x->event.nruns ? x->event.runs[0] : row.run;

@@ -10,6 +10,7 @@
 
 #define CVES_MAX  500
 #define TITLE_MAX 900
+#define MARKS_MAX 20000
 
 struct digest {
     struct tsn_arena *arena;
@@ -17,6 +18,7 @@ struct digest {
     uint8_t (*set)[TSN_HASH_LEN];
     size_t n, cap, records, marks;
     json_t *head, *cves, *seen; /* of the first record; ids of all */
+    json_t *kept;               /* "kev LF CVE" -> value: marks that are stored */
 };
 
 static void part(struct digest *d, const char *s)
@@ -116,6 +118,7 @@ static void on_record(void *user, const struct tsn_record *r)
     json_object_set_new(d->head, "severity", json_string(word(r->severity, score)));
     json_object_set_new(d->head, "score", score < 0 ? json_null() : json_real(score));
     json_object_set_new(d->head, "withdrawn", json_boolean(r->withdrawn));
+    json_object_set_new(d->head, "vector", cut(r->vector, 500));
 }
 
 static void on_claim(void *user, const struct tsn_claim *c)
@@ -144,6 +147,23 @@ static void on_claim(void *user, const struct tsn_claim *c)
     done(d);
 }
 
+static void keep(struct digest *d, const char *kind, const char *id, const json_t *v)
+{
+    json_t *value = NULL;
+    if (strcmp(kind, "kev") == 0) {
+        const char *known = tsn_json_str(v, "knownRansomwareCampaignUse", "");
+        value = json_pack("{s:b,s:s,s:s}", "ransomware", strcmp(known, "Known") == 0, "due",
+                          tsn_json_str(v, "dueDate", ""), "added",
+                          tsn_json_str(v, "dateAdded", tsn_json_str(v, "cisaExploitAdd", "")));
+    } else if (strcmp(kind, "ssvc") == 0) {
+        value = json_pack("{s:O*}", "options", json_object_get(v, "options"));
+    }
+    if (value && json_object_size(d->kept) < MARKS_MAX) {
+        json_object_set(d->kept, tsn_arena_printf(d->arena, "%s\n%s", kind, id), value);
+    }
+    json_decref(value);
+}
+
 static void on_mark(void *user, const char *kind, const char *id, const json_t *v)
 {
     struct digest *d = user;
@@ -152,6 +172,7 @@ static void on_mark(void *user, const char *kind, const char *id, const json_t *
     tsn_sha256_begin(d->sha);
     part(d, kind);
     part(d, id);
+    keep(d, kind, id, v);
     if (strcmp(kind, "kev") == 0) {
         part(d, tsn_json_str(v, "knownRansomwareCampaignUse", ""));
         part(d, tsn_json_str(v, "dueDate", ""));
@@ -190,7 +211,8 @@ tsn_err tsn_document_facts(const char *name, const char *text, size_t len, json_
     struct digest d = {.arena = tsn_arena_new(),
                        .sha = tsn_sha256_new(),
                        .cves = json_array(),
-                       .seen = json_object()};
+                       .seen = json_object(),
+                       .kept = json_object()};
     const struct tsn_sink sink = {
         .user = &d, .record = on_record, .claim = on_claim, .mark = on_mark};
     enum tsn_format format;
@@ -210,11 +232,13 @@ tsn_err tsn_document_facts(const char *name, const char *text, size_t len, json_
         json_object_set_new(d.head, "records", json_integer((json_int_t)d.records));
         json_object_set_new(d.head, "marks", json_integer((json_int_t)d.marks));
         json_object_set_new(d.head, "summary", json_string(""));
+        json_object_set(d.head, "marked", d.kept); /* taken out before facts are stored */
         *facts = json_incref(d.head);
     }
     json_decref(d.head);
     json_decref(d.cves);
     json_decref(d.seen);
+    json_decref(d.kept);
     tsn_sha256_destroy(d.sha);
     free(d.set);
     tsn_arena_destroy(d.arena);

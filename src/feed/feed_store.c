@@ -80,6 +80,7 @@ static tsn_err quarantine(struct tsn_store *st, struct tsn_feed_op *x,
 static const char *facts_text(struct tsn_feed_op *x)
 {
     json_t *facts = json_copy(x->doc->facts);
+    json_object_del(facts, "marked");
     const json_t *all = json_object_get(facts, "products");
     json_t *some = json_array();
     for (size_t i = 0; i < json_array_size(all) && i < PRODUCTS_MAX; i++) {
@@ -126,6 +127,15 @@ static tsn_err store_good(struct tsn_store *st, struct tsn_feed_op *x,
     tsn_err err = tsn_store_put(st, &tsn_table_document, row);
     if (!err) {
         err = log_document(st, x, "ok", x->kind == TSN_FEED_COSMETIC ? "cosmetic" : NULL);
+    }
+    if (!err && x->kind != TSN_FEED_COSMETIC) {
+        err = tsn_feed_names(st, x, row->id);
+    }
+    if (!err) {
+        err = tsn_feed_marks(st, x);
+    }
+    if (!err) {
+        err = tsn_feed_priority(st, x);
     }
     if (!err && x->kind != TSN_FEED_COSMETIC) {
         err = tsn_feed_news(st, x, before.data, before.len);
@@ -273,6 +283,7 @@ void tsn_feed_doc_store(struct tsn_feed_doc *d)
     struct tsn_feed_op *x = tsn_op_new(sizeof *x, tsn_feed_doc_apply, stored, d);
     x->doc = d;
     x->feed = f->config.name;
+    x->products = feeds->products;
     x->versions = f->source == &tsn_source_csaf;
     x->intake = feeds->config.intake;
     x->now_ms = tsn_clock_wall_ms();

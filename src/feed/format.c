@@ -182,9 +182,10 @@ tsn_err tsn_format_read_text(const char *name, const char *text, size_t len,
         err = tsn_read_epss(arena, text, len, sink, diag);
     } else {
         err = parse(arena, name, text, len, &doc, diag);
-        if (err) {
+        if (err && diag) {
             tsn_copy(diag->code, sizeof diag->code, "F111");
-        } else {
+        }
+        if (!err) {
             const json_t *first = json_is_array(doc) ? json_array_get(doc, 0) : doc;
             *format = tsn_format_of(first);
             err = tsn_format_read(doc, sink, diag);

@@ -22,7 +22,7 @@ void *tsn_judge_grow(void *p, size_t n, size_t *cap, size_t size)
 
 /* --- the index --------------------------------------------------------------------------------- */
 
-static void index_by(struct tsn_judge *j, const char *key, size_t component, bool source)
+static void index_by(struct tsn_judge_index *j, const char *key, size_t component, bool source)
 {
     json_t *at = json_object_get(j->index, key);
     j->entries = tsn_judge_grow(j->entries, j->nentries, &j->entries_cap, sizeof *j->entries);
@@ -55,9 +55,9 @@ bool tsn_judge_by_source(const char *type)
     return strcmp(type, "deb") == 0 || strcmp(type, "apk") == 0;
 }
 
-static void index_one(struct tsn_judge *j, struct tsn_arena *scratch, size_t i)
+static void index_one(struct tsn_judge_index *j, struct tsn_arena *scratch, size_t i)
 {
-    const struct tsn_component *c = &j->sbom->components[i];
+    const struct tsn_component *c = &j->components[i];
     if (*c->purl) {
         struct tsn_package p = {.type = c->type, .family = c->family, .name = c->name};
         bool own_source = !*c->source || strcmp(c->source, c->name) == 0;
@@ -184,14 +184,34 @@ static void on_mark(void *user, const char *kind, const char *id, const json_t *
 
 /* --- life -------------------------------------------------------------------------------------- */
 
-struct tsn_judge *tsn_judge_new(struct tsn_arena *arena, const struct tsn_sbom *sbom,
-                                const char *const *trusted)
+struct tsn_judge_index *tsn_judge_index_new(const struct tsn_component *components, size_t n)
+{
+    struct tsn_judge_index *w = tsn_alloc(sizeof *w);
+    *w = (struct tsn_judge_index){.components = components, .n = n, .index = json_object()};
+    for (size_t i = 0; i < n; i++) {
+        struct tsn_arena *scratch = tsn_arena_new();
+        index_one(w, scratch, i);
+        tsn_arena_destroy(scratch);
+    }
+    return w;
+}
+
+void tsn_judge_index_free(struct tsn_judge_index *w)
+{
+    if (w) {
+        json_decref(w->index);
+        free(w->entries);
+        free(w);
+    }
+}
+
+struct tsn_judge *tsn_judge_new_on(struct tsn_arena *arena, const struct tsn_judge_index *ways,
+                                   const char *const *trusted)
 {
     struct tsn_judge *j = tsn_alloc(sizeof *j);
     *j = (struct tsn_judge){.arena = arena,
-                            .sbom = sbom,
+                            .ways = ways,
                             .trusted = trusted,
-                            .index = json_object(),
                             .document = "",
                             .scratch = tsn_arena_new(),
                             .record = SIZE_MAX,
@@ -202,11 +222,16 @@ struct tsn_judge *tsn_judge_new(struct tsn_arena *arena, const struct tsn_sbom *
                             .rejected = json_object()};
     j->sink = (struct tsn_sink){
         .user = j, .record = on_record, .claim = tsn_judge_claim, .mark = on_mark};
-    for (size_t i = 0; i < sbom->n; i++) {
-        struct tsn_arena *scratch = tsn_arena_new();
-        index_one(j, scratch, i);
-        tsn_arena_destroy(scratch);
-    }
+    return j;
+}
+
+struct tsn_judge *tsn_judge_new(struct tsn_arena *arena, const struct tsn_sbom *sbom,
+                                const char *const *trusted)
+{
+    struct tsn_judge_index *ways = tsn_judge_index_new(sbom->components, sbom->n);
+    struct tsn_judge *j = tsn_judge_new_on(arena, ways, trusted);
+    j->own_ways = ways;
+    j->sbom = sbom;
     return j;
 }
 
@@ -222,13 +247,12 @@ void tsn_judge_free(struct tsn_judge *j)
         json_decref(j->records[i].upstream);
     }
     json_decref(j->upstream);
-    json_decref(j->index);
+    tsn_judge_index_free(j->own_ways);
     json_decref(j->ids);
     json_decref(j->kev);
     json_decref(j->epss);
     json_decref(j->ssvc);
     json_decref(j->rejected);
-    free(j->entries);
     free(j->records);
     free(j->findings);
     free(j->statements);

@@ -19,6 +19,14 @@ struct tsn_judge;
 enum tsn_certainty { TSN_GUESS = 1, TSN_LIKELY, TSN_CERTAIN };
 extern const char *const tsn_certainty_names[]; /* by value; [0] NULL */
 
+/* Ways to components by package, CPE and name. They outlive it. Built once, then only read: any
+ * number of threads may judge with it. */
+struct tsn_judge_index;
+struct tsn_judge_index *tsn_judge_index_new(const struct tsn_component *components, size_t n);
+void tsn_judge_index_free(struct tsn_judge_index *ways);
+/* A judge over them; `ways` and `arena` outlive it. */
+struct tsn_judge *tsn_judge_new_on(struct tsn_arena *arena, const struct tsn_judge_index *ways,
+                                   const char *const *trusted);
 /* `sbom` and `arena` outlive the judge. `trusted`: publishers or beginnings of namespaces whose
  * VEX may suppress, besides the SBOM itself and the distribution of a package; NULL-terminated,
  * may be NULL. */
@@ -29,7 +37,8 @@ const struct tsn_sink *tsn_judge_sink(struct tsn_judge *j);
 /* Names the document that what follows comes from; `own`: the SBOM itself. Kept. */
 void tsn_judge_document(struct tsn_judge *j, const char *name, bool own);
 
-/* { matches: [{ id, aliases, component {ref, name, version, purl, source, source_version, release},
+/* { matches: [{ id, aliases, product, release_of, component {ref, name, version, purl, source,
+ *   source_version, release},
  *   state: affected|unknown|suppressed|retracted, certainty, severity, score, vector, fixed: [],
  *   exploited, ransomware, epss, title, records: [{ id, source, publisher, url, document, fixed,
  *   certainty, in, severity, upstream: [], evidence: [{ pointer, how, range, note }] }],

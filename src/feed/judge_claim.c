@@ -164,16 +164,16 @@ static bool same_package(struct tsn_judge *j, const struct tsn_package *p, const
 }
 
 /* Is the product that the statement is limited to ours? */
-static bool inside_ours(struct tsn_judge *j, const char *inside)
+static bool inside_ours(struct tsn_judge *j, const struct tsn_whole *ours, const char *inside)
 {
     struct tsn_package p;
     const char *version;
-    if (*j->sbom->purl && tsn_package_of_purl(j->scratch, inside, &p, &version)) {
-        return same_package(j, &p, j->sbom->purl) &&
-               (!*version || strcmp(version, j->sbom->version) == 0);
+    if (*ours->purl && tsn_package_of_purl(j->scratch, inside, &p, &version)) {
+        return same_package(j, &p, ours->purl) &&
+               (!*version || strcmp(version, ours->version) == 0);
     }
     const char *a = tsn_judge_name_key(j->scratch, inside),
-               *b = tsn_judge_name_key(j->scratch, j->sbom->name);
+               *b = tsn_judge_name_key(j->scratch, ours->name);
     return a && b && strcmp(a, b) == 0;
 }
 
@@ -225,20 +225,21 @@ static void state(struct tsn_judge *j, const struct tsn_claim *c, size_t compone
                                    sizeof *j->statements);
     (void)tsn_judge_id(j, c->vuln);
     j->statements[j->nstatements++] = (struct tsn_statement){
-        .component = all ? SIZE_MAX : component,
+        .component = component,
+        .all = all,
         .record = tsn_judge_keep_record(j),
         .vuln = tsn_judge_kept(j, c->vuln),
         .justification = c->justification ? tsn_judge_kept(j, c->justification) : NULL,
         .pointer = tsn_judge_kept(j, c->pointer),
         .stance = c->stance,
-        .trusted = may_speak(j, &j->sbom->components[component]),
+        .trusted = may_speak(j, &j->ways->components[component]),
     };
 }
 
 static void decide(struct tsn_judge *j, const struct tsn_claim *c, size_t component,
                    struct way w, const char *version)
 {
-    const struct tsn_component *comp = &j->sbom->components[component];
+    const struct tsn_component *comp = &j->ways->components[component];
     struct tsn_verdict v;
     enum tsn_scheme scheme = *comp->type ? tsn_scheme_find(comp->type) : TSN_SCHEME_NONE;
     tsn_claim_judge(c, scheme, version, &v);
@@ -260,19 +261,21 @@ static void decide(struct tsn_judge *j, const struct tsn_claim *c, size_t compon
     /* A statement is for the versions it was made for: unknown ones are not covered. */
     if (v.in == TSN_IN_YES && w.most > TSN_GUESS &&
         (c->stance != TSN_STANCE_AFFECTED || (j->head.vex && !c->inferred))) {
-        bool root = *j->sbom->purl && *comp->purl && strcmp(comp->shown, j->sbom->name) == 0 &&
-                    strcmp(comp->version, j->sbom->version) == 0;
+        const struct tsn_whole *whole = comp->whole;
+        bool root = *whole->purl && *comp->purl && strcmp(comp->shown, whole->name) == 0 &&
+                    strcmp(comp->version, whole->version) == 0;
         state(j, c, component, root && j->head.vex);
     }
 }
 
-static void common_limits(struct tsn_judge *j, const struct tsn_claim *c, struct way *w,
-                          bool distro)
+static void common_limits(struct tsn_judge *j, const struct tsn_claim *c,
+                          const struct tsn_component *comp, struct way *w)
 {
+    bool distro = *comp->family != '\0';
     if (c->conditional) {
         limit(w, TSN_GUESS, "only on a platform or in a product that nobody checked");
     }
-    if (c->inside && !distro && !inside_ours(j, c->inside)) {
+    if (c->inside && !distro && !inside_ours(j, comp->whole, c->inside)) {
         limit(w, TSN_GUESS, "said of the package in another product");
     }
     if (c->inferred) {
@@ -286,10 +289,10 @@ static bool by_package(struct tsn_judge *j, const struct tsn_claim *c)
     bool wants_source = tsn_judge_by_source(c->package.type) && !j->head.vex &&
                         strcmp(j->head.source, "csaf") != 0;
     bool any = false;
-    size_t at = (size_t)json_integer_value(json_object_get(j->index, key));
-    for (; at; at = j->entries[at - 1].next) {
-        const struct tsn_judge_entry *e = &j->entries[at - 1];
-        const struct tsn_component *comp = &j->sbom->components[e->component];
+    size_t at = (size_t)json_integer_value(json_object_get(j->ways->index, key));
+    for (; at; at = j->ways->entries[at - 1].next) {
+        const struct tsn_judge_entry *e = &j->ways->entries[at - 1];
+        const struct tsn_component *comp = &j->ways->components[e->component];
         bool by_source = e->source && *comp->source && strcmp(comp->source, comp->name) != 0 &&
                          strcmp(comp->name, c->package.name) != 0;
         struct way w = {.how = by_source ? "source package" : "package", .most = TSN_CERTAIN};
@@ -318,7 +321,7 @@ static bool by_package(struct tsn_judge *j, const struct tsn_claim *c)
             strcmp(comp->type, "golang") == 0) {
             limit(&w, TSN_LIKELY, "the name is spelled in another case");
         }
-        common_limits(j, c, &w, *comp->family != '\0');
+        common_limits(j, c, comp, &w);
         any = true;
         bool source = tsn_judge_by_source(comp->type) && (by_source || wants_source);
         decide(j, c, e->component, w, source ? source_version(j, comp) : comp->version);
@@ -344,7 +347,7 @@ static void by_cpe(struct tsn_judge *j, const struct tsn_claim *claim)
         return;
     }
     size_t at = (size_t)json_integer_value(
-        json_object_get(j->index, tsn_judge_cpe_key(j->scratch, &theirs)));
+        json_object_get(j->ways->index, tsn_judge_cpe_key(j->scratch, &theirs)));
     struct tsn_claim c = *claim;
     if (c.span == TSN_SPAN_ALL && strcmp(theirs.part[TSN_CPE_VERSION], "*") != 0) {
         bool update = !strchr("*-", theirs.part[TSN_CPE_UPDATE][0]);
@@ -355,9 +358,9 @@ static void by_cpe(struct tsn_judge *j, const struct tsn_claim *claim)
                                          tsn_cpe_plain(j->scratch, &theirs, TSN_CPE_UPDATE));
         }
     }
-    for (; at; at = j->entries[at - 1].next) {
-        size_t component = j->entries[at - 1].component;
-        const struct tsn_component *comp = &j->sbom->components[component];
+    for (; at; at = j->ways->entries[at - 1].next) {
+        size_t component = j->ways->entries[at - 1].component;
+        const struct tsn_component *comp = &j->ways->components[component];
         struct way w = {.how = "cpe", .most = TSN_LIKELY};
         bool fits = false;
         for (size_t k = 0; k < comp->ncpes && !fits; k++) {
@@ -376,7 +379,7 @@ static void by_cpe(struct tsn_judge *j, const struct tsn_claim *claim)
         if (!*version && !strchr("*-", ours.part[TSN_CPE_VERSION][0])) {
             version = tsn_cpe_plain(j->scratch, &ours, TSN_CPE_VERSION);
         }
-        common_limits(j, &c, &w, false);
+        common_limits(j, &c, comp, &w);
         decide(j, &c, component, w, version);
     }
 }
@@ -398,10 +401,10 @@ static bool same_vendor(struct tsn_judge *j, const char *a, const char *b)
 static void by_name(struct tsn_judge *j, const struct tsn_claim *c)
 {
     const char *key = tsn_judge_name_key(j->scratch, c->product);
-    size_t at = key ? (size_t)json_integer_value(json_object_get(j->index, key)) : 0;
-    for (; at; at = j->entries[at - 1].next) {
-        size_t component = j->entries[at - 1].component;
-        const struct tsn_component *comp = &j->sbom->components[component];
+    size_t at = key ? (size_t)json_integer_value(json_object_get(j->ways->index, key)) : 0;
+    for (; at; at = j->ways->entries[at - 1].next) {
+        size_t component = j->ways->entries[at - 1].component;
+        const struct tsn_component *comp = &j->ways->components[component];
         struct way w = {.how = "vendor and product name", .most = TSN_LIKELY};
         /* A CycloneDX document that names the very part of this SBOM needs no vendor. */
         bool own = j->own && c->ref && strcmp(c->ref, comp->ref) == 0;
@@ -409,7 +412,7 @@ static void by_name(struct tsn_judge *j, const struct tsn_claim *c)
             w.how = "product name alone";
             limit(&w, TSN_GUESS, "the vendor is another or not said");
         }
-        common_limits(j, c, &w, false);
+        common_limits(j, c, comp, &w);
         decide(j, c, component, w, comp->version);
     }
 }

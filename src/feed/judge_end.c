@@ -49,8 +49,10 @@ static json_t *statements(struct tsn_judge *j, size_t component, size_t root, bo
     for (size_t i = 0; i < j->nstatements; i++) {
         const struct tsn_statement *s = &j->statements[i];
         const struct tsn_judged_record *r = &j->records[s->record];
-        if ((s->component != SIZE_MAX && s->component != component) ||
-            tsn_judge_root(j, tsn_judge_id(j, s->vuln)) != root) {
+        const struct tsn_component *about = &j->ways->components[s->component];
+        bool ours = s->component == component ||
+                    (s->all && about->whole == j->ways->components[component].whole);
+        if (!ours || tsn_judge_root(j, tsn_judge_id(j, s->vuln)) != root) {
             continue;
         }
         bool justified = s->stance != TSN_STANCE_NOT_AFFECTED || s->justification;
@@ -66,7 +68,7 @@ static json_t *statements(struct tsn_judge *j, size_t component, size_t root, bo
                            "publisher", *r->publisher ? r->publisher : r->source, "document",
                            r->document, "pointer", s->pointer, "counts", !note, "note", note));
     }
-    const struct tsn_component *c = &j->sbom->components[component];
+    const struct tsn_component *c = &j->ways->components[component];
     for (size_t i = 0; i < c->nfixes; i++) {
         if (tsn_judge_root(j, tsn_judge_id(j, c->fixes[i])) == root) {
             strongest = strongest < 0 ? TSN_STANCE_FIXED : strongest;
@@ -249,10 +251,12 @@ static json_t *one_match(struct tsn_judge *j, const struct order *o, size_t n)
     }
     bool suppressed = false;
     json_t *vex = statements(j, o->component, o->root, &suppressed);
-    json_t *m = json_pack("{s:s,s:o,s:o,s:o,s:o}", "id", display, "aliases",
-                          aliases_of(j, o->root, display), "component",
-                          component_json(&j->sbom->components[o->component]), "records",
-                          records, "vex", vex);
+    const struct tsn_whole *whole = j->ways->components[o->component].whole;
+    json_t *m = json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o}", "id", display, "product",
+                          *whole->product ? whole->product : whole->name, "release_of",
+                          whole->version, "aliases", aliases_of(j, o->root, display),
+                          "component", component_json(&j->ways->components[o->component]),
+                          "records", records, "vex", vex);
     summary(m);
     urgency(j, m, o->root);
     if (json_object_get(j->rejected, display)) {
@@ -302,7 +306,7 @@ static json_t *counts(const struct tsn_judge *j, const json_t *matches)
             n[k] += strcmp(tsn_json_str(m, "state", ""), states[k]) == 0;
         }
     }
-    const struct tsn_sbom *s = j->sbom;
+    const struct tsn_sbom none = {.n = j->ways->n}, *s = j->sbom ? j->sbom : &none;
     return json_pack(
         "{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "components", (json_int_t)s->n,
         "records", (json_int_t)j->seen, "withdrawn", (json_int_t)j->withdrawn, "claims",

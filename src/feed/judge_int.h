@@ -20,8 +20,8 @@ struct tsn_finding {
 };
 
 struct tsn_statement {
-    size_t component; /* SIZE_MAX: the whole product */
-    size_t record;
+    size_t component, record;
+    bool all; /* it is about the product that the component is */
     const char *vuln, *justification, *pointer;
     enum tsn_stance stance;
     bool trusted;
@@ -33,14 +33,22 @@ struct tsn_judge_entry {
     bool source;            /* by the name of its source package */
 };
 
-struct tsn_judge {
-    struct tsn_arena *arena;
-    const struct tsn_sbom *sbom;
-    const char *const *trusted;
-    struct tsn_sink sink;
+/* Ways to the components; read by any number of judges at a time. */
+struct tsn_judge_index {
+    const struct tsn_component *components;
+    size_t n;
     json_t *index; /* key -> entry + 1 */
     struct tsn_judge_entry *entries;
     size_t nentries, entries_cap;
+};
+
+struct tsn_judge {
+    struct tsn_arena *arena;
+    const struct tsn_judge_index *ways;
+    struct tsn_judge_index *own_ways; /* to be freed; NULL = somebody else's */
+    const struct tsn_sbom *sbom;      /* for counts; NULL = an inventory */
+    const char *const *trusted;
+    struct tsn_sink sink;
     /* what came in */
     const char *document;
     bool own;

@@ -178,6 +178,7 @@ static void add(struct reading *r, struct tsn_component *c, const char *purl)
     }
     json_object_set_new(r->places, id, json_integer((json_int_t)r->out->n));
     c->times = 1;
+    c->whole = r->out->whole;
     r->out->components[r->out->n++] = *c;
 }
 
@@ -405,6 +406,7 @@ tsn_err tsn_sbom_read(struct tsn_arena *arena, const json_t *doc, struct tsn_sbo
     *out = (struct tsn_sbom){.format = "", .spec = "", .name = "", .version = "", .purl = ""};
     out->lint = json_array();
     tsn_arena_defer(arena, drop, out->lint);
+    out->whole = tsn_arena_alloc(arena, sizeof *out->whole);
     /* Without bomFormat too: it is forgotten now and then. */
     bool cyclonedx =
         strcmp(text(doc, "bomFormat"), "CycloneDX") == 0 ||
@@ -431,5 +433,7 @@ tsn_err tsn_sbom_read(struct tsn_arena *arena, const json_t *doc, struct tsn_sbo
                             "nothing in the SBOM is a component (%zu files)", out->files);
     }
     settle_releases(&r);
+    *out->whole = (struct tsn_whole){
+        .product = "", .name = out->name, .version = out->version, .purl = out->purl};
     return 0;
 }

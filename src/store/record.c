@@ -91,13 +91,27 @@ static const struct tsn_col document_cols[] = {
 TABLE(document, -1);
 
 static const struct tsn_col match_cols[] = {
-    TEXT(match, id),       TEXT(match, key),     TEXT(match, document),
-    TEXT(match, product),  TEXT(match, owner),   TEXT(match, certainty),
-    TEXT(match, evidence), TEXT(match, case_id), TEXT(match, run),
-    TEXT(match, state),    TEXT(match, reason),  INT(match, created_at),
-    INT(match, closed_at),
+    TEXT(match, id),        TEXT(match, key),      TEXT(match, document),
+    TEXT(match, product),   TEXT(match, owner),    TEXT(match, certainty),
+    TEXT(match, evidence),  TEXT(match, case_id),  TEXT(match, run),
+    TEXT(match, state),     TEXT(match, reason),   TEXT(match, priority),
+    INT(match, created_at), INT(match, closed_at),
 };
 TABLE(match, -1);
+
+static const struct tsn_col naming_cols[] = {
+    TEXT(naming, id),
+    TEXT(naming, key),
+    TEXT(naming, vuln),
+    TEXT(naming, document),
+};
+TABLE(naming, -1);
+
+static const struct tsn_col mark_cols[] = {
+    TEXT(mark, id),    TEXT(mark, key),  TEXT(mark, kind), TEXT(mark, vuln),
+    TEXT(mark, value), TEXT(mark, feed), INT(mark, since),
+};
+TABLE(mark, -1);
 
 static const struct tsn_col advisory_cols[] = {
     TEXT(advisory, id),         TEXT(advisory, name),      TEXT(advisory, case_id),

@@ -125,7 +125,19 @@ struct tsn_rec_match {
     const char *id, *key /* unique: tracking id LF product */, *document, *product, *owner;
     const char *certainty /* certain likely guess */, *evidence /* JSON */, *case_id, *run;
     const char *state /* open closed */, *reason /* why it was closed */;
+    const char *priority; /* JSON: band and what it was computed from */
     int64_t created_at, closed_at;
+};
+
+/* A document of a feed speaks of a vulnerability. */
+struct tsn_rec_naming {
+    const char *id, *key /* unique: vuln LF document */, *vuln, *document;
+};
+
+/* What a feed says of a vulnerability whatever the product: kev, ssvc. */
+struct tsn_rec_mark {
+    const char *id, *key /* unique: kind LF vuln */, *kind, *vuln, *value /* JSON */, *feed;
+    int64_t since;
 };
 
 struct tsn_rec_advisory {
@@ -229,8 +241,9 @@ struct tsn_rec_meta {
 
 extern const struct tsn_table tsn_table_case, tsn_table_report, tsn_table_event, tsn_table_run,
     tsn_table_task, tsn_table_playbook, tsn_table_token, tsn_table_feed, tsn_table_document,
-    tsn_table_match, tsn_table_advisory, tsn_table_casekey, tsn_table_chain, tsn_table_meta,
-    tsn_table_signal, tsn_table_track, tsn_table_checkpoint, tsn_table_sealkey;
+    tsn_table_match, tsn_table_naming, tsn_table_mark, tsn_table_advisory, tsn_table_casekey,
+    tsn_table_chain, tsn_table_meta, tsn_table_signal, tsn_table_track, tsn_table_checkpoint,
+    tsn_table_sealkey;
 extern const struct tsn_table tsn_table_policy, tsn_table_schedule;
 extern const struct tsn_table tsn_table_mail;
 extern const struct tsn_table tsn_table_attachment;

@@ -201,11 +201,31 @@ CREATE TABLE "match" (
   "run" TEXT,
   "state" TEXT,
   "reason" TEXT,
+  "priority" TEXT,
   "created_at" INTEGER NOT NULL DEFAULT 0,
   "closed_at" INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX match_document ON "match" ("document");
+
+CREATE TABLE "naming" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "key" TEXT NOT NULL UNIQUE,
+  "vuln" TEXT,
+  "document" TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX naming_vuln ON "naming" ("vuln");
+
+CREATE TABLE "mark" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "key" TEXT NOT NULL UNIQUE,
+  "kind" TEXT,
+  "vuln" TEXT,
+  "value" TEXT,
+  "feed" TEXT,
+  "since" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE "advisory" (
   "id" TEXT PRIMARY KEY NOT NULL,

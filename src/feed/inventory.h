@@ -1,0 +1,31 @@
+/* inventory.h - our products with the components of their releases, as one index that documents are
+ * judged against.
+ *
+ * Products come from the configuration; each release names an SBOM, and `tocsin product import`
+ * puts more of them under DATA/inventory/PRODUCT/VERSION.json. An SBOM that cannot be read does
+ * not stop the rest: it is a problem of its release, shown and logged. Built once, then only read:
+ * matching may run on any thread. */
+#pragma once
+
+#include "core/diag.h"
+#include "feed/component.h"
+
+struct tsn_inventory;
+
+/* Reads the files; blocking, at start. `dir`: data directory or NULL. `products` as feed.h says,
+ * with releases: [{ version, sbom, support_ends, installs }], exposure, mission, safety. */
+struct tsn_inventory *tsn_inventory_open(const json_t *products, const char *dir);
+void tsn_inventory_close(struct tsn_inventory *inv);
+/* [{ id, name, owner, exposure, releases: [{ version, sbom, sha256, components, without_purl,
+ * without_version, problem }] }] */
+json_t *tsn_inventory_json(const struct tsn_inventory *inv);
+size_t tsn_inventory_components(const struct tsn_inventory *inv);
+/* [{ product, name, owner, certainty, vulns: [...], evidence: [...] }] of the products that one
+ * document touches; suppressed and retracted ones are left out. Pure, any thread. */
+json_t *tsn_inventory_match(const struct tsn_inventory *inv, const char *name, const char *text,
+                            size_t len);
+/* The same product in both lists once: best certainty, evidence of both. Takes b. */
+void tsn_matches_join(json_t *a, json_t *b);
+/* Where an imported SBOM lies; false: the names do not fit into a file name. */
+bool tsn_inventory_path(char *out, size_t cap, const char *dir, const char *product,
+                        const char *version);
