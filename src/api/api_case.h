@@ -13,6 +13,7 @@ tsn_read_fn tsn_read_seen_task, tsn_read_seen_run;
 tsn_read_fn tsn_read_case_policy, tsn_read_case_export, tsn_read_search, tsn_read_figures,
     tsn_read_duplicates; /* read_desk.c */
 void tsn_act_cases(struct tsn_req *req);
+tsn_read_fn tsn_read_bounty, tsn_read_bounty_announcement; /* read_bounty.c */
 void tsn_act_case(struct tsn_req *req);
 void tsn_act_case_ops(struct tsn_req *req);
 void tsn_act_policy_propose(struct tsn_req *req);

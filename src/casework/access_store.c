@@ -426,6 +426,9 @@ tsn_err tsn_access_gate(void *user, struct tsn_store *st, struct tsn_arena *aren
             err = ask_mails(&g, arena, json_object_get(args, fields[i]), diag);
     } else if (!strcmp(action->name, "http.request")) {
         err = ask(&g, TSN_ASKER_HOST, host_of(arena, tsn_json_str(args, "url", "")), diag);
+    } else if (!strncmp(action->name, "vince.", 6)) {
+        const char *url = config && config->vince_url ? config->vince_url : "";
+        err = ask(&g, TSN_ASKER_HOST, host_of(arena, url), diag);
     } else if (action->irreversible) {
         err = ask(&g, TSN_ASKER_PUBLIC, "", diag);
     } /* else a tool of our own: operators connect only those */

@@ -107,4 +107,4 @@ struct tsn_case_op {
 };
 /* Each file of operations ends its table with a NULL name. */
 extern const struct tsn_case_op tsn_ops_track[], tsn_ops_link[], tsn_ops_clock[],
-    tsn_ops_embargo[], tsn_ops_evidence[], tsn_ops_policy[];
+    tsn_ops_embargo[], tsn_ops_evidence[], tsn_ops_policy[], tsn_ops_bounty[], tsn_ops_filing[];

@@ -18,6 +18,7 @@ struct tsn_casework_config {
     const char *const *house; /* domains and hosts of our own, NULL-terminated; may be NULL */
     const char *const
         *neutral_templates;        /* mails that say nothing; NULL = ack-incident ack-report */
+    const char *vince_url;         /* NULL = not used: the host that vince.* steps go to */
     const char *const *markets;    /* NULL-terminated: eu cn uk us; NULL = none */
     struct tsn_policies *policies; /* in force: clocks, plans, ...; NULL = none */
     const char *const

@@ -1,4 +1,5 @@
 /* policy.c - documents and the set in force. Parsing is pure; the set's pointer is atomic. */
+#include "casework/bounty.h"
 #include "casework/policy_plan.h"
 
 #include <stdatomic.h>
@@ -197,6 +198,8 @@ tsn_err tsn_policy_parse(struct tsn_arena *arena, const char *file, const char *
         err = tsn_policy_read_rules(arena, root, p, diag);
         break;
     case TSN_POLICY_PROGRAMME:
+        err = tsn_policy_read_programme(arena, root, p, diag);
+        break;
     case TSN_POLICY_KINDS:
         break;
     }

@@ -93,6 +93,9 @@ const struct tsn_automaton tsn_automata[TSN_TRACKS] = {
                                LIST("outside>invited", "invited>accepted", "invited>declined",
                                     "invited>outside", "declined>invited", "accepted>left",
                                     "left>invited")},
+    [TSN_TRACK_FILING] = {"filing", LIST("draft", "approved", "sent", "receipted"),
+                          LIST("draft>approved", "approved>draft", "approved>sent",
+                               "sent>receipted", "sent>draft", "receipted>draft")},
     [TSN_TRACK_ATTACHMENT] = {"attachment", LIST("start", "kept", "erased"),
                               LIST("start>kept", "kept>erased")},
 };

@@ -25,6 +25,7 @@ enum tsn_track {
     TSN_TRACK_LINK,        /* report in case: attached or not */
     TSN_TRACK_MEMBER,      /* person who may see a case that is not for everybody */
     TSN_TRACK_PARTICIPANT, /* party to the embargo: only `accepted` gets content */
+    TSN_TRACK_FILING,      /* D, per report to an authority or the GSMA: goes out, not public */
     TSN_TRACK_ATTACHMENT,  /* evidence: kept, held, erased */
     TSN_TRACKS
 };

@@ -110,6 +110,7 @@ enum tsn_flag {
     TSN_FLAG_WITNESS,
     TSN_FLAG_AT_LEAST,
     TSN_FLAG_REMEMBER,
+    TSN_FLAG_PROGRAMME,
     TSN_FLAGS
 };
 /* A set of flags: there are more than 64. */
@@ -181,6 +182,9 @@ int tsn_cmd_case_export(struct tsn_cli *cli);
 int tsn_cmd_case_bulk(struct tsn_cli *cli);
 int tsn_cmd_case_attach(struct tsn_cli *cli);
 int tsn_cmd_report_duplicates(struct tsn_cli *cli);
+int tsn_cmd_bounty_list(struct tsn_cli *cli);
+int tsn_cmd_bounty_announcement(struct tsn_cli *cli);
+int tsn_cmd_bounty_import(struct tsn_cli *cli);
 int tsn_cmd_clock_list(struct tsn_cli *cli);
 int tsn_cmd_policy_list(struct tsn_cli *cli);
 int tsn_cmd_policy_show(struct tsn_cli *cli);

@@ -215,9 +215,9 @@ static tsn_err take_engine(struct tsn_conf *c)
 static tsn_err take_all(struct tsn_conf *c)
 {
     static const char *const known[] = {
-        "server",    "data",     "people",    "mail",     "http",     "publisher",
-        "cases",     "products", "customers", "rules",    "feeds",    "plugins",
-        "playbooks", "engine",   "audit",     "policies", "schedules"};
+        "server",    "data",     "people",    "mail",     "http",  "publisher",
+        "cases",     "products", "customers", "rules",    "feeds", "plugins",
+        "playbooks", "engine",   "audit",     "policies", "vince", "schedules"};
     const char *socket = NULL;
     if (!c->root || c->root->type != TSN_YAML_MAP)
         return c->root ? tsn_yaml_fail(c->root, c->diag, TSN_EINPUT, "C014",
@@ -243,7 +243,7 @@ static tsn_err take_all(struct tsn_conf *c)
         tsn_conf_people, tsn_conf_mail_section, take_http,          take_publisher,
         take_cases,      tsn_conf_products,     tsn_conf_customers, tsn_conf_rules,
         tsn_conf_feeds,  tsn_conf_plugins,      take_playbooks,     take_engine,
-        tsn_conf_audit,  tsn_conf_policies,     tsn_conf_schedules};
+        tsn_conf_audit,  tsn_conf_policies,     tsn_conf_vince,     tsn_conf_schedules};
     for (size_t i = 0; i < TSN_CONF_COUNT(sections) && !err; i++)
         err = sections[i](c);
     return err;

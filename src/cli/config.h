@@ -29,6 +29,7 @@
  *   cases: { prefix: PSIRT, markets: [ eu ], lead_roles: [ psirt-lead ],
  *            house: [ acme.example, tickets.acme.example ],  # ours: hosts and mail domains
  *            neutral_templates: [ ack-incident ] }           # mails that say nothing of a case
+ *   vince: { url: "https://kb.cert.org/vince/comm/api/", token_file: vince.token }  # reach: for tests
  *   policies: { dir: policies }     # clock packs, handling plans, ... [as installed]
  *   products:
  *     - id: edge-gw
@@ -73,6 +74,7 @@
 #include "api/api.h"
 #include "casework/casework.h"
 #include "casework/policy.h"
+#include "casework/vince.h"
 #include "core/buf.h"
 #include "core/diag.h"
 #include "core/mem.h"
@@ -105,6 +107,7 @@ struct tsn_config {
     size_t nplugins;
 
     struct tsn_casework_config casework; /* prefix, products, customers */
+    struct tsn_vince_config vince;
     struct tsn_publisher publisher;
     struct tsn_mail_config mail; /* template_dir as above */
     struct tsn_mail_intake_config

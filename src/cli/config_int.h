@@ -69,4 +69,5 @@ tsn_err tsn_conf_feeds(struct tsn_conf *c);
 tsn_err tsn_conf_plugins(struct tsn_conf *c);
 tsn_err tsn_conf_audit(struct tsn_conf *c);
 tsn_err tsn_conf_policies(struct tsn_conf *c);
+tsn_err tsn_conf_vince(struct tsn_conf *c);
 tsn_err tsn_conf_mail_section(struct tsn_conf *c);
