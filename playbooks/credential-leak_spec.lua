@@ -22,6 +22,15 @@ describe("credential leak", function()
     assert.closed(s, "revoked")
   end)
 
+  it("asks the duty manager too when no responder looks for ten minutes", function()
+    local s = start()
+    assert.same({ "resp1", "resp2" }, s:paged("look"))
+    s:advance "11m"
+    assert.same({ "resp1", "resp2", "duty1", "duty2" }, s:paged("look"))
+    s:answer("look", { real = true, owner = "build team" }, "duty1")
+    assert.asked(s, "revoke")
+  end)
+
   it("takes it as real when nobody looks for half an hour", function()
     local s = start()
     s:advance "30m"

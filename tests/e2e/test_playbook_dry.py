@@ -147,5 +147,21 @@ def test_a_recorded_run():
         assert node.stop() == 0
 
 
+def test_a_playbook_started_by_hand():
+    with t.make_dir(config()) as node:
+        node.start()
+        node.cli("report", "submit", "--kind", "incident", "--title", "Tokens", "--text", "What happened",
+                 as_person="resp1", check=0)
+        case = node.http("GET", "/api/v1/cases", check=200).json["items"][0]["name"]
+        node.cli("run", "start", "leak-before-date", "--case", case, "--input", "where=https://forum.example/1",
+                 as_person="resp1", check=0)
+        task = node.task(name="look/1")
+        node.cli("answer", task["name"], "--set", "public=nothing", "--set", "reason=read it", as_person="resp1",
+                 check=0)
+        node.wait_for(lambda: [r for r in node.http("GET", "/api/v1/runs", check=200).json["items"]
+                               if r["playbook"].startswith("leak-before-date") and r["state"] == "finished"])
+        assert node.stop() == 0
+
+
 if __name__ == "__main__":
     t.main()

@@ -121,6 +121,49 @@ class AuthorTools(unittest.TestCase):
                 self.assertIn(words, at[0]["message"] + " | " + at[0].get("hint", ""))
                 self.assertEqual([f for f in found if f["severity"] == "error" and f["code"] != code], [])
 
+    def test_two_hundred_generated_mistakes(self):
+        """Every field of every form misspelt, every required one left out, every library function and every
+        global misspelt: each has its own code and the line it stands on."""
+        text = self.tool("meta", {})["text"]
+        calls = {"ask": "ask", "approve": "local ok = approve", "wait": "wait", "clock.start": "clock('x'):start",
+                 "case.close": "case:close", "report.acknowledge": "case.report:acknowledge"}
+        seeds = []
+        for name, body in re.findall(r"---@class tocsin\.([\w.]+)\n((?:---@field .*\n)+)", text):
+            fields = re.findall(r"---@field (\w+)(\??) ", body)
+            needed = [f for f, optional in fields if not optional]
+            if name in calls:
+                whole = ", ".join("%s = ev.x" % f for f in needed)
+                for field, _ in fields:
+                    seeds.append(("L012", "%s { %s%s%s = ev.x }" % (calls[name], whole, ", " if whole else "", field + "q")))
+                for gone in needed:
+                    rest = ", ".join("%s = ev.x" % f for f in needed if f != gone)
+                    seeds.append(("L012", "%s { %s }" % (calls[name], rest)))
+            elif name in ("choice", "pick", "flag", "text", "number", "date"):
+                for field, _ in fields:
+                    seeds.append(("L013", "ask { id = 'a', role = 'triage', fields = { f = %s { %s = 1 } } }"
+                                  % (name, field + "q")))
+        for function in re.findall(r"^function ((?:string|table|math|utf8|json)\.\w+)\(", text, re.M):
+            seeds.append(("L102", "log(%sq)" % function))
+        for function in re.findall(r"^function (\w+)\(", text, re.M):
+            seeds.append(("L101", "%sq {}" % function))
+        for name in ("os", "io", "print", "load", "loadstring", "dofile", "coroutine", "debug", "xpcall",
+                     "collectgarbage", "rawset", "unpack"):
+            seeds.append(("L102", "log(%s)" % name))
+        for bad in ("10", "5 minutes", "1y", "h", "-1h", "1.5h", ""):
+            seeds.append(("L201", "sleep '%s'" % bad))
+            seeds.append(("L201", "wait { event = 'x', within = '%s' }" % bad))
+        for kind in ("case", "report", "clock"):
+            for method in re.findall(r"^function tocsin_%s:(\w+)" % kind.capitalize(), text, re.M):
+                who = {"case": "case", "report": "case.report", "clock": "clock('x')"}[kind]
+                seeds.append(("L010", "%s:%sq {}" % (who, method)))
+                seeds.append(("L241", "%s.%s {}" % (who, method)))
+        self.assertGreaterEqual(len(seeds), 200)
+        for code, body in seeds:
+            with self.subTest(code=code, body=body):
+                found = [f for f in self.lint(HEAD + body + TAIL) if f["code"] == code]
+                self.assertEqual([f["line"] for f in found], [BODY], body)
+                self.assertTrue(found[0].get("hint"), body)
+
     def test_no_false_alarm(self):
         good = [
             "local ok, d = approve { id = 'a', role = 'triage', show = ev }\nif ok then case:note('y') "
