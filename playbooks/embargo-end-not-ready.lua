@@ -2,6 +2,7 @@
 --
 -- Ask early and once: the participants for an extension, with a new date. Without it we publish on the date, with
 -- mitigations instead of a fix.
+local embargo = use "embargo"
 local psirt = require "lib.psirt"
 
 return playbook {
@@ -13,39 +14,45 @@ return playbook {
              participants = text { label = "Who keeps the embargo, addresses", required = true } },
 
   run = function(case, ev)
-    local embargo = ev.inputs
+    local agreed = ev.inputs
     local state = ask {
-      id = "state", role = "fix", title = "Will the fix be there on " .. embargo.ends .. "?", within = "2d",
+      id = "state", role = "fix", title = "Will the fix be there on " .. agreed.ends .. "?", within = "2d",
       escalate = { after = "1d", to = "psirt-lead" },
       fields = { ready = flag "Fixed by then?", needed_until = date {}, mitigation = text {} },
       on_timeout = { ready = false, mitigation = "" },
     }
     if state.ready then
-      case:note("The fix will be ready on " .. embargo.ends)
+      case:note("The fix will be ready on " .. agreed.ends)
       return { extended = false, ready = true }
     end
 
     if state.needed_until then
       local ask_for, d = approve {
         id = "extend", role = "decide", within = "1d",
-        title = ("Ask everybody to move %s to %s"):format(embargo.ends, state.needed_until), show = state,
+        title = ("Ask everybody to move %s to %s"):format(agreed.ends, state.needed_until), show = state,
       }
       if ask_for then
-        psirt.tell_all(case, psirt.addresses(embargo.participants), "We ask for more time",
+        embargo.propose { ["end"] = state.needed_until .. "T12:00:00Z", note = d.reason }
+        psirt.tell_all(case, psirt.addresses(agreed.participants), "We ask for more time",
           ("The fix needs until %s instead of %s. Please answer within five days."):format(state.needed_until,
-            embargo.ends))
+            agreed.ends))
         local answer = wait { event = "embargo.answer", within = "5d" }
         if answer and answer.agreed then
-          case:set { embargo_until = state.needed_until, reason = "all participants agreed" }
+          embargo.accept { by = "participants", note = "all of them agreed" }
           return { extended = true, ready = false }
         end
+        embargo.reject { note = "the date in force stays" }
         case:note(answer and "The participants keep the date" or "Nobody answered: the date stands")
       else
         case:note("No extension is asked for: " .. d.reason)
       end
     end
 
-    -- The date stands: mitigations instead of a fix.
+    -- The date stands: mitigations instead of a fix, and never before it.
+    while timestamp(now()) < agreed.ends .. "T12:00:00Z" do
+      sleep "1d"
+    end
+    embargo.exit { reason = "ended as agreed" }
     local out = psirt.release(case, { template = "incident-notice", role = "decide", within = "2d",
       id = "mitigations" })
     return { extended = false, ready = false, published = out }

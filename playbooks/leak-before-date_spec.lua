@@ -1,10 +1,13 @@
 -- tocsin playbook test leak-before-date --crash-each-step
 describe("leak before the date", function()
   local function start()
-    return sim.start("leak-before-date", {
+    local s = sim.start("leak-before-date", {
       event = { inputs = { where = "https://forum.example/t/1", participants = "a@vendor.example" } },
       case = { kind = "weakness", title = "Heap overflow", product = "edge-gw" },
     })
+    s:act("embargo.propose", { ["end"] = "2026-03-01T12:00:00Z" }, "lead1")
+    s:act("embargo.accept", { by = "finder" }, "lead2")
+    return s
   end
   local function look(s, day, public)
     s:answer("look/" .. day, { public = public, reason = "read the thread" }, "resp1")

@@ -62,6 +62,9 @@ tsn_err tsn_sim_advance(struct tsn_sim *sim, int64_t ms, struct tsn_diag *diag);
 tsn_err tsn_sim_decide(struct tsn_sim *sim, const char *verb, const char *id,
                        const char *person, const char *reason, const json_t *answer,
                        struct tsn_diag *diag);
+/* An operation on the case of the run (docs/casework.md), done by a person. */
+tsn_err tsn_sim_act(struct tsn_sim *sim, const char *op, const json_t *args, const char *person,
+                    struct tsn_diag *diag);
 tsn_err tsn_sim_signal(struct tsn_sim *sim, const char *event, const json_t *body,
                        struct tsn_diag *diag);
 tsn_err tsn_sim_cancel(struct tsn_sim *sim, const char *person, const char *reason,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "action/plugin_manifest.h"
+#include "casework/access.h"
 #include "core/clock.h"
 #include "core/json.h"
 
@@ -240,7 +241,12 @@ tsn_err tsn_sim_actions_open(struct tsn_sim *sim, struct tsn_diag *diag)
         }
         err = tsn_registry_add(sim->registry, &a);
     }
-    return err ? err : add_plugins(&sim->config, sim->arena, sim->registry, sim, diag);
+    if (!err)
+        err = add_plugins(&sim->config, sim->arena, sim->registry, sim, diag);
+    /* The same judgement of what may go out as in the daemon; it changes nothing of its user. */
+    tsn_registry_set_gate(sim->registry, tsn_access_gate,
+                          (void *)(uintptr_t)sim->config.casework);
+    return err;
 }
 
 void tsn_sim_actions_close(struct tsn_sim *sim)

@@ -308,6 +308,60 @@ tsn_err tsn_sim_decide(struct tsn_sim *sim, const char *verb, const char *id,
     return err;
 }
 
+struct act_op {
+    struct tsn_op op;
+    struct tsn_sim *sim;
+    struct tsn_case_act act;
+    json_t *result;
+    int64_t seq;
+    struct waiting *waiting;
+};
+
+static tsn_err act_apply(struct tsn_op *op, struct tsn_store *st)
+{
+    struct act_op *x = (struct act_op *)op;
+
+    json_decref(x->result);
+    x->result = NULL;
+    return tsn_case_act(st, op->arena, x->sim->config.casework, &x->act, &x->result, &x->seq,
+                        &op->diag);
+}
+
+static void act_done(struct tsn_op *op)
+{
+    struct act_op *x = (struct act_op *)op;
+
+    x->waiting->done = true;
+    x->waiting->err = op->err;
+    x->waiting->diag = op->diag;
+    json_decref(x->result);
+    tsn_op_destroy(op);
+}
+
+tsn_err tsn_sim_act(struct tsn_sim *sim, const char *op, const json_t *args, const char *person,
+                    struct tsn_diag *diag)
+{
+    struct waiting w = {0};
+    struct tsn_actor who;
+    tsn_err err = actor_of(sim, person, &who, diag);
+
+    if (err)
+        return err;
+    struct act_op *x = tsn_op_new(sizeof(*x), act_apply, act_done, NULL);
+    x->sim = sim;
+    x->waiting = &w;
+    x->act = (struct tsn_case_act){.case_id = sim->case_id,
+                                   .op = op,
+                                   .args = args,
+                                   .by = &who,
+                                   .now_ms = tsn_sim_now(sim)};
+    if (tsn_writer_submit(sim->writer, &x->op, TSN_LANE_RUNS)) {
+        tsn_op_destroy(&x->op);
+        return tsn_diag_set(diag, TSN_EBUSY, "L280", "the operation is not taken");
+    }
+    return finish(sim, &w, diag);
+}
+
 tsn_err tsn_sim_signal(struct tsn_sim *sim, const char *event, const json_t *body,
                        struct tsn_diag *diag)
 {

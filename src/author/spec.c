@@ -262,6 +262,17 @@ static tsn_err do_decide(struct spec *s, const json_t *args, json_t **result,
     return err;
 }
 
+static tsn_err do_act(struct spec *s, const json_t *args, json_t **result,
+                      struct tsn_diag *diag)
+{
+    *result = json_object();
+    tsn_err err = need_sim(s, diag);
+    return err ? err
+               : tsn_sim_act(s->sim, tsn_json_str(args, "op", ""),
+                             json_object_get(args, "args"), tsn_json_str(args, "person", NULL),
+                             diag);
+}
+
 static tsn_err do_advance(struct spec *s, const json_t *args, json_t **result,
                           struct tsn_diag *diag)
 {
@@ -375,8 +386,8 @@ static const struct {
     {"sim.begin", do_begin},     {"sim.finish", do_finish},   {"sim.anew", do_anew},
     {"sim.start", do_start},     {"sim.answers", do_answers}, {"sim.decide", do_decide},
     {"sim.advance", do_advance}, {"sim.signal", do_signal},   {"sim.cancel", do_cancel},
-    {"sim.crash", do_crash},     {"sim.look", do_look},       {"sim.fixture", do_fixture},
-    {"sim.replay", do_replay},
+    {"sim.act", do_act},         {"sim.crash", do_crash},     {"sim.look", do_look},
+    {"sim.fixture", do_fixture}, {"sim.replay", do_replay},
 };
 
 /* Plays one WANT; *payload becomes the DELIVER. */

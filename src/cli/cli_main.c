@@ -247,7 +247,8 @@ const struct tsn_command tsn_commands[] = {
 
     {"playbook list", "[DIR]",
      "playbooks of a folder, what starts them, and their specs; no daemon",
-     "tocsin playbook list", 0, 0, 1, tsn_cmd_playbook_list, authoring},
+     "tocsin playbook list --connectors", B(TSN_FLAG_CONNECTORS), 0, 1, tsn_cmd_playbook_list,
+     authoring},
     {"playbook new", "NAME",
      "a playbook, its spec and what editors need, to begin with; no daemon",
      "tocsin playbook new my-playbook --from customer-incident", B(TSN_FLAG_FROM), 1, 1,
@@ -382,6 +383,8 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_BREAK] = {"break", "PLACE",
                         "go on to a step (0.4), a name (edge.apply) or line:N"},
     [TSN_FLAG_WITH] = {"with", "FILE", "this code instead of the recorded one"},
+    [TSN_FLAG_CONNECTORS] = {"connectors", NULL,
+                             "what steps can call instead, and what each does"},
     [TSN_FLAG_TITLE] = {"title", "TEXT", "one line"},
     [TSN_FLAG_PRODUCT] = {"product", "ID", "which product"},
     [TSN_FLAG_MAIL] = {"mail", "ADDRESS", "where to reach the reporter"},

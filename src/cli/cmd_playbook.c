@@ -206,14 +206,15 @@ static bool told(const json_t *findings, const json_t *f)
     return false;
 }
 
-static json_t *judge(struct lint *l, const char *file, const json_t *bundle)
+/* `module`: of lib/, which returns no playbook. */
+static json_t *judge(struct lint *l, const char *file, const json_t *bundle, bool module)
 {
     bool spec = strlen(file) > 9 && strcmp(file + strlen(file) - 9, "_spec.lua") == 0;
     struct tsn_diag diag;
     json_t *output = NULL;
 
     tsn_diag_init(&diag);
-    json_t *first = spec ? json_array() : loaded(l, file, bundle, &diag);
+    json_t *first = spec || module ? json_array() : loaded(l, file, bundle, &diag);
     const char *code = tsn_json_str(json_array_get(first, 0), "code", "");
     if (strcmp(code, "L001") == 0 || strcmp(code, "L002") == 0)
         return first; /* there is no tree to look at */
@@ -255,24 +256,31 @@ static void lint_file(struct lint *l, const char *dir, const char *file)
             cli, diag.err == TSN_ENOTFOUND ? TSN_EXIT_NOT_FOUND : TSN_EXIT_FAILED, &diag);
         return;
     }
-    json_t *findings = judge(l, file, bundle);
+    size_t n = strlen(dir);
+    bool module = n >= 3 && strcmp(dir + n - 3, "lib") == 0 && (n == 3 || dir[n - 4] == '/');
+    json_t *findings = judge(l, file, bundle, module);
     report(l, findings, path, source_of(bundle, file));
     l->files++;
     json_decref(findings);
     json_decref(bundle);
 }
 
+static void lint_names(struct lint *l, const char *dir, bool specs)
+{
+    char **names;
+    size_t n;
+    if (tsn_bundle_files(dir, specs, &names, &n))
+        return;
+    for (size_t i = 0; i < n; i++)
+        lint_file(l, dir, names[i]);
+    tsn_bundle_files_free(names, n);
+}
+
 static void lint_folder(struct lint *l, const char *dir)
 {
-    for (int specs = 0; specs < 2; specs++) {
-        char **names;
-        size_t n;
-        if (tsn_bundle_files(dir, specs != 0, &names, &n))
-            continue;
-        for (size_t i = 0; i < n; i++)
-            lint_file(l, dir, names[i]);
-        tsn_bundle_files_free(names, n);
-    }
+    lint_names(l, dir, false);
+    lint_names(l, dir, true);
+    lint_names(l, tsn_arena_printf(l->shop.cli->arena, "%s/lib", dir), false);
 }
 
 static bool is_dir(const char *path)
@@ -380,6 +388,47 @@ static bool has_spec(struct tsn_cli *cli, const char *dir, const char *file)
                   R_OK) == 0;
 }
 
+/* What steps can call: effect, how it is taken back, what it is for. */
+static int list_connectors(struct shop *s)
+{
+    struct tsn_cli *cli = s->cli;
+    struct tsn_diag diag;
+    json_t *connectors = NULL, *verbs, *row;
+    const char *domain, *verb;
+
+    tsn_diag_init(&diag);
+    if (tsn_sim_connectors(&s->world.sim, &connectors, &diag))
+        return tsn_out_fail(cli, TSN_EXIT_PROBLEMS, &diag);
+    if (cli->json) {
+        json_t *out = json_pack("{s:O}", "connectors", connectors);
+        tsn_out_json(cli, out);
+        json_decref(out);
+        json_decref(connectors);
+        return TSN_EXIT_OK;
+    }
+    struct tsn_grid *grid = tsn_grid_new(cli, 4);
+    static const char *const head[] = {"ACTION", "EFFECT", "TAKEN BACK BY", "WHAT"};
+    for (size_t i = 0; i < 4; i++)
+        tsn_grid_cell(grid, TSN_DIM, head[i]);
+    json_object_foreach(connectors, domain, verbs)
+    {
+        json_object_foreach(verbs, verb, row)
+        {
+            const char *undo = tsn_json_str(row, "undo", "");
+            tsn_grid_cell(grid, TSN_BOLD, tsn_arena_printf(cli->arena, "%s.%s", domain, verb));
+            tsn_grid_cell(grid, TSN_PLAIN, tsn_json_str(row, "effect", ""));
+            tsn_grid_cell(grid, TSN_PLAIN,
+                          *undo                                       ? undo
+                          : tsn_json_bool(row, "irreversible", false) ? "(cannot be)"
+                                                                      : "-");
+            tsn_grid_cell(grid, TSN_PLAIN, tsn_json_str(row, "summary", ""));
+        }
+    }
+    tsn_grid_print(grid, stdout, 0);
+    json_decref(connectors);
+    return TSN_EXIT_OK;
+}
+
 int tsn_cmd_playbook_list(struct tsn_cli *cli)
 {
     struct shop s = {0};
@@ -390,6 +439,11 @@ int tsn_cmd_playbook_list(struct tsn_cli *cli)
     int rc = shop_open(&s, cli, dir);
 
     tsn_diag_init(&diag);
+    if (!rc && (cli->given & TSN_BIT(TSN_FLAG_CONNECTORS))) {
+        rc = list_connectors(&s);
+        tsn_workshop_close(s.workshop);
+        return rc;
+    }
     if (!rc && tsn_bundle_files(s.world.sim.playbook_dir, false, &names, &n))
         rc = tsn_out_failf(cli, TSN_EXIT_NOT_FOUND, TSN_ENOTFOUND, "R039",
                            "name a folder of playbooks", "%s cannot be read",

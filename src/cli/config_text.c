@@ -86,6 +86,7 @@ tsn_err tsn_config_default_text(struct tsn_buf *out, const struct tsn_config_ini
         "# Which event starts which playbook.\n"
         "rules:\n"
         "  - { on: report.accepted, when: { kind: incident }, run: customer-incident }\n"
+        "  - { on: report.accepted, when: { kind: weakness }, run: vulnerability-report }\n"
         "  - { on: advisory.matched, run: upstream-advisory }\n"
         "\n"
         "# What you make, and what of others is inside: upstream advisories are matched "

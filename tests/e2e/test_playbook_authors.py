@@ -89,6 +89,19 @@ class Authors(unittest.TestCase):
         self.assertFalse(by_file["bad.lua"]["ok"])
         self.assertEqual((by_file["good.lua"]["on"], by_file["good.lua"]["spec"]), ("report.accepted", True))
 
+    def test_connectors(self):
+        code, _, end = self.rows("playbook", "list", "--connectors")
+        edge = end["connectors"]["edge"]
+        self.assertEqual((code, edge["apply"]["undo"], edge["plan_block"]["effect"]), (0, "edge.remove", "none"))
+        self.assertTrue(end["connectors"]["mail"]["send"]["irreversible"])
+        self.assertIn("edge.apply", self.run_tocsin("playbook", "list", "--connectors")[1])
+
+    def test_modules_are_linted_too(self):
+        os.mkdir(os.path.join(self.dir, "lib"))
+        self.write("lib/x.lua", "local t = {}\nfunction t.now() return os.time() end\nreturn t\n")
+        code, rows, _ = self.rows("playbook", "lint", ".")
+        self.assertEqual((code, [(r["code"], r["file"], r["line"]) for r in rows]), (9, [("L102", "./lib/x.lua", 2)]))
+
     def test_lint_says_where_and_what_to_write(self):
         self.write("bad.lua", BAD)
         code, out, _ = self.run_tocsin("playbook", "lint", "bad.lua")

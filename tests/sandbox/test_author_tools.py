@@ -83,6 +83,7 @@ SEEDS = [
     ("L231", "error", "local t = ask { id = 'a', role = 'triage', fields = { s = choice { 'low', 'high' } } }\n"
      "if one_of(t.s, 'high', ^'critical') then log(1) end", "options"),
     ("L232", "error", "ask { id = 'a', role = 'triage', fields = { x = ^flag 'Is it ' .. ev.name } }", "brackets"),
+    ("L245", "warning", "local ^date = ev.inputs log(date)", "another name"),
     ("L244", "warning", "local ^unused = case:get()", "never used"),
 ]
 

@@ -385,7 +385,7 @@ function look:effect(n, what, connector, method)
     self:add("info", "L217", n, ("%s can be taken back, and this call does not say so"):format(what),
       ("add undo = %s"):format(row.undo))
   end
-  if row.irreversible and not self.approved then
+  if row.irreversible and self.playbook and not self.approved then
     self:add("warning", "L227", n, what .. " cannot be taken back, and nobody has approved anything before it",
       "ask first: local ok, d = approve { ... }")
   end
@@ -537,6 +537,10 @@ function look:statement(n)
     self:declared(n)
     for _, var in ipairs(n.vars) do
       self.locals[#self.locals + 1] = var
+      if self.offers[var.name] and not self.offers[var.name].library then
+        self:add("warning", "L245", var, ("`%s` hides what the language offers by that name"):format(var.name),
+          "give it another name: below here the offered one cannot be reached")
+      end
     end
   elseif n.k == "localfunction" then
     self.locals[#self.locals + 1] = n.var

@@ -361,6 +361,10 @@ end
 function methods.signal(_, event, body)
   ask_core("signal", { event = event, body = body or {} })
 end
+-- An operation of docs/casework.md, done by a person: s:act("embargo.accept", {}, "lead1")
+function methods.act(_, op, args, person)
+  ask_core("act", { op = op, args = args or {}, person = person })
+end
 function methods.cancel(_, person, reason)
   ask_core("cancel", { person = person, reason = reason or "the spec says so" })
 end
