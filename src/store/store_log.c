@@ -292,6 +292,25 @@ static tsn_err insert(struct tsn_store *st, int64_t seq, int64_t prev,
     return tsn_sql_done(st, s);
 }
 
+#ifdef TOCSIN_MUTANT
+/* tests/audit/mutant_log.c alone: as if the call that writes this kind were not in the source. */
+static bool mutated(struct tsn_store *st, const struct tsn_append *in, int64_t *seq_out)
+{
+    const char *drop = getenv("TOCSIN_AUDIT_DROP"), *seen = getenv("TOCSIN_AUDIT_SEEN");
+    FILE *f = seen ? fopen(seen, "ae") : NULL;
+
+    if (f) {
+        (void)fprintf(f, "%s\n", in->kind);
+        (void)fclose(f);
+    }
+    if (!drop || strcmp(drop, in->kind) != 0)
+        return false;
+    if (seq_out)
+        *seq_out = (int64_t)st->tree.size - 1;
+    return true;
+}
+#endif
+
 tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int64_t *seq_out)
 {
     char chain[64], id[TSN_ULID_LEN + 1], clock[96];
@@ -306,6 +325,10 @@ tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int6
 
     if (st->dead || st->read_only)
         return st->dead ? TSN_ECLOSED : TSN_EDENIED;
+#ifdef TOCSIN_MUTANT
+    if (mutated(st, in, seq_out))
+        return 0;
+#endif
     tsn_fault("store.append");
     tsn_buf_init(&text, TSN_ENTRY_MAX);
     tsn_buf_init(&blob, SEALED_MAX);
