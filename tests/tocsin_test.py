@@ -300,6 +300,7 @@ class Node:
 
     def destroy(self):
         self.kill9()
+        check_rows(self)
         if not os.environ.get("TOCSIN_KEEP"):
             shutil.rmtree(self.root, ignore_errors=True)
 
@@ -388,6 +389,19 @@ def wait_for(what, timeout=20, every=0.05, node=None):
         time.sleep(every)
 
 
+# What rows say that no entry does, of all nodes of this program; only when asked for (the mutation test
+# does: tests/audit/test_audit_mutations.py), since some tests damage their own database.
+row_complaints = []
+
+
+def check_rows(node):
+    if not os.environ.get("TOCSIN_ROW_CHECK") or not os.path.exists(node.database):
+        return
+    sys.path.insert(0, os.path.join(SOURCE, "tests", "audit"))
+    import oracle_rows
+    row_complaints.extend(oracle_rows.complaints(node.database))
+
+
 _nodes = []
 
 
@@ -438,5 +452,10 @@ def main(tests=None):
             print("FAIL %s: %s" % (test.__name__, str(error)[:300]), flush=True)
         else:
             print("ok   %s (%.2f s)" % (test.__name__, time.monotonic() - began), flush=True)
+    if os.environ.get("TOCSIN_ROW_CHECK"):
+        _cleanup()
+        for wrong in row_complaints:
+            print("ROW " + wrong)
+        failed += bool(row_complaints)
     print("%d passed, %d failed" % (ran - failed, failed))
     sys.exit(1 if failed else 0)

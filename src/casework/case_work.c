@@ -55,7 +55,8 @@ tsn_err tsn_track_get(struct tsn_case_work *w, enum tsn_track t, const char *sub
                                   .case_id = w->c.id,
                                   .track = tsn_automata[t].name,
                                   .subject = tsn_arena_strdup(w->arena, subject),
-                                  .state = tsn_automata[t].states[0]};
+                                  .state = tsn_automata[t].states[0],
+                                  .seq = -1};
     return 0;
 }
 
@@ -106,7 +107,8 @@ static tsn_err write_row(struct tsn_case_work *w, struct tsn_rec_track *r, const
     }
     r->next_at = how->next_at;
     r->updated_at = w->now_ms;
-    r->seq = w->seq;
+    if (w->seq >= 0) /* what only follows from another row has no entry of its own */
+        r->seq = w->seq;
     w->dirty = true;
     return tsn_store_put(w->st, &tsn_table_track, r);
 }
