@@ -3,6 +3,7 @@
 A missing audit call leaves a row that no entry explains. Used by the mutation test; any other test may
 call complaints() on a database that it did not damage itself."""
 import collections
+import hashlib
 import sqlite3
 
 
@@ -44,7 +45,8 @@ class Check:
         fits = e.get("kind", "").startswith(kinds) and all(
             e.get(k) == v for k, v in more.items() if v is not None)
         if not fits:
-            self.say("%s names entry %s, which is %s", what, seq, e)
+            self.say("%s (%s) names entry %s, which is %s", what, more.get("to"), seq,
+                     {k: e.get(k) for k in ("kind", "case", "from", "to", "idem")})
 
     def cases(self):
         for c in rows(self.db, "case"):
@@ -69,7 +71,10 @@ class Check:
             what = "track %s of %s" % (r["track"], r["case_id"])
             if r["seq"] < 0:  # follows from another row: a report's link, a clock that cannot run
                 continue
-            self.at(r["seq"], what, ("track." + r["track"],), case=r["case_id"], to=r["state"])
+            e = self.log[r["seq"]] if r["seq"] < len(self.log) else {}
+            moved = e.get("kind") == "track." + r["track"]
+            self.at(r["seq"], what, ("track." + r["track"], "report."), case=r["case_id"],
+                    to=r["state"] if moved else None)
 
     def events(self):
         for e in rows(self.db, "event"):
@@ -165,13 +170,21 @@ class Check:
     def who(self):
         for e in self.log:
             if not e.get("actor") or not e.get("auth"):
-                self.say("entry %s does not say who", e.get("seq"))
+                self.say("entry %s does not say who: %s", e.get("seq"), dict(e))
             if e["kind"].startswith("track.") and not ("to" in e and "from" in e):
                 self.say("entry %s moves a track without from and to", e.get("seq"))
 
 
+def damaged(db):
+    """Somebody cheats in this test: then it is not about missing calls."""
+    return any(hashlib.sha256(b"\0" + text.encode("utf-8", "replace")).digest() != leaf
+               for text, leaf in db.execute("SELECT text, leaf FROM entry"))
+
+
 def complaints(database):
     with sqlite3.connect("file:%s?mode=ro" % database, uri=True) as db:
+        if damaged(db):
+            return []
         check = Check(db)
         for rule in ("cases", "tracks", "events", "counted", "runs", "tasks", "advisories",
                      "starts", "who"):
