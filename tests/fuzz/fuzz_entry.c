@@ -83,16 +83,16 @@ static void text_way(const uint8_t *data, size_t size)
     tsn_arena_destroy(a);
 }
 
-struct bytes {
+struct supply {
     const uint8_t *at, *end;
 };
 
-static uint8_t byte(struct bytes *in)
+static uint8_t byte(struct supply *in)
 {
     return in->at < in->end ? *in->at++ : 0;
 }
 
-static int64_t number(struct bytes *in)
+static int64_t number(struct supply *in)
 {
     int64_t v = 0;
 
@@ -102,7 +102,7 @@ static int64_t number(struct bytes *in)
 }
 
 /* NULL, a good value for this key, or whatever bytes come. */
-static const char *value(struct tsn_arena *a, struct bytes *in, const char *good)
+static const char *value(struct tsn_arena *a, struct supply *in, const char *good)
 {
     uint8_t how = byte(in);
     size_t n = byte(in) % 40;
@@ -121,7 +121,7 @@ static const char *value(struct tsn_arena *a, struct bytes *in, const char *good
 /* A struct in: what the printer writes, the parser reads, and it prints the same again. */
 static void struct_way(const uint8_t *data, size_t size)
 {
-    struct bytes in = {data, data + size};
+    struct supply in = {data, data + size};
     struct tsn_arena *a = tsn_arena_new();
     uint8_t hash[TSN_HASH_LEN];
     struct tsn_entry e, back;
