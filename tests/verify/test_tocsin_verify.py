@@ -313,7 +313,11 @@ def test_tampered(m):
 
 def test_same_rules_for_a_text(m):
     rnd, verdicts = random.Random(SEED + 1), collections.Counter()
-    for n in range(60 // FEWER):
+    few, many = (5, 25) if FEWER == 1 else (0, 2)
+    for n in range(120):
+        # Which verdict a text gets is chance: on, until there were enough of both.
+        if n >= 60 // FEWER and verdicts[0] > few and verdicts[20] > many:
+            break
         log = m.log()
         seq, _, text, _ = log.rows[-1]
         chain = oracle.parse_entry(text)["chain"]
@@ -332,7 +336,7 @@ def test_same_rules_for_a_text(m):
         assert tocsin == verify, "tocsin %d, tocsin-verify %d, number %d of seed %d: %s\n%r" % (
             tocsin, verify, n, SEED, said, text)
         verdicts[verify] += 1
-    assert verdicts[0] > 5 // FEWER and verdicts[20] > 25 // FEWER, verdicts
+    assert verdicts[0] > few and verdicts[20] > many, verdicts
     print("texts: %s" % dict(verdicts))
 
 
