@@ -196,11 +196,15 @@ tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *
     static const char *const known[] = {"name",    "version", "summary",  "program",
                                         "library", "actions", "settings", "concurrency"};
     struct tsn_yaml_doc *doc;
-    const char *path = tsn_arena_printf(arena, "%s/manifest.yaml", dir), *says = name;
+    const char *path = tsn_arena_printf(arena, "%s/manifest.yaml", dir),
+               *slash = strrchr(dir, '/'),
+               *says = name    ? name
+                       : slash ? slash + 1
+                               : dir;
     tsn_err err;
 
     memset(out, 0, sizeof(*out));
-    out->name = tsn_arena_strdup(arena, name);
+    out->name = tsn_arena_strdup(arena, says);
     out->version = out->summary = "";
     out->concurrency = 1;
     err = tsn_yaml_read_file(arena, path, &doc, diag);
@@ -208,7 +212,8 @@ tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *
         err = tsn_yaml_known(doc->root, "a plugin's manifest", known, COUNT(known), diag);
     if (!err)
         err = tsn_yaml_str(doc->root, "name", false, &says, diag);
-    if (!err && strcmp(says, name) != 0)
+    out->name = tsn_arena_strdup(arena, says);
+    if (!err && name && strcmp(says, name) != 0)
         err = tsn_yaml_fail(tsn_yaml_find(doc->root, "name"), diag, TSN_EINPUT, "R050",
                             "this is the plugin `%s`, not `%s`", says, name);
     if (!err)

@@ -12,5 +12,6 @@ struct tsn_manifest {
     size_t nactions;
 };
 
+/* `name` NULL: the one the manifest says, else its folder's. */
 tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *name,
                           struct tsn_manifest *out, struct tsn_diag *diag);
