@@ -51,11 +51,19 @@ struct tsn_action {
     enum tsn_doubt doubt; /* external only */
     int64_t timeout_ms;   /* 0 = 60 s; past it the engine cancels: external = unknown */
     int attempts;         /* tries when the outcome is RETRY; 0 = 5 */
-    bool secret_args;     /* arguments are shown as *** */
-    bool irreversible;    /* publish, notify, disclose */
-    const char *undo;     /* name of the action that takes it back, NULL = none */
+    int64_t retry_first_ms,
+        retry_max_ms;        /* pause before the second try, doubling; 0 = 1 s, 5 min */
+    int64_t retry_within_ms; /* all tries of a step together; 0 = no end */
+    int at_once;             /* calls under way at once; 0 = any number */
+    int per_minute;          /* calls begun in a minute; 0 = any number */
+    bool secret_args;        /* arguments are shown as *** */
+    bool irreversible;       /* publish, notify, disclose */
+    const char *undo;        /* name of the action that takes it back, NULL = none */
     /* none and external: begin; an error means it could not begin (outcome FAIL with diag). */
     tsn_err (*start)(struct tsn_call *call, struct tsn_diag *diag);
+    /* doubt probe: did the call with this key take effect? As start; outcome OK (it did, with its
+     * result), FAIL (it did not and will not), UNKNOWN (a person is asked). */
+    tsn_err (*probe)(struct tsn_call *call, struct tsn_diag *diag);
     void (*cancel)(
         struct tsn_call *call); /* stop it; done must not be called after; may be NULL */
     /* store: writer thread, inside the outcome's transaction. *result is the caller's (new

@@ -36,6 +36,7 @@ struct flight {
     struct tsn_timer *timer; /* a cancel's patience, or the end of a call that cannot be sent */
     int64_t id;
     bool sent;
+    bool probe; /* asks whether the call with this key took effect; begins nothing */
 };
 
 struct plugin {
@@ -103,6 +104,16 @@ static void settle(struct flight *f, enum tsn_outcome outcome, const json_t *res
     call->done(call, outcome, result, diag);
 }
 
+static void send_call(struct plugin *p, const struct flight *f)
+{
+    const struct tsn_call *c = f->call;
+
+    send_json(p, json_pack("{s:s, s:I, s:s, s:O, s:s, s:I, s:s, s:s?}", "type",
+                           f->probe ? "probe" : "start", "id", (json_int_t)f->id, "action",
+                           c->action->name, "args", c->args, "key", c->idem, "attempt",
+                           (json_int_t)c->attempt, "run", c->run, "case", c->case_id));
+}
+
 /* Sends what has room. A cancelled flight keeps its place until the plugin has answered. */
 static void pump(struct plugin *p)
 {
@@ -118,11 +129,7 @@ static void pump(struct plugin *p)
         f->sent = true;
         busy++;
         tsn_fault("plugin.before_send");
-        send_json(p, json_pack("{s:s, s:I, s:s, s:O, s:s, s:I, s:s, s:s?}", "type", "start",
-                               "id", (json_int_t)f->id, "action", f->call->action->name, "args",
-                               f->call->args, "key", f->call->idem, "attempt",
-                               (json_int_t)f->call->attempt, "run", f->call->run, "case",
-                               f->call->case_id));
+        send_call(p, f);
         tsn_fault("plugin.sent");
     }
 }
@@ -369,12 +376,12 @@ static void on_flight_timer(void *user)
         broke_protocol(f->plugin, "it did not answer a cancel in time");
 }
 
-static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
+static tsn_err take_off(struct tsn_call *call, bool probe)
 {
     struct plugin *p = call->action->user;
     struct flight *f = tsn_alloc(sizeof(*f)), **at = &p->flights;
 
-    (void)diag;
+    f->probe = probe;
     f->plugin = p;
     f->call = call;
     f->id = ++p->host->next_id;
@@ -388,6 +395,18 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
         tsn_timer_arm(f->timer, 0);
     pump(p);
     return 0;
+}
+
+static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
+{
+    (void)diag;
+    return take_off(call, false);
+}
+
+static tsn_err probe(struct tsn_call *call, struct tsn_diag *diag)
+{
+    (void)diag;
+    return take_off(call, true);
 }
 
 static void cancel(struct tsn_call *call)
@@ -442,6 +461,7 @@ tsn_err tsn_plugin_add(struct tsn_plugins *host, const struct tsn_plugin_config 
         struct tsn_action action = p->manifest.actions[i];
 
         action.start = start;
+        action.probe = action.doubt == TSN_DOUBT_PROBE ? probe : NULL;
         action.cancel = cancel;
         action.user = p;
         err = tsn_registry_add(host->registry, &action);

@@ -111,13 +111,15 @@ static tsn_err read_action(struct tsn_arena *arena, const char *plugin,
                            const struct tsn_yaml *node, struct tsn_action *a,
                            struct tsn_diag *diag)
 {
-    static const char *const known[] = {"name", "summary", "effect",       "doubt",   "timeout",
-                                        "undo", "secret",  "irreversible", "attempts"};
+    static const char *const known[] = {"name",     "summary",     "effect",    "doubt",
+                                        "timeout",  "undo",        "secret",    "irreversible",
+                                        "attempts", "retry_first", "retry_max", "retry_within",
+                                        "at_once",  "per_minute"};
     static const char *const effects[] = {"none", "external"};
     static const char *const doubts[] = {"repeat_safe", "probe", "ask"};
     int effect = -1, doubt = TSN_DOUBT_ASK;
     const char *verb = NULL, *undo = NULL;
-    int64_t attempts = 0;
+    int64_t attempts = 0, at_once = 0, per_minute = 0;
     tsn_err err = tsn_yaml_known(node, "an action", known, COUNT(known), diag);
 
     if (!err)
@@ -141,12 +143,24 @@ static tsn_err read_action(struct tsn_arena *arena, const char *plugin,
         err = tsn_yaml_bool(node, "irreversible", false, &a->irreversible, diag);
     if (!err)
         err = tsn_yaml_int(node, "attempts", false, 1, 100, &attempts, diag);
+    if (!err)
+        err = tsn_yaml_duration(node, "retry_first", false, &a->retry_first_ms, diag);
+    if (!err)
+        err = tsn_yaml_duration(node, "retry_max", false, &a->retry_max_ms, diag);
+    if (!err)
+        err = tsn_yaml_duration(node, "retry_within", false, &a->retry_within_ms, diag);
+    if (!err)
+        err = tsn_yaml_int(node, "at_once", false, 1, 1000, &at_once, diag);
+    if (!err)
+        err = tsn_yaml_int(node, "per_minute", false, 1, 100000, &per_minute, diag);
     if (err)
         return err;
     a->name = tsn_arena_printf(arena, "%s.%s", plugin, verb);
     a->effect = effect == 0 ? TSN_EFFECT_NONE : TSN_EFFECT_EXTERNAL;
     a->doubt = (enum tsn_doubt)doubt;
     a->attempts = (int)attempts;
+    a->at_once = (int)at_once;
+    a->per_minute = (int)per_minute;
     a->undo = undo ? tsn_arena_printf(arena, "%s.%s", plugin, undo) : NULL;
     return 0;
 }

@@ -9,15 +9,12 @@
 #include <string.h>
 #include "core/fault.h"
 #include "core/log.h"
-#include "core/rand.h"
 
-#define WORKERS        2
-#define RESIDENT       256
-#define CPU_MS         250
-#define WALL_MS        2000
-#define PARK_MS        10000
-#define RETRY_FIRST_MS 1000
-#define RETRY_MAX_MS   300000
+#define WORKERS  2
+#define RESIDENT 256
+#define CPU_MS   250
+#define WALL_MS  2000
+#define PARK_MS  10000
 
 void tsn_engine_ref(struct tsn_engine *e)
 {
@@ -34,22 +31,6 @@ void tsn_engine_unref(struct tsn_engine *e)
     free(e->workers);
     free(e->playbook_dir);
     free(e);
-}
-
-/* Doubling, with up to a quarter of jitter so that what failed together does not return so. */
-int64_t tsn_engine_backoff(const struct tsn_engine *e, int64_t attempt)
-{
-    int64_t ms = RETRY_FIRST_MS;
-    uint16_t r;
-
-    if (e->config.retry_ms)
-        return e->config.retry_ms(attempt);
-    for (int64_t i = 1; i < attempt && ms < RETRY_MAX_MS; i++)
-        ms *= 2;
-    if (ms > RETRY_MAX_MS)
-        ms = RETRY_MAX_MS;
-    tsn_rand_bytes(&r, sizeof(r));
-    return ms + ms / 4 * r / 65536;
 }
 
 static void set_defaults(struct tsn_engine_config *c)
@@ -98,6 +79,7 @@ void tsn_engine_close(struct tsn_engine *e)
     e->closing = true;
     tsn_runmap_close(e);
     tsn_pool_close(e);
+    tsn_gates_close(e);
     tsn_eop_close(e);
     tsn_timer_destroy(e->wake_timer);
     e->wake_timer = NULL;

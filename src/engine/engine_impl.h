@@ -50,6 +50,7 @@ enum tsn_last {
 };
 
 struct tsn_engine_call;
+struct tsn_gate;
 struct tsn_worker;
 struct tsn_run;
 
@@ -79,6 +80,10 @@ struct tsn_step {
     bool timing;   /* the timer is armed */
     bool covering; /* its intent waits for a checkpoint */
     struct tsn_engine_call *call;
+    bool probing;                   /* that call only asks whether the step took effect */
+    struct tsn_gate *gate, *queued; /* inside; waiting in front of it */
+    struct tsn_step *gate_next;
+    void (*gate_go)(struct tsn_step *s);
     bool dismissed;      /* of a branch that nobody needs any more */
     const char *joined;  /* parallel: outcome, said by the worker; static */
     json_t *join_result; /* until its op is made */
@@ -168,6 +173,7 @@ struct tsn_engine {
     char *playbook_dir;
     void (*ready_fn)(void *user);
     void *ready_user;
+    struct tsn_gate *gates; /* of actions with a limit */
     bool ready, recovering, closing;
     unsigned refs; /* itself, ops, children, detached calls */
     int64_t epoch;
@@ -203,7 +209,6 @@ struct tsn_engine {
 /* --- engine.c */
 void tsn_engine_ref(struct tsn_engine *e);
 void tsn_engine_unref(struct tsn_engine *e);
-int64_t tsn_engine_backoff(const struct tsn_engine *e, int64_t attempt);
 
 /* --- runmap.c: runs in memory */
 struct tsn_run *tsn_runmap_find(struct tsn_engine *e, const char *id);
@@ -417,6 +422,23 @@ void tsn_call_start(struct tsn_step *s);
 void tsn_call_cancel(struct tsn_step *s);
 /* In doubt after a crash, and may be repeated: goes again with the same key. */
 void tsn_call_repeat(struct tsn_step *s);
+
+/* In doubt, and its action can be asked: is asked, then goes on as that says. */
+void tsn_call_probe(struct tsn_step *s);
+
+/* --- call_policy.c */
+struct tsn_retry {
+    int64_t attempts, first_ms, max_ms;
+    int64_t deadline_at;               /* 0 = none */
+    bool unavailable, timeout, failed; /* what is worth another try */
+};
+struct tsn_retry tsn_retry_of(const struct tsn_action *a, const json_t *opts);
+int64_t tsn_retry_within(const struct tsn_action *a, const json_t *opts); /* 0 = no end */
+int64_t tsn_retry_wait(const struct tsn_engine *e, const struct tsn_retry *p, int64_t attempt);
+/* `go` is called once its action has room: now, or in a later turn. */
+void tsn_gate_enter(struct tsn_step *s, void (*go)(struct tsn_step *s));
+void tsn_gate_leave(struct tsn_step *s);
+void tsn_gates_close(struct tsn_engine *e);
 
 /* --- run_settle.c */
 void tsn_step_end(struct tsn_step *s, const char *outcome, const char *reason, json_t *result);

@@ -14,7 +14,6 @@
 
 #define CALL_TIMEOUT_MS     60000
 #define CALL_TIMEOUT_MAX_MS ((int64_t)24 * 3600 * 1000)
-#define CALL_ATTEMPTS       5
 
 struct tsn_engine_call {
     struct tsn_call pub; /* first: what the action holds */
@@ -41,7 +40,9 @@ static void call_detach(struct tsn_step *s)
     struct tsn_engine_call *c = s->call;
 
     s->call = NULL;
+    s->probing = false;
     tsn_step_timer_off(s);
+    tsn_gate_leave(s);
     if (!c)
         return;
     c->step = NULL;
@@ -60,11 +61,6 @@ void tsn_call_cancel(struct tsn_step *s)
 }
 
 /* --- what an outcome means */
-
-static int64_t tries_of(const struct tsn_action *a)
-{
-    return a->attempts > 0 ? a->attempts : CALL_ATTEMPTS;
-}
 
 static json_t *error_of(const struct tsn_diag *diag, const json_t *result, const char *code)
 {
@@ -131,7 +127,7 @@ static void retry_due(struct tsn_step *s)
     }
     if (s->action->effect == TSN_EFFECT_NONE) {
         s->attempt++;
-        tsn_call_start(s);
+        tsn_gate_enter(s, tsn_call_start);
     } else {
         s->last = TSN_LAST_RETRY;
         tsn_step_resume_call(s);
@@ -152,9 +148,13 @@ static void retry_noted(struct tsn_eop *o)
 /* `outcome` fail: the try did nothing. unknown: it may have, but may be repeated. */
 static void try_again(struct tsn_step *s, const char *outcome, const char *reason, bool at_once)
 {
-    int64_t wait = at_once ? 0 : tsn_engine_backoff(s->run->e, s->tries + 1);
+    struct tsn_retry p = tsn_retry_of(s->action, s->opts);
+    int64_t wait = at_once ? 0 : tsn_retry_wait(s->run->e, &p, s->tries + 1);
+    int64_t left = p.deadline_at - tsn_clock_wall_ms();
     struct retry_op *t;
 
+    if (p.deadline_at > 0 && wait > left)
+        wait = left > 0 ? left : 0; /* the last one, at the deadline */
     s->tries++;
     if (s->action->effect == TSN_EFFECT_NONE) {
         tsn_step_timer(s, wait, retry_due);
@@ -170,11 +170,37 @@ static void try_again(struct tsn_step *s, const char *outcome, const char *reaso
     tsn_eop_submit(&t->o);
 }
 
+/* Another try: within the number and the time that the policy gives. Tries on record count. */
+static bool may_again(const struct tsn_step *s, const struct tsn_retry *p)
+{
+    int64_t tries = s->attempt > s->tries + 1 ? s->attempt : s->tries + 1;
+
+    return tries < p->attempts && (p->deadline_at == 0 || tsn_clock_wall_ms() < p->deadline_at);
+}
+
+/* Nobody wants it to happen any more. */
+static bool unwanted(const struct tsn_step *s)
+{
+    return s->dismissed || (s->run->ending && !tsn_path_undoes(s->path));
+}
+
+static void did_nothing(struct tsn_step *s, const struct tsn_retry *p, bool late,
+                        const json_t *result, const struct tsn_diag *diag)
+{
+    if (unwanted(s))
+        tsn_step_end(s, "cancelled", "dismissed", json_object());
+    else if ((late ? p->timeout : p->unavailable) && may_again(s, p))
+        try_again(s, "fail", tsn_code_word(diag ? diag->code : NULL, "R032"), false);
+    else
+        end_failed(s, "R032", diag, result);
+}
+
 static void call_outcome(struct tsn_step *s, enum tsn_outcome outcome, const json_t *result,
                          const struct tsn_diag *diag)
 {
     const struct tsn_action *a = s->action;
-    bool more = s->tries + 1 < tries_of(a);
+    struct tsn_retry p = tsn_retry_of(a, s->opts);
+    bool late = diag && strcmp(diag->code, "R034") == 0;
 
     tsn_fault("engine.effect.done");
     if (outcome == TSN_OUTCOME_UNKNOWN && a->effect == TSN_EFFECT_NONE)
@@ -184,23 +210,42 @@ static void call_outcome(struct tsn_step *s, enum tsn_outcome outcome, const jso
         tsn_step_end(s, "ok", s->name, result ? json_deep_copy(result) : json_object());
         break;
     case TSN_OUTCOME_FAIL:
-        end_failed(s, "R033", diag, result);
+        if (p.failed && may_again(s, &p) && !unwanted(s))
+            try_again(s, "fail", tsn_code_word(diag ? diag->code : NULL, "R033"), false);
+        else
+            end_failed(s, "R033", diag, result);
         break;
     case TSN_OUTCOME_RETRY:
-        if (s->dismissed ||
-            (s->run->ending &&
-             !tsn_path_undoes(s->path))) /* nothing happened, and nobody wants it to */
-            tsn_step_end(s, "cancelled", "dismissed", json_object());
-        else if (more)
-            try_again(s, "fail", tsn_code_word(diag ? diag->code : NULL, "R032"), false);
-        else
-            end_failed(s, "R032", diag, result);
+        did_nothing(s, &p, late, result, diag);
         break;
     case TSN_OUTCOME_UNKNOWN:
-        if (a->doubt == TSN_DOUBT_REPEAT_SAFE && more)
+        if (a->doubt == TSN_DOUBT_REPEAT_SAFE && may_again(s, &p))
             try_again(s, "unknown", "in_doubt", false);
+        else if (a->doubt == TSN_DOUBT_PROBE && a->probe)
+            tsn_call_probe(s);
         else
             tsn_step_doubt(s);
+        break;
+    }
+}
+
+/* The plugin was asked whether a call took effect. */
+static void probe_outcome(struct tsn_step *s, enum tsn_outcome outcome, const json_t *result)
+{
+    tsn_fault("engine.probe.done");
+    switch (outcome) {
+    case TSN_OUTCOME_OK:
+        tsn_step_end(s, "ok", "probed", result ? json_deep_copy(result) : json_object());
+        break;
+    case TSN_OUTCOME_FAIL:
+        if (unwanted(s))
+            tsn_step_end(s, "cancelled", "dismissed", json_object());
+        else
+            try_again(s, "fail", "probed", true);
+        break;
+    case TSN_OUTCOME_RETRY:
+    case TSN_OUTCOME_UNKNOWN:
+        tsn_step_doubt(s);
         break;
     }
 }
@@ -224,10 +269,15 @@ static void call_done(struct tsn_call *call, enum tsn_outcome outcome, const jso
     } else {
         struct tsn_run *r = s->run;
 
+        bool probing = s->probing;
+
         tsn_run_ref(r);
         tsn_step_ref(s);
         call_detach(s);
-        call_outcome(s, outcome, result, diag);
+        if (probing)
+            probe_outcome(s, outcome, result);
+        else
+            call_outcome(s, outcome, result, diag);
         tsn_step_unref(s);
         tsn_run_unref(r);
     }
@@ -237,24 +287,35 @@ static void call_done(struct tsn_call *call, enum tsn_outcome outcome, const jso
 
 static void call_timeout(struct tsn_step *s)
 {
+    bool probing = s->probing;
     struct tsn_diag diag;
 
     tsn_diag_init(&diag);
     (void)tsn_diag_set(&diag, TSN_ETIMEOUT, "R034", "%s gave no answer in time", s->name);
     tsn_call_cancel(s);
-    call_outcome(s, TSN_OUTCOME_UNKNOWN, NULL, &diag);
+    if (probing)
+        probe_outcome(s, TSN_OUTCOME_UNKNOWN, NULL);
+    else
+        call_outcome(s, TSN_OUTCOME_UNKNOWN, NULL, &diag);
 }
 
+/* No longer than the step has left in all; what is under way then is ended all the same. */
 static int64_t timeout_of(const struct tsn_step *s)
 {
     int64_t ms = tsn_json_int(s->opts, "timeout_ms", 0);
+    int64_t deadline_at = tsn_json_int(s->opts, "deadline_at", 0);
+    int64_t left = deadline_at - tsn_clock_wall_ms();
 
     if (ms <= 0 || ms > CALL_TIMEOUT_MAX_MS)
         ms = s->action->timeout_ms;
-    return ms > 0 ? ms : CALL_TIMEOUT_MS;
+    if (ms <= 0)
+        ms = CALL_TIMEOUT_MS;
+    if (deadline_at > 0 && left < ms)
+        ms = left > 1 ? left : 1;
+    return ms;
 }
 
-void tsn_call_start(struct tsn_step *s)
+static void call_begin(struct tsn_step *s, bool probing)
 {
     struct tsn_run *r = s->run;
     struct tsn_engine_call *c = tsn_alloc(sizeof(*c));
@@ -275,12 +336,13 @@ void tsn_call_start(struct tsn_step *s)
     c->pub.engine = r->e;
     tsn_engine_ref(r->e);
     s->call = c;
+    s->probing = probing;
     r->e->stats.in_flight++;
     tsn_step_timer(s, timeout_of(s), call_timeout);
 
     tsn_diag_init(&diag);
     c->starting = true;
-    err = s->action->start(&c->pub, &diag);
+    err = probing ? s->action->probe(&c->pub, &diag) : s->action->start(&c->pub, &diag);
     c->starting = false;
     if (c->completed) { /* it should not have, inside start */
         call_free(c);
@@ -290,5 +352,18 @@ void tsn_call_start(struct tsn_step *s)
         return;
     call_detach(s);
     call_free(c);
-    call_outcome(s, TSN_OUTCOME_FAIL, NULL, &diag);
+    if (probing)
+        probe_outcome(s, TSN_OUTCOME_UNKNOWN, NULL);
+    else
+        call_outcome(s, TSN_OUTCOME_FAIL, NULL, &diag);
+}
+
+void tsn_call_start(struct tsn_step *s)
+{
+    call_begin(s, false);
+}
+
+void tsn_call_probe(struct tsn_step *s)
+{
+    call_begin(s, true);
 }

@@ -267,7 +267,7 @@ void tsn_step_call(struct tsn_step *s)
     switch (s->action->effect) {
     case TSN_EFFECT_NONE:
         s->attempt = 1;
-        tsn_call_start(s);
+        tsn_gate_enter(s, tsn_call_start);
         break;
     case TSN_EFFECT_STORE:
         if (tsn_step_needs_cover(s))
@@ -276,7 +276,7 @@ void tsn_step_call(struct tsn_step *s)
             effect_start(s);
         break;
     case TSN_EFFECT_EXTERNAL:
-        intend(s);
+        tsn_gate_enter(s, intend);
         break;
     }
 }
@@ -289,7 +289,7 @@ void tsn_step_resume_call(struct tsn_step *s)
 
     s->action = a;
     if (s->last == TSN_LAST_RETRY && a) {
-        intend(s);
+        tsn_gate_enter(s, intend);
         return;
     }
     if (s->last == TSN_LAST_RETRY) { /* nothing happened, and nothing can any more */
@@ -308,6 +308,8 @@ void tsn_step_resume_call(struct tsn_step *s)
             s->name, NULL);
     if (a && a->effect == TSN_EFFECT_EXTERNAL && a->doubt == TSN_DOUBT_REPEAT_SAFE)
         tsn_call_repeat(s);
+    else if (a && a->doubt == TSN_DOUBT_PROBE && a->probe)
+        tsn_call_probe(s);
     else
         tsn_step_doubt(s);
 }
@@ -413,6 +415,13 @@ void tsn_run_want(struct tsn_run *r, const json_t *want)
 static void set_wake(struct tsn_step *s)
 {
     int64_t ms = tsn_json_int(s->args, s->kind == TSN_J_SLEEP ? "ms" : "within_ms", 0);
+
+    if (s->kind == TSN_J_CALL) {
+        ms = tsn_retry_within(tsn_registry_find(s->run->e->config.registry, s->name), s->opts);
+        if (ms > 0)
+            json_object_set_new(s->opts, "deadline_at", json_integer(tsn_clock_wall_ms() + ms));
+        return;
+    }
 
     if (!tsn_step_waits(s) || ms < 0 || ms > TSN_STEP_FOREVER ||
         (ms == 0 && s->kind != TSN_J_SLEEP))

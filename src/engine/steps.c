@@ -63,6 +63,7 @@ void tsn_step_remove(struct tsn_step *s)
     s->next = NULL;
     s->gone = true;
     tsn_call_cancel(s);
+    tsn_gate_leave(s);
     tsn_timer_destroy(s->timer);
     s->timer = NULL;
     s->timing = false;
@@ -81,7 +82,7 @@ void tsn_steps_clear(struct tsn_run *r)
 
 bool tsn_step_busy(const struct tsn_step *s)
 {
-    return s->ops > 0 || s->call || s->timing || s->covering;
+    return s->ops > 0 || s->call || s->timing || s->covering || s->queued;
 }
 
 bool tsn_step_waits(const struct tsn_step *s)

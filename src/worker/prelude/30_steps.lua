@@ -38,6 +38,28 @@ local function undo_of(what, undo, args)
     "undo = edge.remove")
 end
 
+local retry_fields = { attempts = true, first = true, max = true, within = true, on = true }
+local retry_on = { unavailable = true, timeout = true, failed = true }
+
+-- retry = { attempts = 8, first = "10s", max = "10m", within = "2h", on = { "unavailable", "failed" } }
+local function retry_of(action, t)
+  local what = action .. ": retry"
+  native.known(what, t, retry_fields)
+  if t.attempts ~= nil and (math.type(t.attempts) ~= "integer" or t.attempts < 1 or t.attempts > 100) then
+    raise("L012", what .. ".attempts is a number from 1 to 100")
+  end
+  for _, class in ipairs(t.on or {}) do
+    if not retry_on[class] then
+      raise("L012", ("%s.on does not know `%s`"):format(what, tostring(class)),
+        "it knows unavailable, timeout and failed")
+    end
+  end
+  return {
+    attempts = t.attempts, on = t.on, first_ms = native.duration_of(what, t.first),
+    max_ms = native.duration_of(what, t.max), within_ms = native.duration_of(what, t.within),
+  }
+end
+
 function native.call(action, args)
   local plain, opts = {}, {}
   if args ~= nil then
@@ -50,6 +72,10 @@ function native.call(action, args)
     if plain[1] ~= nil then
       raise("L012", action .. " takes named fields, not a list")
     end
+  end
+  if type(plain.retry) == "table" then
+    opts.retry = retry_of(action, plain.retry)
+    plain.retry = nil
   end
   local undo = plain.undo
   plain.undo = nil

@@ -12,6 +12,8 @@ static const char manifest[] =
     "name: p\nversion: 1.2.3\nsummary: a test\nprogram: [ python3, p.py ]\nconcurrency: 1\n"
     "actions:\n"
     "  - { name: look, effect: none }\n"
+    "  - { name: ask, effect: external, doubt: probe, at_once: 4, per_minute: 60, retry_first: "
+    "2s }\n"
     "  - { name: act, effect: external, doubt: ask, timeout: 5s, undo: back }\n"
     "  - { name: back, effect: external, doubt: repeat_safe, secret: true, irreversible: true, "
     "attempts: 3 }\n";
@@ -113,6 +115,33 @@ static void test_conversation(void **state)
     /* Nothing of the core's environment reaches it. */
     assert_true(json_array_size(json_object_get(calls[0].result, "env")) <= 4);
     assert_null(calls[0].call.impl);
+}
+
+static void test_probe(void **state)
+{
+    struct lab_call *c = &calls[0];
+
+    (void)state;
+    plugin("done = {}\n"
+           "def react(m):\n"
+           "    if m['type'] == 'start': done[m['key']] = 1; ok(m)\n"
+           "    elif m['key'] in done: ok(m, probed=m['action'])\n"
+           "    else: send({'type': 'result', 'id': m['id'], 'outcome': 'fail'})\n");
+    lab_expect(&lab, c, "p.ask", "{}", TSN_OUTCOME_OK);
+    assert_true(c->call.action->probe != NULL);
+    c->ended = 0;
+    assert_int_equal(c->call.action->probe(&c->call, &c->diag), 0);
+    lab_until(&lab, &c->ended, 1);
+    assert_int_equal(c->outcome, TSN_OUTCOME_OK);
+    assert_string_equal(tsn_json_str(c->result, "probed", ""), "p.ask");
+    /* Another key: it never came. */
+    c->call.idem = "ffffffffffffffffffffffffffffffff";
+    c->ended = 0;
+    assert_int_equal(c->call.action->probe(&c->call, &c->diag), 0);
+    lab_until(&lab, &c->ended, 1);
+    assert_int_equal(c->outcome, TSN_OUTCOME_FAIL);
+    /* Only who says `doubt: probe` is asked. */
+    assert_true(tsn_registry_find(lab.registry, "p.act")->probe == NULL);
 }
 
 static void test_settings(void **state)
@@ -496,6 +525,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_conversation),
+        T(test_probe),
         T(test_settings),
         T(test_outcomes),
         T(test_completes_twice),
