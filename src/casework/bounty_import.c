@@ -24,6 +24,12 @@ static tsn_err bad(struct tsn_diag *diag, int line, const char *what)
     return TSN_EINPUT;
 }
 
+static void free_row(char *cells[COLUMNS_MAX], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(cells[i]);
+}
+
 /* One row into malloc'ed cells; *n 0 at the end. */
 static tsn_err next_row(struct csv *c, char *cells[COLUMNS_MAX], size_t *n,
                         struct tsn_diag *diag)
@@ -57,6 +63,8 @@ static tsn_err next_row(struct csv *c, char *cells[COLUMNS_MAX], size_t *n,
         }
         if (quoted || b.err || *n == COLUMNS_MAX) {
             tsn_buf_free(&b);
+            free_row(cells, *n);
+            *n = 0;
             return bad(diag, began, quoted ? "a quote is not closed" : "a row is too large");
         }
         cells[(*n)++] = tsn_buf_take(&b, NULL);
@@ -72,12 +80,6 @@ static tsn_err next_row(struct csv *c, char *cells[COLUMNS_MAX], size_t *n,
         }
         return 0;
     }
-}
-
-static void free_row(char *cells[COLUMNS_MAX], size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        free(cells[i]);
 }
 
 static void put(json_t *o, const char *key, const char *value)

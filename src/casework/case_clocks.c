@@ -225,7 +225,8 @@ static tsn_err settle_def(struct tsn_case_work *w, const struct tsn_clock_def *d
 
 /* --- stops --------------------------------------------------------------------------------------------- */
 
-/* A met clock says when; one that was met too late was missed, and both are known. */
+/* A met clock says when; one that was met too late was missed, and both are known. A miss turns into
+ * a met one when it becomes known that it was met in time. */
 static tsn_err stop(struct tsn_case_work *w, const struct tsn_rec_track *r, int64_t at,
                     struct tsn_diag *diag)
 {

@@ -78,29 +78,38 @@ static bool has_role(const struct tsn_actor *actor, const char *const *roles)
     return false;
 }
 
-/* A playbook does what only a person may do by naming the approval that this case got in this very
- * run; the person who decided it is the one who acts. */
+/* A playbook does what only a person may do by naming the approve{} step of this very run in which a
+ * person said yes; that person is then the one who acts. */
 static tsn_err by_approval(struct tsn_case_work *w, const json_t *args, struct tsn_actor *as,
                            struct tsn_diag *diag)
 {
     const char *ref = tsn_json_str(args, "approval", NULL);
-    struct tsn_rec_task task;
-    tsn_err err = TSN_ENOTFOUND;
-    if (ref && w->by.run) {
-        err = tsn_store_find(w->st, w->arena, &tsn_table_task, "name", ref, &task);
-        if (err == TSN_ENOTFOUND)
-            err = tsn_store_get(w->st, w->arena, &tsn_table_task, ref, &task);
-    }
-    if (err && err != TSN_ENOTFOUND)
-        return err;
-    if (!err && !strcmp(task.state, "approved") && task.run && !strcmp(task.run, w->by.run) &&
-        task.decided_by) {
-        *as = (struct tsn_actor){.person = task.decided_by, .auth = "approval"};
+    struct tsn_filter f[2] = {{"run", TSN_CMP_EQ, w->by.run ? w->by.run : "", 0},
+                              {"state", TSN_CMP_EQ, "approved", 0}};
+    struct tsn_list how = {.filters = f, .nfilters = 2, .limit = 1000};
+    void *rows = NULL;
+    size_t n = 0;
+    tsn_err err = ref && w->by.run
+                      ? tsn_store_list(w->st, w->arena, &tsn_table_task, &how, &rows, &n)
+                      : 0;
+    for (size_t i = 0; i < n && !err; i++) {
+        const struct tsn_rec_task *t = &((const struct tsn_rec_task *)rows)[i];
+        json_t *spec = NULL;
+        if (t->spec)
+            (void)tsn_json_parse(t->spec, strlen(t->spec), &spec, NULL);
+        bool named = !strcmp(ref, t->name) || !strcmp(ref, tsn_json_str(spec, "name", ""));
+        json_decref(spec);
+        if (!named || !t->decided_by)
+            continue;
+        *as = (struct tsn_actor){.person = t->decided_by, .auth = "approval"};
         w->by.actor = as;
+        w->approvers = t->quorum > 0 ? t->quorum : 1;
         return 0;
     }
+    if (err)
+        return err;
     tsn_diag_set(diag, TSN_EDENIED, "W007", "only a person does this");
-    tsn_diag_hint(diag, "a playbook names the approval it got: approval = decision.task");
+    tsn_diag_hint(diag, "a playbook names the approve{} that said yes: approval = \"release\"");
     return TSN_EDENIED;
 }
 

@@ -18,6 +18,7 @@ struct tsn_case_work {
     struct tsn_case_by by;
     int64_t now_ms;
     const struct tsn_viewer *viewer; /* NULL = sees all */
+    int64_t approvers; /* people behind the approval that a playbook names; else 0 */
     struct tsn_rec_case c;
     json_t *facts; /* owned until close */
     int64_t seq;   /* of the last entry written; -1 = none */

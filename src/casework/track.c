@@ -65,7 +65,7 @@ const struct tsn_automaton tsn_automata[TSN_TRACKS] = {
               "armed>superseded", "running>met", "running>missed", "running>waived",
               "running>superseded", "running>armed", "not_applicable>running",
               "not_applicable>waived", "not_applicable>superseded", "missed>running",
-              "met>running", "missed>superseded", "met>superseded")},
+              "missed>met", "met>running", "missed>superseded", "met>superseded")},
     [TSN_TRACK_BOUNTY] = {"bounty",
                           LIST("candidate", "not_eligible", "duplicate", "rated", "approved",
                                "offered", "paid", "declined", "donated"),

@@ -197,6 +197,43 @@ def test_no_content_leaves_an_embargo():
         node.cli("audit", "verify", node.data, check=0)
 
 
+RELEASE = """
+local embargo, fact, member = use "embargo", use "fact", use "case"
+return playbook {
+  name = "sender", title = "Releases early", on = "report.accepted", roles = { release = "psirt-lead" },
+  run = function(case)
+    fact.seen { fact = "attacks_observed", evidence = "honeypot" }
+    local ok, err = pcall(function() embargo.release_early { reason = "no one asked" } end)
+    case:note("alone: " .. tostring(ok) .. " " .. tostring(err))
+    local go = approve { id = "early", role = "release", quorum = 2, title = "End it early?", within = "1h" }
+    if go then embargo.release_early { reason = "both agreed", approval = "early" } end
+    case:note("done")
+  end,
+}
+"""
+
+
+def test_playbooks_act_through_an_approval():
+    with make_node() as node:
+        with open(os.path.join(node.root, "books", "sender.lua"), "w", encoding="utf-8") as f:
+            f.write(RELEASE)
+        node.start()
+        case = report(node, "Approved")
+        task = node.task(name="early", case=case)
+        story = node.cli("case", "timeline", case, json=False, check=0, as_person="lead1").out
+        assert "alone: false" in story and "only a person" in story, story
+        do(node, case, "embargo.propose", end="2027-06-01T12:00:00Z", check=5)  # attacks are known
+        for person in ("lead1", "lead2"):
+            node.cli("approve", task["name"], "--reason", "we agree", as_person=person, check=0)
+        t.wait_for(lambda: "done" in node.cli("case", "timeline", case, json=False, check=0,
+                                              as_person="lead1").out or all(
+            r["state"] in ("finished", "failed") for r in node.cli(
+                "run", "list", "--case", case, check=0).json["items"]), node=node)
+        # There was no embargo to end: the operation was let through and says so.
+        runs = node.cli("run", "list", "--case", case, check=0).json["items"]
+        assert runs[0]["state"] == "failed" and "no embargo in force" in (runs[0]["reason"] or ""), runs
+
+
 if __name__ == "__main__":
     t.main()
     sys.exit(0)

@@ -218,6 +218,13 @@ static void test_correction(void **state)
     expect(w, c.id, "cra-notification", "missed", NULL);
     tick(w, ms("2026-11-27T01:00:01Z"), NULL);
     assert_true(entries(w, c.id, "clock.missed") >= 1);
+    /* Told as missed, then known to have been met in time. */
+    instant(w, c.id, "severe_incident_aware", "2026-11-24T05:00:00Z", NOW);
+    tick(w, ms("2026-11-25T06:00:00Z"), NULL);
+    expect(w, c.id, "cra-incident-early-warning", "missed", NULL);
+    instant(w, c.id, "cra_incident_early_warning_sent", "2026-11-24T20:00:00Z",
+            ms("2026-11-25T07:00:00Z"));
+    expect(w, c.id, "cra-incident-early-warning", "met", NULL);
     /* A miss whose start is corrected runs again, if there is time left. */
     instant(w, c.id, "kev_listed", "2026-11-24T05:00:00Z", NOW);
     tick(w, ms("2026-11-25T00:00:00Z"), NULL);
