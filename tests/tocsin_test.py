@@ -389,9 +389,10 @@ def wait_for(what, timeout=20, every=0.05, node=None):
         time.sleep(every)
 
 
-# What rows say that no entry does, of all nodes of this program; only when asked for (the mutation test
-# does: tests/audit/test_audit_mutations.py), since some tests damage their own database.
-row_complaints = []
+# What rows say that no entry does, and the kinds of entry that were written, of all nodes of this
+# program. With TOCSIN_ROW_CHECK (ctest sets it for e2e) a program fails for a missing audit call
+# even where it does not look at the log: tests/audit/oracle_rows.py.
+row_complaints, row_kinds = [], set()
 
 
 def check_rows(node):
@@ -399,7 +400,19 @@ def check_rows(node):
         return
     sys.path.insert(0, os.path.join(SOURCE, "tests", "audit"))
     import oracle_rows
-    row_complaints.extend(oracle_rows.complaints(node.database))
+    import sqlite3
+    try:
+        row_kinds.update(oracle_rows.kinds(node.database))
+        row_complaints.extend(oracle_rows.complaints(node.database))
+    except sqlite3.DatabaseError:
+        pass  # it was damaged on purpose
+
+
+def missing_kinds():
+    sys.path.insert(0, os.path.join(SOURCE, "tests", "audit"))
+    import oracle_rows
+    name = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+    return sorted(oracle_rows.EXPECTED.get(name, set()) - row_kinds)
 
 
 _nodes = []
@@ -456,6 +469,9 @@ def main(tests=None):
         _cleanup()
         for wrong in row_complaints:
             print("ROW " + wrong)
+        for kind in [] if only or failed else missing_kinds():
+            print("ROW no entry %s was written here" % kind)
+            failed += 1
         failed += bool(row_complaints)
     print("%d passed, %d failed" % (ran - failed, failed))
     sys.exit(1 if failed else 0)

@@ -7,6 +7,20 @@ import hashlib
 import sqlite3
 
 
+# What happens in a test program and has no row of its own to show for it: kinds that its logs must have.
+EXPECTED = {
+    "test_bad_input": {"auth.failed", "run.killed"},
+    "test_case_access": {"embargo.release_asked"},
+    "test_casework": {"case.instant", "case.phase", "clock.missed", "clock.warned",
+                      "policy.proposed", "report.duplicate"},
+    "test_decision_paths": {"task.delegated"},
+    "test_mail_intake": {"mail.settled"},
+    "test_run_ops": {"run.retried", "audit.stop"},
+    "test_story": {"trigger.duplicate", "clock.started", "clock.met", "report.updated"},
+    "test_triggers": {"run.dequeued", "run.not_started", "run.replaced"},
+}
+
+
 def entries_of(db):
     out = []
     for text, in db.execute("SELECT text FROM entry ORDER BY seq"):
@@ -179,6 +193,13 @@ def damaged(db):
     """Somebody cheats in this test: then it is not about missing calls."""
     return any(hashlib.sha256(b"\0" + text.encode("utf-8", "replace")).digest() != leaf
                for text, leaf in db.execute("SELECT text, leaf FROM entry"))
+
+
+def kinds(database):
+    """Of every entry that is there."""
+    with sqlite3.connect("file:%s?mode=ro" % database, uri=True) as db:
+        return {line[5:] for text, in db.execute("SELECT text FROM entry")
+                for line in text.splitlines() if line.startswith("kind ")}
 
 
 def complaints(database):
