@@ -68,9 +68,7 @@ class Check:
             self.has(mine, "case.created", what)
             if c["state"] == "closed":
                 self.has(mine, "case.closed", what)
-            self.at(c["updated_seq"], what, ("case.", "track.", "report.", "clock.", "advisory.",
-                                             "embargo.", "policy.", "step.", "audit."),
-                    case=c["id"])
+            self.at(c["updated_seq"], what, "", case=c["id"])
             severity = None
             for e in mine:
                 if e["kind"] == "case.created":
@@ -87,8 +85,8 @@ class Check:
                 continue
             e = self.log[r["seq"]] if r["seq"] < len(self.log) else {}
             moved = e.get("kind") == "track." + r["track"]
-            self.at(r["seq"], what, ("track." + r["track"], "report."), case=r["case_id"],
-                    to=r["state"] if moved else None)
+            self.at(r["seq"], what, ("track." + r["track"], r["track"] + "."),
+                    case=r["case_id"], to=r["state"] if moved else None)
 
     def events(self):
         for e in rows(self.db, "event"):
