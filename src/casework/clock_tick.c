@@ -9,12 +9,15 @@
 #include "core/log.h"
 #include "loop/loop.h"
 
-#define BATCH 200
+#define BATCH   200
+#define BAD_MAX 64
 
 struct tsn_clock_tick {
     struct tsn_clock_tick_config config;
     struct tsn_timer *timer;
     bool busy, closed;
+    char *bad[BAD_MAX]; /* rows that failed alone; until the next start */
+    size_t nbad;
 };
 
 /* --- store thread ------------------------------------------------------------------------------------ */
@@ -61,15 +64,28 @@ static tsn_err told(void *user, struct tsn_case_work *w, const char *kind,
     return err;
 }
 
+static bool skipped(const struct tsn_clock_tick_config *c, const char *id)
+{
+    for (size_t i = 0; i < c->nskip; i++)
+        if (!strcmp(c->skip[i], id))
+            return true;
+    return false;
+}
+
 tsn_err tsn_clock_tick_now(struct tsn_store *st, struct tsn_arena *arena,
                            const struct tsn_clock_tick_config *config, int64_t now_ms,
                            size_t *n, json_t *runs, struct tsn_diag *diag)
 {
     static const struct tsn_case_by by = {.service = "svc:clock"};
     struct tsn_rec_track *rows;
-    tsn_err err = due_rows(st, arena, now_ms, BATCH, &rows, n);
-    for (size_t i = 0; i < *n && !err; i++) {
+    size_t most = config->most ? config->most : BATCH, done = 0;
+    tsn_err err = due_rows(st, arena, now_ms, BATCH + config->nskip, &rows, n);
+    for (size_t i = 0; i < *n && !err && done < most; i++) {
         struct tsn_case_work w;
+        if (skipped(config, rows[i].id))
+            continue;
+        done++;
+        tsn_diag_at(diag, rows[i].id, 0, 0);
         err = tsn_case_work_open(&w, st, arena, config->casework, rows[i].case_id, &by, now_ms,
                                  diag);
         if (err)
@@ -78,6 +94,7 @@ tsn_err tsn_clock_tick_now(struct tsn_store *st, struct tsn_arena *arena,
         err = tsn_clock_look(&w, &rows[i], told, &to, diag);
         err = tsn_case_work_close(&w, err, diag);
     }
+    *n = done;
     return err;
 }
 
@@ -86,16 +103,24 @@ tsn_err tsn_clock_tick_now(struct tsn_store *st, struct tsn_arena *arena,
 struct tick_op {
     struct tsn_op op;
     struct tsn_clock_tick *t;
+    struct tsn_clock_tick_config config; /* with what to skip, copied */
     int64_t now_ms;
     size_t n;
     json_t *runs;
 };
 
+static void drop(struct tsn_clock_tick *t)
+{
+    for (size_t i = 0; i < t->nbad; i++)
+        free(t->bad[i]);
+    free(t);
+}
+
 static void rest(struct tsn_clock_tick *t)
 {
     t->busy = false;
     if (t->closed) {
-        free(t);
+        drop(t);
         return;
     }
     tsn_timer_arm(t->timer, t->config.every_ms);
@@ -106,19 +131,23 @@ static tsn_err apply_tick(struct tsn_op *op, struct tsn_store *st)
     struct tick_op *x = (struct tick_op *)op;
     json_decref(x->runs);
     x->runs = json_array();
-    return tsn_clock_tick_now(st, op->arena, &x->t->config, x->now_ms, &x->n, x->runs,
-                              &op->diag);
+    return tsn_clock_tick_now(st, op->arena, &x->config, x->now_ms, &x->n, x->runs, &op->diag);
 }
 
 static void done_tick(struct tsn_op *op)
 {
     struct tick_op *x = (struct tick_op *)op;
     struct tsn_clock_tick *t = x->t;
-    if (op->err)
-        tsn_log(TSN_LOG_ERROR, "clock.tick_failed", "code", op->diag.code, "error",
-                op->diag.what[0] ? op->diag.what : tsn_err_text(op->err), NULL);
-    else if (x->n > 0 && t->config.told && !t->closed)
+    if (op->err) {
+        tsn_log(TSN_LOG_ERROR, "clock.tick_failed", "row", op->diag.file, "code", op->diag.code,
+                "error", op->diag.what[0] ? op->diag.what : tsn_err_text(op->err), NULL);
+        /* Its own fault, not the disk's: the others go on without it. */
+        bool own = tsn_err_class(op->err) == TSN_CLASS_INPUT || op->err == TSN_ETAMPERED;
+        if (own && op->diag.file[0] && t->nbad < BAD_MAX)
+            t->bad[t->nbad++] = tsn_strdup(op->diag.file);
+    } else if (x->n > 0 && t->config.told && !t->closed) {
         t->config.told(x->runs, t->config.user);
+    }
     json_decref(x->runs);
     tsn_op_destroy(op);
     rest(t);
@@ -143,6 +172,9 @@ static void done_look(struct tsn_op *op)
     }
     w = tsn_op_new(sizeof *w, apply_tick, done_tick, NULL);
     w->t = t;
+    w->config = t->config;
+    w->config.skip = (const char *const *)t->bad; /* grows only when this op has come back */
+    w->config.nskip = t->nbad;
     w->now_ms = tsn_clock_wall_ms();
     if (tsn_writer_submit(t->config.writer, &w->op, TSN_LANE_RUNS)) {
         tsn_op_destroy(&w->op);
@@ -184,5 +216,5 @@ void tsn_clock_tick_close(struct tsn_clock_tick *t)
     t->timer = NULL;
     t->closed = true;
     if (!t->busy)
-        free(t);
+        drop(t);
 }

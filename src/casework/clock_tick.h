@@ -22,13 +22,16 @@ struct tsn_clock_tick_config {
     /* Loop thread, after the commit: ids of the runs that were created. */
     void (*told)(const json_t *runs, void *user);
     void *user;
+    /* Ids of rows that failed before: left out, so that one cannot hold up all others. */
+    const char *const *skip;
+    size_t nskip, most; /* most: rows at once; 0 = 200 */
 };
 tsn_err tsn_clock_tick_open(struct tsn_clock_tick **out,
                             const struct tsn_clock_tick_config *config);
 /* What is under way finishes by itself. NULL allowed. */
 void tsn_clock_tick_close(struct tsn_clock_tick *t);
 /* Store thread: everything that is due at now_ms; *n: how many rows were looked at. Tests call it
- * with years to come. */
+ * with years to come. On an error diag's file is the id of the row that failed. */
 tsn_err tsn_clock_tick_now(struct tsn_store *st, struct tsn_arena *arena,
                            const struct tsn_clock_tick_config *config, int64_t now_ms,
                            size_t *n, json_t *runs, struct tsn_diag *diag);

@@ -298,6 +298,38 @@ static void test_waive_and_repeat(void **state)
     expect(w, c.id, "soon", "met", NULL);
 }
 
+/* A row that cannot be worked does not hold up the others. */
+static void test_bad_row(void **state)
+{
+    struct case_world *w = *state;
+    struct tsn_rec_case c = world_case(w, "weakness");
+    instant(w, c.id, "kev_listed", "2026-11-24T05:00:00Z", NOW);
+    struct tsn_rec_track lost = {.id = "01KAR000000000000000000000:obligation:x",
+                                 .case_id = "01KAR000000000000000000000",
+                                 .track = "obligation",
+                                 .subject = "x",
+                                 .state = "running",
+                                 .next_at = 1};
+    assert_int_equal(tsn_store_put(w->st, &tsn_table_track, &lost), 0);
+    struct tsn_clock_tick_config config = {.casework = &w->config};
+    json_t *runs = json_array();
+    size_t n = 0;
+    tsn_diag_init(&w->diag);
+    assert_int_equal(tsn_clock_tick_now(w->st, w->arena, &config, ms("2026-11-26T00:00:00Z"),
+                                        &n, runs, &w->diag),
+                     TSN_ENOTFOUND);
+    assert_string_equal(w->diag.file, lost.id);
+    const char *const skip[] = {lost.id};
+    config.skip = skip;
+    config.nskip = 1;
+    assert_int_equal(tsn_clock_tick_now(w->st, w->arena, &config, ms("2026-11-26T00:00:00Z"),
+                                        &n, runs, &w->diag),
+                     0);
+    assert_true(n > 0);
+    expect(w, c.id, "kev-listed", "missed", NULL);
+    json_decref(runs);
+}
+
 /* Whatever the order in which facts become known, the clocks end the same. */
 static void test_order(void **state)
 {
@@ -385,7 +417,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, open_packs, close_packs)
     const struct CMUnitTest tests[] = {
         T(test_packs_table),      T(test_correction), T(test_warnings_and_miss),
-        T(test_waive_and_repeat), T(test_order),      T(test_policies)};
+        T(test_waive_and_repeat), T(test_order),      T(test_bad_row),
+        T(test_policies)};
     tsn_crypto_init();
     tsn_json_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
