@@ -110,8 +110,8 @@ static void cve_row(struct tsn_arena *arena, const struct tsn_page *page, const 
                     json_t *seen, struct tsn_feed_rows *rows)
 {
     const char *id = text(o, "cveId"), *time = text(o, "dateUpdated");
-    size_t year = strspn(id + (strncmp(id, "CVE-", 4) == 0 ? 4 : 0), "0123456789");
-    const char *number = year == 4 && id[8] == '-' ? id + 9 : "";
+    bool cve = strncmp(id, "CVE-", 4) == 0 && strspn(id + 4, "0123456789") == 4 && id[8] == '-';
+    const char *number = cve ? id + 9 : "";
     size_t n = strspn(number, "0123456789");
     if (n < 4 || n > 12 || number[n] || !*time) {
         rows->bad++;
