@@ -31,6 +31,28 @@ void tsn_advisory_model_track(json_t *model, const json_t *csaf)
                                   json_object_get(t, "revision_history")));
 }
 
+/* The folder of a canonical URL is the year of the first release. */
+static void canonical_year(json_t *csaf, const char *now)
+{
+    size_t i;
+    json_t *ref;
+    json_array_foreach(json_object_get(json_object_get(csaf, "document"), "references"), i, ref)
+    {
+        const char *url = tsn_json_str(ref, "url", "");
+        const char *at = strstr(url, "/.well-known/csaf/");
+        const char *year = at ? strchr(at + 18, '/') : NULL;
+        if (!now || !year || strlen(year) < 6 || year[5] != '/' ||
+            strcmp(tsn_json_str(ref, "category", ""), "self") != 0) {
+            continue;
+        }
+        struct tsn_buf b;
+        tsn_buf_init(&b, 1u << 16);
+        tsn_buf_printf(&b, "%.*s/%.4s%s", (int)(year - url), url, now, year + 5);
+        json_object_set_new(ref, "url", json_string(b.data));
+        tsn_buf_free(&b);
+    }
+}
+
 void tsn_advisory_release(json_t *csaf, const char *summary, const char *status, int64_t now_ms)
 {
     char now[25];
@@ -49,6 +71,7 @@ void tsn_advisory_release(json_t *csaf, const char *summary, const char *status,
     }
     json_object_set(last, "number", number);
     json_object_set_new(last, "date", json_string(now));
+    canonical_year(csaf, first ? now : NULL);
     if (summary || first) {
         json_object_set_new(last, "summary", json_string(or_else(summary, "Initial release")));
     }

@@ -9,6 +9,7 @@
 #include "advisory/advisory.h"
 #include "advisory/csaf_product.h"
 #include "advisory/csaf_render_int.h"
+#include "advisory/publish_tree.h"
 #include "core/json.h"
 
 /* --- document ----------------------------------------------------------------------------- */
@@ -72,6 +73,35 @@ static json_t *tracking(const json_t *model)
     return o;
 }
 
+/* Where it will be published, when the publisher has such a place and the model does not say. */
+static void add_canonical(json_t *refs, const json_t *doc,
+                          const struct tsn_publisher *publisher)
+{
+    const json_t *t = json_object_get(doc, "tracking");
+    const json_t *tlp = json_object_get(json_object_get(doc, "distribution"), "tlp");
+    const struct tsn_site_release r = {.tlp = tsn_json_str(tlp, "label", "")};
+    char name[512], url[2048];
+    size_t i;
+    json_t *ref;
+    json_array_foreach(refs, i, ref)
+    {
+        if (strcmp(tsn_json_str(ref, "category", ""), "self") == 0) {
+            return;
+        }
+    }
+    if (!publisher->url) {
+        return;
+    }
+    tsn_site_name(tsn_json_str(t, "id", ""), name, sizeof name);
+    (void)snprintf(url, sizeof url, "%.1000s/.well-known/csaf/%s/%.4s/%s.json", publisher->url,
+                   tsn_site_label(&r), tsn_json_str(t, "initial_release_date", ""), name);
+    json_t *self = json_object();
+    tsn_render_put(self, "category", "self");
+    tsn_render_put(self, "summary", "Canonical URL");
+    tsn_render_put(self, "url", url);
+    json_array_append_new(refs, self);
+}
+
 static json_t *publisher_of(const struct tsn_publisher *p)
 {
     json_t *o = json_object();
@@ -106,6 +136,7 @@ static json_t *document(const json_t *model, const struct tsn_publisher *publish
     tsn_render_notes(notes, json_object_get(model, "notes"), "general", NULL);
     tsn_render_put_list(doc, "notes", notes);
     json_t *refs = tsn_render_references(json_object_get(model, "references"));
+    add_canonical(refs, doc, publisher);
     bool external = false;
     size_t i;
     json_t *r;

@@ -3,6 +3,7 @@
  * Owns the requests under way and the API's life: it outlives tsn_api_close until the last op of a
  * request came back. Loop thread, but for apply_read (reader thread).
  */
+#include "api/api_advisory.h"
 #include "api/api_case.h"
 
 #include <stdlib.h>
@@ -295,6 +296,8 @@ static void on_request(struct tsn_http_in *in, void *user)
     bool known;
     req->route = tsn_route_find(in->method, in->path, &known, id, sizeof(id));
     req->id = tsn_arena_strdup(req->arena, id);
+    if (!req->route && !known)
+        req->route = tsn_public_route(api, in->method, in->path);
     if (!req->route && known) {
         struct tsn_buf allow;
         tsn_buf_init(&allow, 256);

@@ -31,6 +31,8 @@ struct tsn_api_config {
     const struct tsn_casework_config *casework;
     const struct tsn_person *people;
     size_t npeople;
+    const char
+        *publish_dir; /* the tree that is served at /.well-known and /advisories; NULL = none */
     const char *listen, *unix_path;
     const char *version;
     struct tsn_sealing *sealing;

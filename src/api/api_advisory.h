@@ -8,3 +8,8 @@ tsn_read_fn tsn_read_advisory_diff, tsn_read_advisory_versions, tsn_read_advisor
 void tsn_act_advisory_new(struct tsn_req *req);
 void tsn_act_advisory(struct tsn_req *req);
 void tsn_act_advisory_as(struct tsn_req *req);
+
+/* act_public.c: the published tree. NULL where the path is not in it. */
+const struct tsn_route *tsn_public_route(const struct tsn_api *api, const char *method,
+                                         const char *path);
+void tsn_act_public(struct tsn_req *req);

@@ -148,6 +148,34 @@ static tsn_err take_publisher(struct tsn_conf *c)
     return err;
 }
 
+static tsn_err take_publish(struct tsn_conf *c)
+{
+    static const char *const known[] = {"dir",      "url",    "gnupg",    "key",
+                                        "key_file", "policy", "languages"};
+    struct tsn_publish_config *p = &c->out->publish;
+    const struct tsn_yaml *map;
+    tsn_err err = tsn_conf_map(c, "publish", &map);
+    if (err || !map)
+        return err;
+    err = tsn_yaml_known(map, "publish", known, TSN_CONF_COUNT(known), c->diag);
+    if (!err)
+        err = tsn_conf_path(c, map, "dir", true, &p->dir);
+    if (!err)
+        err = tsn_conf_url(c, map, "url", true, TSN_URL_WEB, &p->url);
+    if (!err)
+        err = tsn_conf_path(c, map, "gnupg", false, &p->gnupg);
+    if (!err)
+        err = tsn_conf_text(c, map, "key", false, 40, &p->key);
+    if (!err)
+        err = tsn_conf_path(c, map, "key_file", false, &p->key_file);
+    if (!err)
+        err = tsn_conf_url(c, map, "policy", false, TSN_URL_WEB, &p->policy);
+    if (!err)
+        err = tsn_conf_text(c, map, "languages", false, 100, &p->languages);
+    c->out->publisher.url = p->url;
+    return err;
+}
+
 static tsn_err take_cases(struct tsn_conf *c)
 {
     static const char *const known[] = {"prefix", "markets", "lead_roles", "house",
@@ -215,9 +243,9 @@ static tsn_err take_engine(struct tsn_conf *c)
 static tsn_err take_all(struct tsn_conf *c)
 {
     static const char *const known[] = {
-        "server",    "data",     "people",    "mail",     "http",  "publisher",
-        "cases",     "products", "customers", "rules",    "feeds", "plugins",
-        "playbooks", "engine",   "audit",     "policies", "vince", "schedules"};
+        "server",   "data",      "people", "mail",      "http",    "publisher", "cases",
+        "products", "customers", "rules",  "feeds",     "plugins", "playbooks", "engine",
+        "audit",    "policies",  "vince",  "schedules", "publish"};
     const char *socket = NULL;
     if (!c->root || c->root->type != TSN_YAML_MAP)
         return c->root ? tsn_yaml_fail(c->root, c->diag, TSN_EINPUT, "C014",
@@ -243,7 +271,8 @@ static tsn_err take_all(struct tsn_conf *c)
         tsn_conf_people, tsn_conf_mail_section, take_http,          take_publisher,
         take_cases,      tsn_conf_products,     tsn_conf_customers, tsn_conf_rules,
         tsn_conf_feeds,  tsn_conf_plugins,      take_playbooks,     take_engine,
-        tsn_conf_audit,  tsn_conf_policies,     tsn_conf_vince,     tsn_conf_schedules};
+        tsn_conf_audit,  tsn_conf_policies,     tsn_conf_vince,     tsn_conf_schedules,
+        take_publish};
     for (size_t i = 0; i < TSN_CONF_COUNT(sections) && !err; i++)
         err = sections[i](c);
     return err;

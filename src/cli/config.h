@@ -31,6 +31,9 @@
  *            neutral_templates: [ ack-incident ] }           # mails that say nothing of a case
  *   vince: { url: "https://kb.cert.org/vince/comm/api/", token_file: vince.token }  # reach: for tests
  *   policies: { dir: policies }     # clock packs, handling plans, ... [as installed]
+ *   publish: { dir: web, url: "https://psirt.acme.example",   # the tree of advisories: files for any
+ *              gnupg: gnupg, key: 0A1B..., key_file: key.asc,  # web server, signed by this key
+ *              policy: "https://acme.example/policy", languages: "en, de" }
  *   products:
  *     - id: edge-gw
  *       name: Edge Gateway          # [id]
@@ -70,7 +73,7 @@
 #pragma once
 
 #include "action/builtin.h"
-#include "advisory/advisory.h"
+#include "advisory/publish_tree.h"
 #include "api/api.h"
 #include "casework/casework.h"
 #include "casework/policy.h"
@@ -109,6 +112,7 @@ struct tsn_config {
     struct tsn_casework_config casework; /* prefix, products, customers */
     struct tsn_vince_config vince;
     struct tsn_publisher publisher;
+    struct tsn_publish_config publish;
     struct tsn_mail_config mail; /* template_dir as above */
     struct tsn_mail_intake_config
         mail_intake;               /* inboxes, PGP, limits; the rest is the node's */

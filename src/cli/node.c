@@ -3,6 +3,7 @@
  * Main thread = loop thread. Start: lock, store, writer, reader, loop, outbound, registry, engine,
  * intake, feeds, API. Stop: the reverse. A dead writer ends the process without writing anything.
  */
+#include "advisory/publisher.h"
 #include "cli/node_int.h"
 
 #include <errno.h>
@@ -233,6 +234,8 @@ static void close_parts(struct node *n)
     (void)unlink(ready_path(n, ""));
     tsn_api_close(n->api);
     n->api = NULL;
+    tsn_house_close(n->house);
+    n->house = NULL;
     tsn_clock_tick_close(n->tick);
     n->tick = NULL;
     if (n->feeds)

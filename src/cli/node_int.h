@@ -29,6 +29,7 @@ struct node {
     struct tsn_mail *mail;
     uint8_t reference_key[TSN_KEY_LEN]; /* of mails; made from the store's key */
     struct tsn_api *api;
+    struct tsn_house *house;
     struct tsn_casework_config casework; /* the configuration's, with the policies in force */
     struct tsn_policies *policies;
     struct tsn_clock_tick *tick;

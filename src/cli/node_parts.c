@@ -1,5 +1,7 @@
 /* node_parts.c - how each part of the daemon is opened: actions, engine, API, feeds, mail, clocks.
  * Owns nothing: the node does. Loop thread. */
+#include "advisory/advisory_life.h"
+#include "advisory/publisher.h"
 #include "cli/node_int.h"
 
 #include <errno.h>
@@ -153,6 +155,7 @@ tsn_err tsn_node_open_actions(struct node *n, struct tsn_diag *diag)
     if (!err)
         err = tsn_advisory_register(n->registry, &n->config->publisher,
                                     tsn_config_products_json(n->config));
+    tsn_advisory_env.casework = &n->casework;
     return err;
 }
 
@@ -201,6 +204,13 @@ tsn_err tsn_node_open_outside(struct node *n, struct tsn_diag *diag)
                                       .npeople = n->config->npeople,
                                       .listen = n->config->listen,
                                       .unix_path = n->config->socket,
+                                      .publish_dir = n->config->publish.dir,
                                       .version = TOCSIN_VERSION};
-    return tsn_api_open(&n->api, &ac, diag);
+    const struct tsn_house_config hc = {.loop = n->loop,
+                                        .writer = n->writer,
+                                        .reader = n->reader,
+                                        .publish = &n->config->publish,
+                                        .publisher = &n->config->publisher};
+    tsn_err err = tsn_house_open(&n->house, &hc, diag);
+    return err ? err : tsn_api_open(&n->api, &ac, diag);
 }

@@ -71,6 +71,13 @@ void tsn_sha256_end(struct tsn_sha256 *h, uint8_t out[TSN_HASH_LEN])
     TSN_ASSERT(ok == 1);
 }
 
+void tsn_sha512_once(uint8_t out[64], const void *p, size_t n)
+{
+    if (EVP_Digest(p, n, out, NULL, EVP_sha512(), NULL) != 1) {
+        abort();
+    }
+}
+
 void tsn_sha256_once(uint8_t out[TSN_HASH_LEN], const void *p, size_t n)
 {
     struct tsn_sha256 *h = tsn_sha256_new();

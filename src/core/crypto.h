@@ -26,6 +26,7 @@ void tsn_sha256_begin(struct tsn_sha256 *h);
 void tsn_sha256_add(struct tsn_sha256 *h, const void *p, size_t n);
 void tsn_sha256_end(struct tsn_sha256 *h, uint8_t out[TSN_HASH_LEN]);
 void tsn_sha256_once(uint8_t out[TSN_HASH_LEN], const void *p, size_t n);
+void tsn_sha512_once(uint8_t out[64], const void *p, size_t n);
 void tsn_hmac_sha256(uint8_t out[TSN_HASH_LEN], const void *key, size_t key_len, const void *p,
                      size_t n);
 bool tsn_equal_ct(const void *a, const void *b, size_t n); /* constant time */

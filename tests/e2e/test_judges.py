@@ -13,6 +13,8 @@ import tocsin_test as t
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_advisory_files as own
 import test_advisory_formats as formats
+import test_advisory_life as life
+import test_publication as publication
 
 JUDGES = os.environ.get("TOCSIN_JUDGES") or os.path.join(t.SOURCE, "build", "judges")
 SCHEMAS = os.path.join(formats.DATA, "schemas")
@@ -73,6 +75,29 @@ def test_schemas():
                 assert judge(kind, files) == [], (kind, judge(kind, files)[:3])
 
 
+def test_a_published_tree():
+    """Final documents and the provider's metadata, as they lie in the tree."""
+    if not shutil.which("gpg"):
+        return
+    with publication.Place() as p:
+        p.node.start()
+        name = life.drafted(p.node, life.open_case(p.node))["name"]
+        life.released(p.node, name)
+        publication.out(p, name)
+        root = p.file("public", ".well-known", "csaf")
+        docs = [os.path.join(root, "white", d) for d in publication.check_tree(p)]
+        no_complaint("csaf", docs)
+        for f in judge("csaf", docs):
+            assert f["test"] != "optionalTest_6_2_11", f  # it has a place now
+        assert judge("provider", [os.path.join(root, "provider-metadata.json")]) == []
+        pages = p.file("public", "advisories")
+        for kind, suffix in (("csaf-2.1", ".csaf21.json"), ("openvex", ".openvex.json"),
+                             ("osv", ".osv.json")):
+            files = [os.path.join(pages, f) for f in os.listdir(pages) if f.endswith(suffix)]
+            assert len(files) == 1 and judge(kind, files) == [], kind
+        p.node.stop()
+
+
 def test_the_judges_judge():
     """A document made wrong is refused, so that silence means something."""
     with own.Folder() as f:
@@ -95,4 +120,8 @@ if __name__ == "__main__":
         t.skip("no validators in %s: ./dev deps judges" % JUDGES)
     if not os.path.isdir(SCHEMAS):
         t.skip("no schemas in " + SCHEMAS)
-    t.main()
+    try:
+        t.main()
+    finally:
+        if publication.Keys.made:
+            publication.Keys.made.close()

@@ -1,0 +1,401 @@
+/* publisher.c - the publisher: a small state machine over reader, gpg, writer and one thread job. */
+#include "advisory/publisher.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "advisory/advisory_life.h"
+#include "core/clock.h"
+#include "core/fault.h"
+#include "core/log.h"
+#include "proc/pgp.h"
+
+#define EVERY_MS 500
+#define RETRY_MS 10000
+#define REFRESH_MS                                                                             \
+    INT64_C(21600000) /* the tree is looked at every six hours: security.txt ends */
+#define KEY_MAX     ((size_t)1 << 20)
+#define RELEASE_MAX 100000
+
+struct tsn_house {
+    struct tsn_house_config config;
+    struct tsn_timer *timer;
+    bool busy, closed, refresh;
+    int64_t refreshed_ms; /* monotonic; 0 = never */
+};
+
+/* One look at the store, and what it found; lives through the whole round. */
+struct round {
+    struct tsn_op op;
+    struct tsn_house *house;
+    struct tsn_rec_release *rows; /* in arena; oldest first */
+    size_t n, unsigned_at;
+    bool due, waiting; /* scheduled and its time is here; committed but not out */
+};
+
+struct job {
+    uv_work_t work;
+    struct tsn_house *house;
+    struct round *round;
+    struct tsn_arena *arena;
+    struct tsn_diag diag;
+    tsn_err err;
+    size_t written;
+};
+
+static void again(struct tsn_house *h, int64_t ms)
+{
+    h->busy = false;
+    if (h->closed) {
+        free(h);
+    } else {
+        tsn_timer_arm(h->timer, ms);
+    }
+}
+
+static void end_round(struct round *r, int64_t ms)
+{
+    struct tsn_house *h = r->house;
+    tsn_op_destroy(&r->op);
+    again(h, ms);
+}
+
+/* --- the last step: it is out ------------------------------------------------------------------ */
+
+struct out_op {
+    struct tsn_op op;
+    struct tsn_house *house;
+    const char **ids;
+    size_t n;
+    int64_t now_ms;
+};
+
+static tsn_err apply_out(struct tsn_op *op, struct tsn_store *st)
+{
+    struct out_op *x = (struct out_op *)op;
+    tsn_err err = 0;
+    for (size_t i = 0; !err && i < x->n; i++) {
+        err = tsn_advisory_out(st, op->arena, x->ids[i], x->now_ms, &op->diag);
+    }
+    return err;
+}
+
+static void done_out(struct tsn_op *op)
+{
+    struct out_op *x = (struct out_op *)op;
+    struct tsn_house *h = x->house;
+    if (op->err) {
+        tsn_log(TSN_LOG_WARN, "publish.failed", "code", op->diag.code, "what", op->diag.what,
+                NULL);
+    }
+    tsn_err err = op->err;
+    tsn_op_destroy(op);
+    again(h, err ? RETRY_MS : 1);
+}
+
+static void say_out(struct round *r)
+{
+    struct tsn_house *h = r->house;
+    struct out_op *x = tsn_op_new(sizeof(*x), apply_out, done_out, NULL);
+    x->house = h;
+    x->now_ms = tsn_clock_wall_ms();
+    x->ids = tsn_arena_alloc(x->op.arena, (r->n + 1) * sizeof *x->ids);
+    for (size_t i = 0; i < r->n; i++) {
+        if (strcmp(r->rows[i].state, "out") != 0) {
+            x->ids[x->n++] = tsn_arena_strdup(x->op.arena, r->rows[i].id);
+        }
+    }
+    tsn_op_destroy(&r->op);
+    if (x->n == 0) { /* the tree was only looked at */
+        tsn_op_destroy(&x->op);
+        again(h, EVERY_MS);
+        return;
+    }
+    tsn_fault("publish.tree");
+    tsn_err err = tsn_writer_submit(h->config.writer, &x->op, TSN_LANE_RUNS);
+    if (err) {
+        tsn_op_destroy(&x->op);
+        again(h, RETRY_MS);
+    }
+}
+
+/* --- the tree ------------------------------------------------------------------------------------- */
+
+static const char *read_text(struct tsn_arena *arena, const char *path)
+{
+    struct tsn_buf b;
+    const char *text = NULL;
+    tsn_buf_init(&b, KEY_MAX);
+    if (path && tsn_buf_read_file(&b, path) == 0) {
+        text = tsn_arena_strdup(arena, b.data ? b.data : "");
+    }
+    tsn_buf_free(&b);
+    return text;
+}
+
+/* Newest release of each advisory, newest first. Rows come by id: advisory, then number. */
+static void newest(struct job *j, struct tsn_site *t)
+{
+    const struct round *r = j->round;
+    struct tsn_site_release *list = tsn_arena_alloc(j->arena, (r->n + 1) * sizeof *list);
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        const struct tsn_rec_release *row = &r->rows[i];
+        if (i + 1 < r->n && strcmp(row->advisory, r->rows[i + 1].advisory) == 0) {
+            continue;
+        }
+        const struct tsn_site_release one = {.name = row->name,
+                                             .version = row->version,
+                                             .tlp = row->tlp,
+                                             .csaf = row->csaf,
+                                             .model = row->model,
+                                             .signature = row->signature,
+                                             .released_at = row->released_at};
+        size_t at = n++;
+        while (at > 0 && list[at - 1].released_at < one.released_at) {
+            list[at] = list[at - 1];
+            at--;
+        }
+        list[at] = one;
+    }
+    t->releases = list;
+    t->nreleases = n;
+}
+
+static void job_run(uv_work_t *work)
+{
+    struct job *j = work->data;
+    const struct tsn_publish_config *c = j->house->config.publish;
+    struct tsn_site t = {.config = c,
+                         .publisher = j->house->config.publisher,
+                         .arena = j->arena,
+                         .now_ms = tsn_clock_wall_ms()};
+    t.public_key = c->key ? read_text(j->arena, c->key_file) : NULL;
+    t.security = read_text(
+        j->arena,
+        tsn_arena_printf(j->arena, "%s/" TSN_SITE_PUBLIC "/.well-known/security.txt", c->dir));
+    newest(j, &t);
+    j->err = tsn_site_build(&t, &j->diag);
+    if (!j->err) {
+        j->err = tsn_site_write(&t, c->dir, &j->written, &j->diag);
+    }
+}
+
+static void job_done(uv_work_t *work, int status)
+{
+    struct job *j = work->data;
+    struct tsn_house *h = j->house;
+    struct round *r = j->round;
+    tsn_err err = status ? TSN_EIO : j->err;
+    if (err) {
+        tsn_log(TSN_LOG_WARN, "publish.failed", "code", j->diag.code, "what", j->diag.what,
+                NULL);
+    } else {
+        h->refresh = false;
+        h->refreshed_ms = tsn_clock_mono_ms();
+    }
+    tsn_arena_destroy(j->arena);
+    free(j);
+    if (err) {
+        end_round(r, RETRY_MS);
+    } else {
+        say_out(r);
+    }
+}
+
+static void write_tree(struct round *r)
+{
+    struct job *j = calloc(1, sizeof *j);
+    if (!j) {
+        abort();
+    }
+    j->house = r->house;
+    j->round = r;
+    j->arena = tsn_arena_new();
+    tsn_diag_init(&j->diag);
+    j->work.data = j;
+    if (uv_queue_work(tsn_loop_uv(r->house->config.loop), &j->work, job_run, job_done)) {
+        tsn_arena_destroy(j->arena);
+        free(j);
+        end_round(r, RETRY_MS);
+    }
+}
+
+/* --- signatures --------------------------------------------------------------------------------------- */
+
+struct sign_op {
+    struct tsn_op op;
+    struct tsn_house *house;
+    const char *id, *signature;
+};
+
+static tsn_err apply_sign(struct tsn_op *op, struct tsn_store *st)
+{
+    struct sign_op *x = (struct sign_op *)op;
+    struct tsn_rec_release row;
+    tsn_err err = tsn_store_get(st, op->arena, &tsn_table_release, x->id, &row);
+    if (err || row.signature) {
+        return err;
+    }
+    row.signature = x->signature;
+    return tsn_store_put(st, &tsn_table_release, &row);
+}
+
+static void done_sign(struct tsn_op *op)
+{
+    struct tsn_house *h = ((struct sign_op *)op)->house;
+    tsn_err err = op->err;
+    tsn_op_destroy(op);
+    again(h, err ? RETRY_MS : 1);
+}
+
+static void signed_by_gpg(struct tsn_pgp_result *res, void *user)
+{
+    struct round *r = user;
+    struct tsn_house *h = r->house;
+    if (!res->ok) {
+        tsn_log(TSN_LOG_WARN, "publish.unsigned", "code", "P002", "advisory",
+                r->rows[r->unsigned_at].name, "reason",
+                res->reason ? res->reason : "gpg failed", NULL);
+        end_round(r, RETRY_MS);
+        return;
+    }
+    struct sign_op *x = tsn_op_new(sizeof(*x), apply_sign, done_sign, NULL);
+    x->house = h;
+    x->id = tsn_arena_strdup(x->op.arena, r->rows[r->unsigned_at].id);
+    x->signature = tsn_arena_strndup(x->op.arena, res->plain.data, res->plain.len);
+    tsn_op_destroy(&r->op);
+    tsn_fault("publish.signed");
+    if (tsn_writer_submit(h->config.writer, &x->op, TSN_LANE_RUNS)) {
+        tsn_op_destroy(&x->op);
+        again(h, RETRY_MS);
+    }
+}
+
+/* --- a round ---------------------------------------------------------------------------------------------- */
+
+static tsn_err apply_look(struct tsn_op *op, struct tsn_store *st)
+{
+    struct round *r = (struct round *)op;
+    const struct tsn_house *h = r->house;
+    int64_t due = 0, waiting = 0;
+    const struct tsn_filter scheduled[] = {
+        {.column = "publish_at", .cmp = TSN_CMP_GT, .number = 0},
+        {.column = "publish_at", .cmp = TSN_CMP_LT, .number = tsn_clock_wall_ms() + 1},
+    };
+    const struct tsn_filter committed = {
+        .column = "state", .cmp = TSN_CMP_EQ, .text = "committed"};
+    tsn_err err = tsn_store_count(st, &tsn_table_advisory, scheduled, 2, &due);
+    if (!err) {
+        err = tsn_store_count(st, &tsn_table_release, &committed, 1, &waiting);
+    }
+    r->due = due > 0;
+    r->waiting = waiting > 0;
+    if (!err && h->config.publish->dir && (r->waiting || h->refresh)) {
+        const struct tsn_list how = {.limit = RELEASE_MAX};
+        void *rows = NULL;
+        err = tsn_store_list(st, op->arena, &tsn_table_release, &how, &rows, &r->n);
+        r->rows = rows;
+    }
+    return err;
+}
+
+static tsn_err apply_due(struct tsn_op *op, struct tsn_store *st)
+{
+    size_t n;
+    return tsn_advisory_due(st, op->arena, tsn_clock_wall_ms(), &n, &op->diag);
+}
+
+static void done_due(struct tsn_op *op)
+{
+    struct tsn_house *h = op->user;
+    tsn_err err = op->err;
+    if (err) {
+        tsn_log(TSN_LOG_WARN, "publish.failed", "code", op->diag.code, "what", op->diag.what,
+                NULL);
+    }
+    tsn_op_destroy(op);
+    again(h, err ? RETRY_MS : EVERY_MS);
+}
+
+static void done_look(struct tsn_op *op)
+{
+    struct round *r = (struct round *)op;
+    struct tsn_house *h = r->house;
+    const struct tsn_publish_config *c = h->config.publish;
+    if (op->err || h->closed) {
+        end_round(r, RETRY_MS);
+        return;
+    }
+    if (r->due) {
+        tsn_op_destroy(op);
+        struct tsn_op *due = tsn_op_new(sizeof(*due), apply_due, done_due, h);
+        if (tsn_writer_submit(h->config.writer, due, TSN_LANE_RUNS)) {
+            tsn_op_destroy(due);
+            again(h, RETRY_MS);
+        }
+        return;
+    }
+    if (!c->dir || (!r->waiting && !h->refresh)) {
+        end_round(r, EVERY_MS);
+        return;
+    }
+    for (size_t i = 0; c->key && i < r->n; i++) {
+        if (!r->rows[i].signature) {
+            r->unsigned_at = i;
+            tsn_pgp_sign(h->config.loop, c->gnupg, c->key, r->rows[i].csaf,
+                         strlen(r->rows[i].csaf), signed_by_gpg, r);
+            return;
+        }
+    }
+    write_tree(r);
+}
+
+static void look(void *user)
+{
+    struct tsn_house *h = user;
+    if (h->busy || h->closed) {
+        return;
+    }
+    h->busy = true;
+    h->refresh = h->refresh || tsn_clock_mono_ms() - h->refreshed_ms > REFRESH_MS;
+    struct round *r = tsn_op_new(sizeof(*r), apply_look, done_look, NULL);
+    r->house = h;
+    if (tsn_reader_submit(h->config.reader, &r->op)) {
+        end_round(r, RETRY_MS);
+    }
+}
+
+tsn_err tsn_house_open(struct tsn_house **out, const struct tsn_house_config *config,
+                       struct tsn_diag *diag)
+{
+    const struct tsn_publish_config *c = config->publish;
+    if (c->dir && c->key && (!c->gnupg || !c->key_file)) {
+        return tsn_diag_set(diag, TSN_EINPUT, "P003",
+                            "publish: `key` needs `gnupg` and `key_file` as well");
+    }
+    struct tsn_house *h = calloc(1, sizeof *h);
+    if (!h) {
+        abort();
+    }
+    h->config = *config;
+    h->refresh = true;
+    tsn_advisory_env.tree = c->dir != NULL;
+    h->timer = tsn_timer_new(config->loop, look, h);
+    tsn_timer_arm(h->timer, 0);
+    *out = h;
+    return 0;
+}
+
+void tsn_house_close(struct tsn_house *h)
+{
+    if (!h) {
+        return;
+    }
+    tsn_timer_destroy(h->timer);
+    h->timer = NULL;
+    h->closed = true;
+    if (!h->busy) {
+        free(h);
+    }
+}

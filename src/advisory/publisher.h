@@ -1,0 +1,26 @@
+/* publisher.h - brings releases out: signature, files, state; one at a time, resumable anywhere.
+ *
+ * Loop thread. The order: the release is committed (advisory_life.h); its signature is made by gpg
+ * and committed; a thread writes the tree in the order of publish_tree.h; only then the release is
+ * out. Each step looks at what is on disk and in the store, so after a crash the next start goes on
+ * where the last one ended. Scheduled advisories become releases here when their instant comes.
+ */
+#pragma once
+
+#include "advisory/publish_tree.h"
+#include "loop/loop.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+struct tsn_house;
+struct tsn_house_config {
+    struct tsn_loop *loop;
+    struct tsn_writer *writer;
+    struct tsn_reader *reader;
+    const struct tsn_publish_config *publish; /* dir NULL: only the clock of --at */
+    const struct tsn_publisher *publisher;
+};
+tsn_err tsn_house_open(struct tsn_house **out, const struct tsn_house_config *config,
+                       struct tsn_diag *diag);
+/* Nothing new begins; what is under way is waited for by the writer and reader closing. */
+void tsn_house_close(struct tsn_house *h);

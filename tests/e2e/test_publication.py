@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+"""Publication on the real binary: the tree of a trusted provider, judged by a checker that uses only
+public tools (sha256sum, sha512sum, gpg, sets), served, and complete after a kill at every step."""
+import csv
+import datetime
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+import tocsin_test as t
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import test_advisory_life as life
+
+URL = "https://psirt.acme.example"
+
+
+def sh(argv, cwd=None, env=None):
+    return subprocess.run(argv, cwd=cwd, env=env, text=True, capture_output=True,
+                          timeout=60 * t.PATIENCE)
+
+
+class Keys:
+    """A GNUPGHOME with one signing key, made once for the whole program."""
+    made = None
+
+    def __init__(self):
+        self.home = tempfile.mkdtemp(prefix="tsn-gpg-")
+        os.chmod(self.home, 0o700)
+        done = self.gpg("--quick-gen-key", "Acme PSIRT <psirt@acme.example>", "ed25519", "sign",
+                        "never")
+        assert done.returncode == 0, done.stderr
+        listed = self.gpg("--list-keys", "--with-colons").stdout
+        self.fingerprint = [x.split(":")[9] for x in listed.splitlines()
+                            if x.startswith("fpr:")][0]
+        self.public = os.path.join(self.home, "public.asc")
+        with open(self.public, "w", encoding="utf-8") as f:
+            f.write(self.gpg("--armor", "--export", self.fingerprint).stdout)
+
+    def gpg(self, *args):
+        return sh(["gpg", "--homedir", self.home, "--batch", "--passphrase", "",
+                   "--pinentry-mode", "loopback"] + list(args))
+
+    @classmethod
+    def get(cls):
+        cls.made = cls.made or cls()
+        return cls.made
+
+    def close(self):
+        sh(["gpgconf", "--homedir", self.home, "--kill", "gpg-agent"])
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def config(root, keys):
+    return dict(life.CONFIG, publish={
+        "dir": os.path.join(root, "web"), "url": URL, "gnupg": keys.home,
+        "key": keys.fingerprint, "key_file": keys.public, "languages": "en, de",
+        "policy": URL + "/policy"})
+
+
+class Place:
+    """A node whose tree lies beside it."""
+
+    def __init__(self):
+        self.root = tempfile.mkdtemp(prefix="tsn-pub-")
+        self.keys = Keys.get()
+        self.node = t.make_dir(config(self.root, self.keys))
+        self.web = os.path.join(self.root, "web")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        self.node.destroy()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def file(self, *parts):
+        return os.path.join(self.web, *parts)
+
+
+def read(path, mode="r"):
+    with open(path, mode, **({} if "b" in mode else {"encoding": "utf-8"})) as f:
+        return f.read()
+
+
+def walk(root):
+    out = []
+    for folder, _, names in os.walk(root):
+        out += [os.path.relpath(os.path.join(folder, n), root) for n in names]
+    return sorted(out)
+
+
+def name_of(tracking_id):
+    return re.sub(r"[^+\-a-z0-9]+", "_", tracking_id.lower()) + ".json"
+
+
+def check_label(web, label, keyring, tlp):
+    """One folder of documents: requirements 11 to 20 of CSAF 2.0 section 7.1."""
+    root = os.path.join(web, ".well-known", "csaf", label)
+    base = "%s/.well-known/csaf/%s/" % (URL, label)
+    files = walk(root)
+    docs = [f for f in files if re.fullmatch(r"\d{4}/[^/]+\.json", f)]
+    for path in docs:
+        full = os.path.join(root, path)
+        doc = json.loads(read(full))["document"]
+        tracking = doc["tracking"]
+        assert doc["distribution"]["tlp"]["label"] == tlp, path
+        assert path == "%s/%s" % (tracking["initial_release_date"][:4], name_of(tracking["id"]))
+        assert tracking["status"] in ("final", "interim") and tracking["version"] != "0"
+        folder, name = os.path.split(full)
+        for tool in ("sha256sum", "sha512sum"):
+            done = sh([tool, "--strict", "-c", name + "." + tool[:-3]], cwd=folder)
+            assert done.returncode == 0, (path, tool, done)
+        done = sh(["gpg", "--homedir", keyring, "--batch", "--status-fd", "1", "--verify",
+                   full + ".asc", full])
+        assert done.returncode == 0 and "VALIDSIG" in done.stdout, (path, done)
+        assert any(r.get("category") == "self" and r["url"] == base + path
+                   for r in doc["references"]), path
+    for path in docs:
+        for suffix in (".sha256", ".sha512", ".asc"):
+            assert path + suffix in files, path
+    index = read(os.path.join(root, "index.txt")).splitlines()
+    rows = list(csv.reader(read(os.path.join(root, "changes.csv")).splitlines()))
+    feed = json.loads(read(os.path.join(root, "csaf-feed-tlp-%s.json" % label)))["feed"]
+    assert sorted(index) == sorted(docs) == sorted(r[0] for r in rows), (index, docs, rows)
+    assert [r[1] for r in rows] == sorted((r[1] for r in rows), reverse=True)
+    assert sorted(e["content"]["src"] for e in feed["entry"]) == sorted(base + d for d in docs)
+    for path, date in rows:
+        doc = json.loads(read(os.path.join(root, path)))["document"]
+        assert doc["tracking"]["current_release_date"] == date
+        entry = [e for e in feed["entry"] if e["content"]["src"] == base + path][0]
+        assert entry["id"] == doc["tracking"]["id"] and entry["updated"] == date
+        links = {(x["rel"], x["href"]) for x in entry["link"]}
+        assert links == {("self", base + path), ("hash", base + path + ".sha256"),
+                         ("hash", base + path + ".sha512"),
+                         ("signature", base + path + ".asc")}, links
+    assert feed["link"][0]["href"] == base + "csaf-feed-tlp-%s.json" % label
+    assert {"scheme": "urn:ietf:params:rolie:category:information-type",
+            "term": "csaf"} in feed["category"]
+    return docs
+
+
+def check_tree(place):
+    """The whole provider. Returns the public documents."""
+    public = place.file("public")
+    assert not [f for f in walk(place.web) if f.endswith(".new")], walk(place.web)
+    meta = json.loads(read(os.path.join(public, ".well-known/csaf/provider-metadata.json")))
+    assert meta["role"] == "csaf_trusted_provider" and meta["metadata_version"] == "2.0"
+    assert meta["canonical_url"] == URL + "/.well-known/csaf/provider-metadata.json"
+    key = meta["public_openpgp_keys"][0]
+    assert key["fingerprint"] == place.keys.fingerprint
+    keyring = tempfile.mkdtemp(prefix="tsn-ring-")
+    os.chmod(keyring, 0o700)
+    try:
+        done = sh(["gpg", "--homedir", keyring, "--batch", "--status-fd", "1", "--import",
+                   public + key["url"][len(URL):]])
+        assert place.keys.fingerprint in done.stdout, done
+        docs = check_label(public, "white", keyring, "WHITE")
+        restricted = place.file("restricted", ".well-known", "csaf")
+        for label in os.listdir(restricted) if os.path.isdir(restricted) else []:
+            check_label(place.file("restricted"), label, keyring, label.upper())
+    finally:
+        sh(["gpgconf", "--homedir", keyring, "--kill", "gpg-agent"])
+        shutil.rmtree(keyring, ignore_errors=True)
+    assert not [f for f in walk(public) if re.search(r"/(green|amber|red)/", f)]
+    text = read(os.path.join(public, ".well-known/security.txt"))
+    fields = dict(line.split(": ", 1) for line in text.splitlines())
+    assert fields["Contact"] == "mailto:psirt@acme.example", fields
+    assert fields["CSAF"] == meta["canonical_url"] and fields["Policy"] == URL + "/policy"
+    expires = datetime.datetime.fromisoformat(fields["Expires"].replace("Z", "+00:00"))
+    left = expires - datetime.datetime.now(datetime.timezone.utc)
+    assert datetime.timedelta(days=25) < left < datetime.timedelta(days=365), left
+    pages = [d for d in walk(os.path.join(public, "advisories")) if d.endswith(".html")]
+    assert set(pages) == {os.path.basename(d)[:-5] + ".html" for d in docs} | {"index.html"}
+    for feed in ("feed.atom", "feed.rss"):
+        tree = xml.etree.ElementTree.parse(os.path.join(public, "advisories", feed))
+        items = tree.findall(".//item") or tree.findall("{http://www.w3.org/2005/Atom}entry")
+        assert len(items) == len(docs), feed
+    return docs
+
+
+def out(place, name, state="final"):
+    t.wait_for(lambda: life.adv(place.node, "show", name).json["state"] == state,
+               timeout=60 * t.PATIENCE, node=place.node)
+
+
+def test_a_trusted_provider():
+    with Place() as p:
+        p.node.start()
+        name = life.drafted(p.node, life.open_case(p.node))["name"]
+        t.wait_for(lambda: os.path.exists(p.file("public/.well-known/security.txt")), node=p.node)
+        assert check_tree(p) == []  # an empty provider is one too
+        life.released(p.node, name)
+        out(p, name)
+        assert check_tree(p) == ["%s/%s" % (datetime.datetime.now(datetime.timezone.utc).year,
+                                            name_of(name))]
+        before = {f: os.stat(p.file(f)).st_mtime_ns for f in walk(p.web)}
+        # A second version, and one that is not for everybody.
+        life.adv(p.node, "edit", name, *life.setting(summary="A flaw that matters & more <b>."))
+        life.released(p.node, name)
+        out(p, name)
+        assert len(check_tree(p)) == 1
+        other = life.drafted(p.node, life.open_case(p.node, "Other"), tlp="AMBER",
+                             title="For few")["name"]
+        life.released(p.node, other)
+        out(p, other)
+        assert len(check_tree(p)) == 1
+        restricted = [f for f in walk(p.file("restricted")) if f.endswith(name_of(other))]
+        assert len(restricted) == 1 and "/amber/" in restricted[0], restricted
+        assert other not in "".join(read(p.file("public", f)) for f in walk(p.file("public"))
+                                    if not f.endswith(".asc"))
+        same = [f for f in before if os.stat(p.file(f)).st_mtime_ns == before[f]]
+        assert any(f.endswith("security.txt") for f in same), "written without a change"
+        # Served as it lies there; the rest only to people.
+        for path in walk(p.file("public")):
+            reply = p.node.http("GET", "/" + path, check=200)
+            assert reply.body.encode() == read(p.file("public", path), "rb"), path
+        assert p.node.http("GET", "/advisories/", check=200).body.startswith("<!DOCTYPE html>")
+        for path in ("/.well-known/csaf/../../tocsin.yaml", "/advisories/none.html",
+                     "/.well-known/csaf/white/%2e%2e/x"):
+            assert p.node.http("GET", path).status in (400, 404), path
+        p.node.stop()
+        p.node.cli("audit", "verify", p.node.data, check=0)
+
+
+def test_nothing_before_the_instant():
+    with Place() as p:
+        p.node.start()
+        name = life.drafted(p.node, life.open_case(p.node))["name"]
+        digest = life.adv(p.node, "review", name).json["digest"]
+        life.adv(p.node, "approve", name, "--plan", digest, person="lead1")
+        when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=5)
+        a = life.adv(p.node, "publish", name, "--at", when.isoformat()).json
+        assert a["state"] == "scheduled" and a["publish_at"], a
+        assert life.adv(p.node, "publish", name, "--at", "tomorrow",
+                        check=(1, 2)).error["code"] == "D106"
+        p.node.stop()
+        p.node.start()
+        t.wait_for(lambda: os.path.exists(p.file("public/.well-known/security.txt")), node=p.node)
+        assert check_tree(p) == [] and life.adv(p.node, "show", name).json["state"] == "scheduled"
+        # The instant is moved to now: unschedule, publish again.
+        life.adv(p.node, "unschedule", name)
+        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
+        life.adv(p.node, "publish", name, "--at", soon.isoformat())
+        out(p, name)
+        assert len(check_tree(p)) == 1
+        doc = json.loads(read(p.file("public/.well-known/csaf/white", check_tree(p)[0])))
+        assert doc["document"]["tracking"]["initial_release_date"] >= soon.isoformat()[:19]
+        p.node.stop()
+
+
+POINTS = ["advisory.release", "publish.signed", "publish.tree"] + \
+    ["%s:%d" % (point, n) for point in ("publish.file", "publish.renamed")
+     for n in (1, 2, 4, 5, 10, 12, 15)]
+
+
+def test_killed_at_every_step():
+    """After any kill: one released version, a consistent tree, and the advisory comes out."""
+    points = POINTS[::3] if t.SANITIZED else POINTS
+    with Place() as p:
+        p.node.start()
+        cases = [life.open_case(p.node, "Flaw %d" % i) for i in range(len(points))]
+        names = []
+        for case in cases:
+            name = life.drafted(p.node, case, title="Flaw")["name"]
+            digest = life.adv(p.node, "review", name).json["digest"]
+            life.adv(p.node, "approve", name, "--plan", digest, person="lead1")
+            names.append(name)
+        t.wait_for(lambda: os.path.exists(p.file("public/.well-known/security.txt")), node=p.node)
+        p.node.stop()
+        killed = 0
+        for point, name in zip(points, names):
+            p.node.start({"TOCSIN_FAULT": point})
+            p.node.cli("advisory", "publish", name, as_person="lead1")
+            try:
+                p.node.wait_dead(timeout=20 * t.PATIENCE)
+                killed += 1
+            except t.Failed:
+                p.node.stop()
+            p.node.start()
+            if life.adv(p.node, "show", name).json["state"] == "approved":
+                life.adv(p.node, "publish", name, person="lead1")  # nothing had happened
+            out(p, name)
+            p.node.stop()
+        assert killed == len(points), (killed, len(points))
+        p.node.start()
+        assert len(check_tree(p)) == len(points)
+        for name in names:
+            items = p.node.http("GET", "/api/v1/advisories/%s/versions" % name,
+                                check=200).json["items"]
+            assert [(v["number"], v["state"]) for v in items] == [("1", "out")], (name, items)
+        p.node.stop()
+        p.node.cli("audit", "verify", p.node.data, check=0)
+
+
+if __name__ == "__main__":
+    t.need_binary()
+    if not shutil.which("gpg"):
+        t.skip("no gpg")
+    try:
+        t.main()
+    finally:
+        if Keys.made:
+            Keys.made.close()
