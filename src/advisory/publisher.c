@@ -205,10 +205,7 @@ static void job_done(uv_work_t *work, int status)
 
 static void write_tree(struct round *r)
 {
-    struct job *j = calloc(1, sizeof *j);
-    if (!j) {
-        abort();
-    }
+    struct job *j = tsn_alloc(sizeof *j);
     j->house = r->house;
     j->round = r;
     j->arena = tsn_arena_new();
@@ -374,10 +371,7 @@ tsn_err tsn_house_open(struct tsn_house **out, const struct tsn_house_config *co
         return tsn_diag_set(diag, TSN_EINPUT, "P003",
                             "publish: `key` needs `gnupg` and `key_file` as well");
     }
-    struct tsn_house *h = calloc(1, sizeof *h);
-    if (!h) {
-        abort();
-    }
+    struct tsn_house *h = tsn_alloc(sizeof *h);
     h->config = *config;
     h->refresh = true;
     tsn_advisory_env.tree = c->dir != NULL;
