@@ -8,6 +8,7 @@
 #include "advisory/advisory_model.h"
 #include "advisory/advisory_row.h"
 #include "advisory/csaf_check.h"
+#include "advisory/lint_other.h"
 #include "casework/track.h"
 #include "core/clock.h"
 #include "core/crypto.h"
@@ -198,9 +199,28 @@ static tsn_err edit(struct tsn_advisory_work *w)
 
 /* --- review ---------------------------------------------------------------------------------- */
 
+/* What goes to readers has no leftovers of a template. */
+static tsn_err filled_in(struct tsn_advisory_work *w)
+{
+    json_t *findings = json_array();
+    tsn_lint_placeholders(w->csaf, findings);
+    const json_t *first = json_array_get(findings, 0);
+    tsn_err err = 0;
+    if (first) {
+        err =
+            tsn_diag_set(w->diag, TSN_EINPUT, "D107", "%s: nobody filled in the text at %.160s",
+                         w->a.name, tsn_json_str(first, "pointer", ""));
+    }
+    json_decref(findings);
+    return err;
+}
+
 static tsn_err review(struct tsn_advisory_work *w)
 {
-    tsn_err err = 0;
+    tsn_err err = filled_in(w);
+    if (err) {
+        return err;
+    }
     if (in(w, "changes_requested")) {
         err = tsn_advisory_work_move(w, "draft", NULL);
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "advisory/advisory_as.h"
+#include "advisory/lint_other.h"
 #include "cli/config.h"
 #include "cli/out.h"
 #include "cli/sarif.h"
@@ -157,17 +158,26 @@ static void sarif_add(struct lint *l, const json_t *findings, const char *file)
 
 /* --- lint -------------------------------------------------------------------------------- */
 
-/* Another version than the one asked for is one more finding. */
+static const char *const profiles[] = {"csaf-2.0", "csaf-2.1", "cve", "openvex"};
+
+/* Another kind than the one asked for is one more finding. */
 static void judge_version(json_t *findings, const json_t *doc, const char *profile)
 {
-    const char *said = tsn_json_str(json_object_get(doc, "document"), "csaf_version", "2.0");
-    if (profile && strcmp(profile + 5, said) != 0)
+    enum tsn_lint_kind kind = tsn_lint_kind_of(doc);
+    const char *said = kind == TSN_LINT_CVE       ? "cve"
+                       : kind == TSN_LINT_OPENVEX ? "openvex"
+                                                  : NULL;
+    const char *version = tsn_json_str(json_object_get(doc, "document"), "csaf_version", "2.0");
+    bool other = said ? profile && strcmp(profile, said) != 0
+                      : profile && (strncmp(profile, "csaf-", 5) != 0 ||
+                                    strcmp(profile + 5, version) != 0);
+    if (other)
         json_array_insert_new(
             findings, 0,
             json_pack("{s:s, s:s, s:s, s:s, s:s}", "test", "profile", "severity", "error",
                       "pointer", "/document/csaf_version", "message",
-                      "the document is of another version than --profile asks for", "why",
-                      "A reader of one version of CSAF cannot read documents of the other."));
+                      "the document is of another kind or version than --profile asks for",
+                      "why", "A reader of one kind cannot read documents of another."));
 }
 
 static json_t *judge(const char *text, size_t len, const char *profile)
@@ -180,8 +190,21 @@ static json_t *judge(const char *text, size_t len, const char *profile)
                          "pointer", "", "message", diag.what, "why",
                          "CSAF documents are JSON; what is not JSON cannot be read by anyone.");
     }
-    if (tsn_csaf_lint(doc, &findings))
+    tsn_err err = 0;
+    switch (tsn_lint_kind_of(doc)) {
+    case TSN_LINT_CVE:
+        err = tsn_lint_cve(doc, &findings);
+        break;
+    case TSN_LINT_OPENVEX:
+        err = tsn_lint_openvex(doc, &findings);
+        break;
+    case TSN_LINT_CSAF:
+        err = tsn_csaf_lint(doc, &findings);
+        break;
+    }
+    if (err)
         findings = json_array();
+    tsn_lint_placeholders(doc, findings);
     judge_version(findings, doc, profile);
     json_decref(doc);
     return findings;
@@ -225,10 +248,15 @@ static void one_file(struct lint *l, const char *path)
 int tsn_cmd_advisory_lint(struct tsn_cli *cli)
 {
     const char *profile = cli->flag[TSN_FLAG_PROFILE];
-    if (profile && strcmp(profile, "csaf-2.0") != 0 && strcmp(profile, "csaf-2.1") != 0)
-        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002",
-                             "Known: csaf-2.0, csaf-2.1; without it the document says.",
-                             "there is no profile `%s`", profile);
+    size_t known = 0;
+    while (profile && known < sizeof(profiles) / sizeof(profiles[0]) &&
+           strcmp(profile, profiles[known]) != 0)
+        known++;
+    if (profile && known == sizeof(profiles) / sizeof(profiles[0]))
+        return tsn_out_failf(
+            cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002",
+            "Known: csaf-2.0, csaf-2.1, cve, openvex; without it the document says.",
+            "there is no profile `%s`", profile);
     struct lint l = {.cli = cli};
     if (cli->given & TSN_BIT(TSN_FLAG_SARIF)) {
         l.rules = json_object();
@@ -241,7 +269,7 @@ int tsn_cmd_advisory_lint(struct tsn_cli *cli)
         tsn_sarif_print(l.rules, l.results);
     } else if (cli->json) {
         json_t *out =
-            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "profile", profile ? profile : "csaf",
+            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "profile", profile ? profile : "auto",
                       "files", (json_int_t)l.files, "unread", (json_int_t)l.unread, "errors",
                       (json_int_t)l.n[ERRORS], "warnings", (json_int_t)l.n[WARNINGS], "infos",
                       (json_int_t)l.n[INFOS]);

@@ -228,6 +228,47 @@ def test_lint_of_odd_files():
         assert "U003" in lint(check=2).err
 
 
+def codes(doc, *flags, check=0):
+    done = lint("-", "--json", *flags, stdin=json.dumps(doc), check=check)
+    return {json.loads(x)["test"] for x in done.out.splitlines()[:-1]
+            if json.loads(x)["severity"] != "info"}
+
+
+def test_cna_rules():
+    with Folder() as f:
+        record = json.loads(draft(f.put("own.case.json", CASE), "cve").out)
+    assert codes(record) == set() and codes(record, "--profile", "cve") == set()
+    assert "profile" in codes(record, "--profile", "csaf-2.0", check=PROBLEMS)
+    cna = record["containers"]["cna"]
+    for change, wanted in (
+            ({"descriptions": [{"lang": "de", "value": "Ein Fehler"}]}, "cna.english"),
+            ({"descriptions": cna["descriptions"] * 2}, "cna.language"),
+            ({"affected": [{"vendor": "a", "product": "b", "defaultStatus": "unaffected"}]},
+             "cna.affected"),
+            ({"references": []}, "cna.reference"),
+            ({"problemTypes": []}, "cna.type")):
+        doc = {"cnaContainer": dict(cna, **change)}
+        assert wanted in codes(doc, check=0 if wanted == "cna.type" else PROBLEMS), wanted
+    doc = {"cnaContainer": dict(cna, descriptions=[
+        {"lang": "en", "value": "A flaw. TODO. Discovered by A. Finder."}])}
+    assert codes(doc) == {"cna.credit", "placeholder"}
+
+
+def test_openvex_rules():
+    with Folder() as f:
+        vex = json.loads(draft(f.put("own.case.json", CASE), "openvex").out)
+    assert codes(vex) == set()
+    affected = [s for s in vex["statements"] if s["status"] == "affected"][0]
+    for change, wanted in (({"products": []}, "vex.products"),
+                           ({"action_statement": None}, "vex.action"),
+                           ({"status": "not_affected", "justification": None}, "vex.justification"),
+                           ({"timestamp": "2999-01-01T00:00:00Z"}, "vex.time")):
+        doc = dict(vex, statements=[{k: v for k, v in dict(affected, **change).items()
+                                     if v is not None}])
+        assert wanted in codes(doc, check=0 if wanted == "vex.time" else PROBLEMS), wanted
+    assert "vex.version" in codes(dict(vex, version=0), check=PROBLEMS)
+
+
 if __name__ == "__main__":
     t.need_binary()
     t.main()

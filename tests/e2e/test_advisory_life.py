@@ -56,6 +56,10 @@ def test_from_draft_to_final():
         name = a["name"]
         assert name == "ACME-SA-2026-001" and a["state"] == "draft" and a["number"] == "0", a
         assert adv(node, "publish", name, check=5).error["code"] == "D101"
+        # Nobody reviews what is not filled in.
+        adv(node, "edit", name, *setting(summary="See ${ticket}."))
+        assert adv(node, "review", name, check=(1, 2)).error["code"] == "D107"
+        adv(node, "edit", name, *setting(summary="A flaw."))
         a = adv(node, "review", name).json
         assert a["state"] == "in_review"
         # Four eyes, and the digest that was shown.

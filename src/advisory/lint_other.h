@@ -1,0 +1,18 @@
+/* lint_other.h - rules for CVE records and OpenVEX documents that their schemas cannot say, and the
+ * leftovers of templates in any text. Findings as those of tsn_csaf_lint. Pure; any thread. */
+#pragma once
+
+#include <jansson.h>
+#include "core/err.h"
+
+enum tsn_lint_kind { TSN_LINT_CSAF, TSN_LINT_CVE, TSN_LINT_OPENVEX };
+
+/* By what the document says of itself; CSAF when it says nothing. */
+enum tsn_lint_kind tsn_lint_kind_of(const json_t *doc);
+/* CNA rules (CNA Operational Rules 4.1.0 and those of CVE Services) for a record or a
+ * { cnaContainer }; a rejected record needs its reasons only. */
+tsn_err tsn_lint_cve(const json_t *doc, json_t **findings);
+tsn_err tsn_lint_openvex(const json_t *doc, json_t **findings);
+/* Adds findings `placeholder` for texts that nobody filled in: TODO, XXX, FIXME, lorem ipsum,
+ * ${...}, {{...}}, <insert ...>, CVE-YYYY-NNNN. */
+void tsn_lint_placeholders(const json_t *doc, json_t *findings);
