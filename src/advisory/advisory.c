@@ -6,6 +6,7 @@
 #include "advisory/advisory.h"
 
 #include <string.h>
+#include "advisory/advisory_as.h"
 #include "advisory/advisory_life.h"
 #include "casework/track.h"
 #include "core/json.h"
@@ -105,6 +106,62 @@ static tsn_err publish(struct tsn_store *st, struct tsn_arena *arena,
     return err;
 }
 
+/* { cve? } -> { cve, container, reference } of what is out: a record never comes before its public
+ * reference, so a draft has none. */
+static tsn_err cve(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_call *call,
+                   int64_t now_ms, json_t **result, struct tsn_diag *diag)
+{
+    static const char *const known[] = {"name", "cve"};
+    struct tsn_rec_advisory a = {0};
+    struct tsn_rec_release r;
+    json_t *model = NULL, *csaf = NULL, *v, *ref;
+    size_t i;
+    (void)now_ms;
+    tsn_err err = json_is_object(call->args) ? tsn_json_known(call->args, known, 2, diag) : 0;
+    if (!err) {
+        err = find(st, arena, call, &a, diag);
+    }
+    if (!err) {
+        err = tsn_advisory_last(st, arena, a.id, &r);
+        if (err == TSN_ENOTFOUND || (!err && strcmp(r.state, "out") != 0)) {
+            err = tsn_diag_set(diag, TSN_ECONFLICT, "D108",
+                               "%s is not out: a CVE record never comes before its advisory",
+                               a.name);
+        }
+    }
+    if (!err) {
+        err = tsn_json_parse(r.model, strlen(r.model), &model, diag);
+    }
+    if (!err) {
+        err = tsn_csaf_render(model, tsn_advisory_env.publisher, TSN_CSAF_WIDE, &csaf, diag);
+    }
+    const char *wanted = tsn_json_str(call->args, "cve", NULL), *url = NULL;
+    json_array_foreach(json_object_get(json_object_get(csaf, "document"), "references"), i, ref)
+    {
+        bool self = strcmp(tsn_json_str(ref, "category", ""), "self") == 0;
+        url = self ? tsn_json_str(ref, "url", "") : url;
+    }
+    json_array_foreach(json_object_get(csaf, "vulnerabilities"), i, v)
+    {
+        const char *id = tsn_json_str(v, "cve", NULL);
+        if (id && !*result && (!wanted || strcmp(id, wanted) == 0)) {
+            json_t *record = tsn_as_cve_record(csaf, v, tsn_advisory_env.publisher);
+            *result = json_pack("{s:s,s:O,s:s?}", "cve", id, "container",
+                                json_object_get(json_object_get(record, "containers"), "cna"),
+                                "reference", url);
+            json_decref(record);
+        }
+    }
+    if (!err && !*result) {
+        err = tsn_diag_set(diag, TSN_ENOTFOUND, "D100",
+                           "%s has no vulnerability with the id %.40s", a.name,
+                           wanted ? wanted : "CVE-...");
+    }
+    json_decref(model);
+    json_decref(csaf);
+    return err;
+}
+
 tsn_err tsn_advisory_register(struct tsn_registry *r, const struct tsn_publisher *publisher,
                               const json_t *products)
 {
@@ -120,6 +177,10 @@ tsn_err tsn_advisory_register(struct tsn_registry *r, const struct tsn_publisher
          .effect = TSN_EFFECT_STORE,
          .irreversible = true,
          .apply = publish},
+        {.name = "advisory.cve",
+         .summary = "CNA container of a CVE id of the advisory, once that is out",
+         .effect = TSN_EFFECT_STORE,
+         .apply = cve},
     };
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         tsn_err err = tsn_registry_add(r, &actions[i]);

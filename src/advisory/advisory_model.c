@@ -313,6 +313,31 @@ static void incident_notes(const struct tsn_advisory_wish *w, json_t *model)
     tsn_buf_free(&b);
 }
 
+/* The embargo kit: what is said at once when a secret is out, before anything else is known. */
+static void holding_notes(const struct tsn_advisory_wish *w, json_t *model)
+{
+    const json_t *product = configured(w, w->rcase->product);
+    const char *about = tsn_json_str(product, "name", w->rcase->product);
+    const char *text = tsn_json_str(w->args, "text", NULL);
+    struct tsn_buf b;
+    tsn_buf_init(&b, 1u << 16);
+    if (text) {
+        tsn_buf_puts(&b, text);
+    } else {
+        tsn_buf_printf(
+            &b,
+            "We are aware of reports about a possible vulnerability%s%s. We are "
+            "investigating and will publish what to do as soon as it is confirmed; this "
+            "notice will be updated.\n\nOur reference is %s. Questions: %s.",
+            about ? " in " : "", about ? about : "", w->rcase->name,
+            or_else(w->publisher->contact, w->publisher->namespace_url));
+    }
+    json_object_set_new(model, "summary", json_string(b.data));
+    json_object_set_new(model, "category", json_string("csaf_informational_advisory"));
+    json_object_set_new(model, "tlp", json_string("CLEAR"));
+    tsn_buf_free(&b);
+}
+
 static void vendor_notes(const struct tsn_advisory_wish *w, json_t *model)
 {
     const json_t *upstream = json_object_get(w->facts, "advisory");
@@ -350,11 +375,15 @@ tsn_err tsn_advisory_model(const struct tsn_advisory_wish *w, json_t **out,
                            struct tsn_diag *diag)
 {
     const char *template = tsn_json_str(w->args, "template", "");
-    bool incident = strcmp(template, "incident-notice") == 0;
-    if (!incident && strcmp(template, "csaf-vendor") != 0) {
+    bool holding = strcmp(template, "holding-statement") == 0;
+    bool early = strcmp(template, "early-mitigation") == 0;
+    bool incident = holding || strcmp(template, "incident-notice") == 0;
+    if (!incident && !early && strcmp(template, "csaf-vendor") != 0) {
         tsn_diag_set(diag, TSN_EINPUT, "D004", "there is no advisory template `%.60s`",
                      template);
-        tsn_diag_hint(diag, "Templates: incident-notice, csaf-vendor.");
+        tsn_diag_hint(
+            diag,
+            "Templates: csaf-vendor, incident-notice, holding-statement, early-mitigation.");
         return TSN_EINPUT;
     }
     json_t *model = json_object();
@@ -372,10 +401,19 @@ tsn_err tsn_advisory_model(const struct tsn_advisory_wish *w, json_t **out,
     if (credit) {
         json_object_set(model, "acknowledgments", credit);
     }
-    if (incident) {
+    if (holding) {
+        holding_notes(w, model);
+    } else if (incident) {
         incident_notes(w, model);
     } else {
         vendor_notes(w, model);
+    }
+    /* A holding statement names nothing of the case but the product: its title is not the case's. */
+    if (holding) {
+        json_object_set_new(model, "title",
+                            json_string("Statement about a reported vulnerability"));
+        json_object_del(model, "severity");
+        json_object_del(model, "acknowledgments");
     }
     overrides(w, model);
     const json_t *verdicts = json_object_get(w->args, "verdicts");
@@ -384,7 +422,7 @@ tsn_err tsn_advisory_model(const struct tsn_advisory_wish *w, json_t **out,
         err = from_verdicts(w, verdicts, model, diag);
     } else if (json_array_size(json_object_get(w->args, "vulnerabilities")) > 0) {
         from_args(w, model);
-    } else if (incident) {
+    } else if (incident && !holding) {
         json_object_set_new(model, "category", json_string("csaf_security_incident_response"));
     }
     if (err) {

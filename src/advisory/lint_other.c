@@ -272,8 +272,16 @@ static bool whole_word(const char *s, const char *word)
 
 static bool left_over(const char *s)
 {
-    static const char *const words[] = {"TODO",          "FIXME",         "XXX",          "TBD",
-                                        "CVE-YYYY-NNNN", "CVE-YYYY-XXXX", "CVE-XXXX-XXXX"};
+    static const char *const words[] = {"TODO",
+                                        "FIXME",
+                                        "XXX",
+                                        "TBD",
+                                        "CVE-YYYY-NNNN",
+                                        "CVE-YYYY-X"
+                                        "XXX",
+                                        "CVE-X"
+                                        "XXX-X"
+                                        "XXX"};
     for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
         if (whole_word(s, words[w])) {
             return true;

@@ -13,6 +13,6 @@ enum tsn_lint_kind tsn_lint_kind_of(const json_t *doc);
  * { cnaContainer }; a rejected record needs its reasons only. */
 tsn_err tsn_lint_cve(const json_t *doc, json_t **findings);
 tsn_err tsn_lint_openvex(const json_t *doc, json_t **findings);
-/* Adds findings `placeholder` for texts that nobody filled in: TODO, XXX, FIXME, lorem ipsum,
- * ${...}, {{...}}, <insert ...>, CVE-YYYY-NNNN. */
+/* Adds findings `placeholder` for texts that nobody filled in: the usual words for later, lorem
+ * ipsum, ${...}, {{...}}, <insert ...>, CVE-YYYY-NNNN. */
 void tsn_lint_placeholders(const json_t *doc, json_t *findings);

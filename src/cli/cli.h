@@ -215,6 +215,7 @@ int tsn_cmd_advisory_show(struct tsn_cli *cli);
 int tsn_cmd_advisory_verb(struct tsn_cli *cli);
 int tsn_cmd_advisory_diff(struct tsn_cli *cli);
 int tsn_cmd_advisory_preview(struct tsn_cli *cli);
+int tsn_cmd_advisory_export(struct tsn_cli *cli);
 int tsn_cmd_feed_list(struct tsn_cli *cli);
 int tsn_cmd_feed_poll(struct tsn_cli *cli);
 int tsn_cmd_audit_log(struct tsn_cli *cli);

@@ -3,6 +3,7 @@
  * One function serves every verb, since all have one shape over HTTP. One thread; talks to the
  * daemon.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "advisory/advisory_as.h"
@@ -178,4 +179,52 @@ int tsn_cmd_advisory_preview(struct tsn_cli *cli)
     }
     json_decref(out);
     return TSN_EXIT_OK;
+}
+
+static int put_file(struct tsn_cli *cli, const char *path, const char *text)
+{
+    FILE *f = fopen(path, "we");
+    bool ok = f && fputs(text, f) >= 0;
+    ok = f && fclose(f) == 0 && ok;
+    return ok ? 0
+              : tsn_out_failf(cli, TSN_EXIT_FAILED, TSN_EIO, "U008", "", "%s: %s", path,
+                              strerror(errno));
+}
+
+/* Every rendering that has something to say, as files NAME.json, NAME.html ... in DIR. */
+int tsn_cmd_advisory_export(struct tsn_cli *cli)
+{
+    json_t *written = json_array();
+    int rc = 0;
+    for (size_t i = 0; !rc && i < TSN_AS_COUNT; i++) {
+        struct tsn_answer a;
+        const char *path =
+            tsn_client_path(cli, "advisories/%s/as?raw=1&kind=%s",
+                            tsn_client_escape(cli, cli->arg[0]), tsn_as_formats[i].name);
+        tsn_client_ask(cli, "GET", path, NULL, NULL, 0, &a);
+        bool nothing = a.diag.code[0] && strcmp(a.diag.code, "D100") == 0;
+        if (a.status == 200) {
+            const char *file = tsn_arena_printf(cli->arena, "%s/%s%s", cli->arg[1], cli->arg[0],
+                                                tsn_as_formats[i].suffix);
+            rc = put_file(cli, file, tsn_json_str(a.body, "text", ""));
+            json_array_append_new(written, json_string(file));
+        } else if (!nothing) {
+            rc = tsn_out_fail(cli, a.exit, &a.diag);
+        }
+        tsn_answer_free(&a);
+    }
+    if (!rc && cli->json) {
+        json_t *out = json_pack("{s:O}", "files", written);
+        tsn_out_json(cli, out);
+        json_decref(out);
+    } else if (!rc) {
+        size_t i;
+        json_t *file;
+        json_array_foreach(written, i, file)
+        {
+            (void)printf("%s\n", json_string_value(file));
+        }
+    }
+    json_decref(written);
+    return rc;
 }

