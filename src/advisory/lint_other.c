@@ -272,25 +272,27 @@ static bool whole_word(const char *s, const char *word)
 
 static bool left_over(const char *s)
 {
-    static const char *const words[] = {"TODO",
-                                        "FIXME",
-                                        "XXX",
-                                        "TBD",
-                                        "CVE-YYYY-NNNN",
-                                        "CVE-YYYY-X"
-                                        "XXX",
-                                        "CVE-X"
-                                        "XXX-X"
-                                        "XXX"};
+    /* Cut in two, so that these words are not found in this file. */
+    static const char *const words[] = {"TO"
+                                        "DO",
+                                        "FIX"
+                                        "ME",
+                                        "TB"
+                                        "D"};
+    static const char *const parts[] = {"lorem ipsum", "<insert ", "[insert ", "CVE-YYYY-",
+                                        "CVE-X"};
     for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
         if (whole_word(s, words[w])) {
             return true;
         }
     }
+    for (size_t w = 0; w < sizeof parts / sizeof parts[0]; w++) {
+        if (strcasestr(s, parts[w])) {
+            return true;
+        }
+    }
     const char *open = strstr(s, "${"), *mustache = strstr(s, "{{");
-    return strcasestr(s, "lorem ipsum") || strcasestr(s, "<insert ") ||
-           strcasestr(s, "[insert ") || (open && strchr(open, '}')) ||
-           (mustache && strstr(mustache, "}}"));
+    return (open && strchr(open, '}')) || (mustache && strstr(mustache, "}}"));
 }
 
 static void walk(const json_t *v, struct tsn_buf *at, json_t *out)
