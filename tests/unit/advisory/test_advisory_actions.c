@@ -2,7 +2,7 @@
  * step calls them: incident notice, vendor advisory, versions, refusals. */
 #include "unit/casework/case_world.h"
 
-#include "advisory/advisory.h"
+#include "advisory/advisory_life.h"
 
 static const struct tsn_publisher publisher = {.name = "Acme PSIRT",
                                                .namespace_url = "https://psirt.acme.example",
@@ -166,6 +166,44 @@ static void vendor_advisory_and_publishing(void **state)
     json_decref(next);
 }
 
+/* The embargo is kept by the program: nothing is released while it stands, also by the clock. */
+static void under_embargo(void **state)
+{
+    struct case_world *w = *state;
+    struct tsn_rec_case c = upstream_case(w);
+    struct tsn_rec_track row = {
+        .case_id = c.id, .track = "embargo", .subject = "", .state = "active"};
+    struct tsn_rec_release release;
+    struct tsn_rec_advisory a;
+    json_t *r = NULL;
+    size_t n = 9;
+    row.id = tsn_arena_printf(w->arena, "%s:embargo:", c.id);
+    assert_int_equal(world_act(w, c.id, "advisory.draft", VERDICTS, NOW, &r), 0);
+    assert_int_equal(tsn_store_put(w->st, &tsn_table_track, &row), 0);
+    assert_int_equal(world_act(w, c.id, "advisory.publish", "{}", NOW + 1, NULL),
+                     TSN_ECONFLICT);
+    assert_string_equal(w->diag.code, "D105");
+    assert_int_equal(tsn_advisory_last(w->st, w->arena, text_at(r, "id"), &release),
+                     TSN_ENOTFOUND);
+    /* Scheduled at an instant before the embargo ends: it waits on. */
+    assert_int_equal(world_act(w, c.id, "advisory.publish", "{\"at\":\"2999-01-01T00:00:00Z\"}",
+                               NOW + 2, NULL),
+                     0);
+    assert_int_equal(tsn_store_get(w->st, w->arena, &tsn_table_advisory, text_at(r, "id"), &a),
+                     0);
+    assert_string_equal(a.state, "scheduled");
+    assert_int_equal(tsn_advisory_due(w->st, w->arena, a.publish_at + 1, &n, &w->diag), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(tsn_advisory_last(w->st, w->arena, a.id, &release), TSN_ENOTFOUND);
+    row.state = "exited";
+    assert_int_equal(tsn_store_put(w->st, &tsn_table_track, &row), 0);
+    assert_int_equal(tsn_advisory_due(w->st, w->arena, a.publish_at + 2, &n, &w->diag), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(tsn_advisory_last(w->st, w->arena, a.id, &release), 0);
+    assert_string_equal(release.version, "1");
+    json_decref(r);
+}
+
 static void without_cve_and_without_fix(void **state)
 {
     struct case_world *w = *state;
@@ -230,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(vendor_advisory_and_publishing, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(without_cve_and_without_fix, open_world, close_world),
+        cmocka_unit_test_setup_teardown(under_embargo, open_world, close_world),
         cmocka_unit_test_setup_teardown(refusals, open_world, close_world),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
