@@ -277,6 +277,25 @@ static tsn_err approve(struct tsn_advisory_work *w)
 
 /* --- publication ------------------------------------------------------------------------------ */
 
+/* A version must say something new: asked before an instant is promised. */
+static tsn_err says_new(struct tsn_advisory_work *w)
+{
+    struct tsn_rec_release last;
+    json_t *before = NULL;
+    tsn_err err = tsn_advisory_last(w->st, w->arena, w->a.id, &last);
+    if (err) {
+        return err == TSN_ENOTFOUND ? 0 : err;
+    }
+    err = tsn_json_parse(last.csaf, strlen(last.csaf), &before, w->diag);
+    if (!err && tsn_advisory_diff(before, w->csaf, NULL) == TSN_DIFF_NONE) {
+        err = tsn_diag_set(w->diag, TSN_ECONFLICT, "D104",
+                           "%s says what version %s says: a new version would say nothing new",
+                           w->a.name, last.version);
+    }
+    json_decref(before);
+    return err;
+}
+
 /* The document as released becomes a row for ever. */
 static tsn_err commit_release(struct tsn_advisory_work *w, const char *status,
                               const char *change)
@@ -288,15 +307,8 @@ static tsn_err commit_release(struct tsn_advisory_work *w, const char *status,
     bool first = err == TSN_ENOTFOUND;
     size_t n = first || err ? 0 : strtoul(strrchr(last.id, ':') + 1, NULL, 10);
     err = first ? 0 : err;
-    json_t *before = NULL, *whole = NULL;
-    if (!err && !first) {
-        err = tsn_json_parse(last.csaf, strlen(last.csaf), &before, w->diag);
-    }
-    if (!err && !first && tsn_advisory_diff(before, w->csaf, NULL) == TSN_DIFF_NONE) {
-        err = tsn_diag_set(w->diag, TSN_ECONFLICT, "D104",
-                           "%s says what version %s says: a new version would say nothing new",
-                           w->a.name, last.version);
-    }
+    json_t *whole = NULL;
+    err = err ? err : says_new(w);
     if (!err) {
         tsn_advisory_release(w->csaf, change, status, w->ask->now_ms);
         err = tsn_advisory_accepted(w->csaf, w->diag);
@@ -326,7 +338,6 @@ static tsn_err commit_release(struct tsn_advisory_work *w, const char *status,
     }
     free(csaf);
     free(model);
-    json_decref(before);
     json_decref(whole);
     return err;
 }
@@ -398,6 +409,9 @@ static tsn_err publish(struct tsn_advisory_work *w)
         strcmp(tsn_json_str(approved, "digest", ""), arg(w, "digest", w->a.digest)) != 0) {
         err = tsn_diag_set(w->diag, TSN_ECONFLICT, "D103", "%s is not what was approved",
                            w->a.name);
+    }
+    if (!err) {
+        err = says_new(w);
     }
     if (!err) {
         json_object_set_new(w->life, "status", json_string(status));
@@ -573,7 +587,7 @@ tsn_err tsn_advisory_due(struct tsn_store *st, struct tsn_arena *arena, int64_t 
         if (!err) {
             tsn_err held = begin(&w);
             /* An embargo that still stands keeps it scheduled; it is tried again. */
-            err = held == TSN_ECONFLICT ? 0 : held;
+            err = held == TSN_ECONFLICT && strcmp(diag->code, "D105") == 0 ? 0 : held;
             *n += held == 0;
         }
         tsn_advisory_work_free(&w);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include "advisory/advisory_as.h"
 #include "advisory/advisory_life.h"
+#include "api/api_case.h"
+#include "casework/access.h"
 #include "core/clock.h"
 
 #define RENDERED_MAX ((size_t)64 << 20)
@@ -19,25 +21,44 @@ struct verb_op {
     struct tsn_op op;
     struct tsn_advisory_ask ask;
     struct tsn_actor by;
+    struct tsn_viewer who;
+    const struct tsn_casework_config *casework;
     const char *ref;
     json_t *args, *result;
 };
+
+/* An advisory of a case that the caller may not see is not there. */
+static tsn_err seen(struct verb_op *x, struct tsn_store *st, const struct tsn_rec_advisory *a)
+{
+    struct tsn_rec_case c;
+    bool sees = false, closed;
+    tsn_err err = tsn_store_get(st, x->op.arena, &tsn_table_case, a->case_id, &c);
+    if (!err)
+        err = tsn_access_sees(st, x->op.arena, x->casework, &x->who, &c, &sees, &closed);
+    if (!err && !sees)
+        err = tsn_diag_set(&x->op.diag, TSN_ENOTFOUND, "H031", "there is no advisory `%s`",
+                           x->ref);
+    return err;
+}
 
 static tsn_err apply_verb(struct tsn_op *op, struct tsn_store *st)
 {
     struct verb_op *x = (struct verb_op *)op;
     tsn_err err = 0;
+    bool closed;
     json_decref(x->result);
     x->result = NULL;
     if (strcmp(x->ask.verb, "new") == 0) {
         struct tsn_rec_case c;
-        err = tsn_case_find(st, op->arena, x->ref, &c, &op->diag);
+        err = tsn_access_find(st, op->arena, x->casework, &x->who, x->ref, &c, &closed,
+                              &op->diag);
         x->ask.ref = err ? "" : c.id;
     } else {
         struct tsn_rec_advisory a;
         err = tsn_read_resolve(st, op->arena, &tsn_table_advisory, "advisory", x->ref, &a,
                                &op->diag);
         x->ask.ref = err ? "" : a.id;
+        err = err ? err : seen(x, st, &a);
     }
     return err ? err : tsn_advisory_act(st, op->arena, &x->ask, &x->result, &op->diag);
 }
@@ -60,6 +81,8 @@ static void submit(struct tsn_req *req, const char *verb, const char *ref, json_
 {
     struct verb_op *x = tsn_op_new(sizeof(*x), apply_verb, done_verb, req);
     tsn_auth_actor(req, &x->by);
+    x->who = tsn_auth_viewer(req);
+    x->casework = req->api->config.casework;
     x->args = args;
     x->ref = ref;
     x->ask = (struct tsn_advisory_ask){
