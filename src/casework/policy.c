@@ -53,6 +53,19 @@ const struct tsn_clock_def *tsn_policies_clock(const struct tsn_policy_set *set,
     return NULL;
 }
 
+const struct tsn_calendar *tsn_policies_calendar(const struct tsn_policy_set *set,
+                                                 const char *name)
+{
+    for (size_t i = 0; i < set->n; i++)
+        for (size_t k = 0; k < set->docs[i]->nclocks; k++) {
+            const struct tsn_calendar *c = set->docs[i]->clocks[k].calendar;
+
+            if (c && !strcmp(c->name, name))
+                return c;
+        }
+    return NULL;
+}
+
 /* --- conditions --------------------------------------------------------------------------------------- */
 
 static void free_json(void *p)

@@ -77,6 +77,9 @@ struct tsn_policies *tsn_policies_new(void);
 void tsn_policies_destroy(struct tsn_policies *p); /* NULL allowed */
 /* What is in force; never NULL; any thread; lives until destroy. `p` NULL: an empty set. */
 const struct tsn_policy_set *tsn_policies_now(const struct tsn_policies *p);
+/* The calendar of this name that a clock of the set uses; NULL. */
+const struct tsn_calendar *tsn_policies_calendar(const struct tsn_policy_set *set,
+                                                 const char *name);
 const struct tsn_clock_def *tsn_policies_clock(const struct tsn_policy_set *set,
                                                const char *id);
 

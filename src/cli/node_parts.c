@@ -159,6 +159,13 @@ tsn_err tsn_node_open_actions(struct node *n, struct tsn_diag *diag)
     return err;
 }
 
+static const struct tsn_calendar *calendar_of(void *user, const char *name)
+{
+    const struct node *n = user;
+
+    return tsn_policies_calendar(tsn_policies_now(n->policies), name);
+}
+
 tsn_err tsn_node_open_engine(struct node *n, struct tsn_diag *diag)
 {
     const char *dir =
@@ -171,6 +178,8 @@ tsn_err tsn_node_open_engine(struct node *n, struct tsn_diag *diag)
                                          .reader = n->reader,
                                          .registry = n->registry,
                                          .picks = tsn_config_picks_json(n->config),
+                                         .calendar = calendar_of,
+                                         .calendar_user = n,
                                          .sealing = n->sealing,
                                          .playbook_dir = dir,
                                          .workers = (int)n->config->workers,

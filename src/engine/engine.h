@@ -15,6 +15,7 @@
 #include "store/writer.h"
 
 struct tsn_loop;
+struct tsn_calendar;
 struct tsn_engine;
 
 /* Who acts. Four-eyes and quorum count people, never tokens. */
@@ -38,6 +39,9 @@ struct tsn_engine_config {
     int64_t (*retry_ms)(int64_t attempt); /* NULL = 1 s doubling to 5 min, with jitter */
     bool
         dry; /* a dry run: results { "tsn.unknown": path } stop the playbook when it looks at them */
+    /* The calendar of this name, for "3bd@name"; may be NULL: only "3bd", Monday to Friday in UTC. */
+    const struct tsn_calendar *(*calendar)(void *user, const char *name);
+    void *calendar_user;
     /* { "product": ["edge-gw", ...] }: what a pick may be answered with; NULL or a name that is
      * not there = not checked. Borrowed; not changed while the engine is open. */
     const json_t *picks;

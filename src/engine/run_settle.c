@@ -243,7 +243,7 @@ void tsn_step_sleep(struct tsn_step *s)
     int64_t ms = tsn_json_int(s->args, "ms", -1);
     struct sleep_op *x;
 
-    if (ms < 0 || ms > TSN_STEP_FOREVER) {
+    if (s->wake_at <= 0 && (ms < 0 || ms > TSN_STEP_FOREVER)) {
         tsn_step_fail(s, "R036", "sleep needs a duration of 0 to 10 years");
         return;
     }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/calendar.h"
 #include "core/clock.h"
 #include "core/fault.h"
 #include "core/json.h"
@@ -411,6 +412,25 @@ void tsn_run_want(struct tsn_run *r, const json_t *want)
 
 /* --- IDLE: all that is wanted begins */
 
+/* "3bd@brussels" from now; -1: no such period or calendar. */
+static int64_t period_end(const struct tsn_engine *e, const char *text)
+{
+    const char *at = strchr(text, '@');
+    const struct tsn_calendar *calendar = NULL;
+    struct tsn_period period;
+    char span[32];
+
+    if (at && (!e->config.calendar ||
+               !(calendar = e->config.calendar(e->config.calendar_user, at + 1))))
+        return -1;
+    (void)tsn_copy(span, sizeof(span), text);
+    if (at && (size_t)(at - text) < sizeof(span))
+        span[at - text] = '\0';
+    if (tsn_period_parse(span, &period))
+        return -1;
+    return tsn_calendar_due(calendar, tsn_clock_wall_ms(), period, NULL);
+}
+
 /* When its own time is up. In the request, so that it stands on record with the step. */
 static void set_wake(struct tsn_step *s)
 {
@@ -423,6 +443,15 @@ static void set_wake(struct tsn_step *s)
         return;
     }
 
+    const char *period =
+        tsn_json_str(s->args, s->kind == TSN_J_SLEEP ? "period" : "within", NULL);
+
+    if (tsn_step_waits(s) && period) {
+        s->wake_at = period_end(s->run->e, period);
+        if (s->wake_at > 0)
+            json_object_set_new(s->opts, "wake_at", json_integer(s->wake_at));
+        return;
+    }
     if (!tsn_step_waits(s) || ms < 0 || ms > TSN_STEP_FOREVER ||
         (ms == 0 && s->kind != TSN_J_SLEEP))
         return;
@@ -434,6 +463,11 @@ static void begin(struct tsn_step *s)
 {
     if (strlen(s->request) > TSN_WANT_MAX) {
         tsn_run_fail(s->run, "R036", "the arguments of a step are over 1 MiB");
+        return;
+    }
+    if (s->wake_at < 0) {
+        s->wake_at = 0;
+        tsn_step_fail(s, "R108", "there is no such calendar, or no such number of days");
         return;
     }
     /* These two stand in clear in the log. */

@@ -14,14 +14,84 @@
 #include "core/log.h"
 #include "core/text.h"
 
-/* Every member of `where` must be equal in the body. */
+/* "issue.key": a member, or a member of a member. A name that is there as it stands comes first. */
+static json_t *member_of(const json_t *body, const char *name)
+{
+    json_t *v = json_object_get(body, name);
+    const char *dot = v ? NULL : strchr(name, '.');
+    char first[128];
+
+    if (!dot || (size_t)(dot - name) >= sizeof(first))
+        return v;
+    memcpy(first, name, (size_t)(dot - name));
+    first[dot - name] = '\0';
+    return member_of(json_object_get(body, first), dot + 1);
+}
+
+static bool in_range(const json_t *test, const json_t *value)
+{
+    const json_t *min = json_object_get(test, "min"), *max = json_object_get(test, "max");
+
+    return json_is_number(value) &&
+           (!json_is_number(min) || json_number_value(value) >= json_number_value(min)) &&
+           (!json_is_number(max) || json_number_value(value) <= json_number_value(max));
+}
+
+/* { min, max }, { prefix }, { is_not }: a test, when all its names are of these. */
+static bool is_test(const json_t *v)
+{
+    static const char *const words[] = {"min", "max", "prefix", "is_not"};
+    size_t known = 0;
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        known += json_object_get(v, words[i]) != NULL;
+    return known > 0 && known == json_object_size(v);
+}
+
+static bool fits_test(const json_t *test, const json_t *value)
+{
+    const json_t *prefix = json_object_get(test, "prefix");
+    const json_t *is_not = json_object_get(test, "is_not");
+
+    if ((json_object_get(test, "min") || json_object_get(test, "max")) &&
+        !in_range(test, value))
+        return false;
+    if (json_is_string(prefix) &&
+        (!json_is_string(value) || strncmp(json_string_value(value), json_string_value(prefix),
+                                           json_string_length(prefix)) != 0))
+        return false;
+    return !is_not || !json_equal(is_not, value);
+}
+
+/* A list: one of these. A test: passed. Anything else: equal. */
+static bool fits_value(const json_t *want, const json_t *value)
+{
+    json_t *one;
+    size_t i;
+
+    if (is_test(want))
+        return fits_test(want, value);
+    if (json_equal(want, value))
+        return true;
+    json_array_foreach(want, i, one)
+    {
+        if (json_equal(one, value))
+            return true;
+    }
+    return false;
+}
+
+/* Every member of `where` must fit the body. */
 static bool matches(const json_t *where, const json_t *body)
 {
     const char *key;
     json_t *value;
 
-    json_object_foreach(tsn_json_walk(where), key,
-                        value) if (!json_equal(value, json_object_get(body, key))) return false;
+    json_object_foreach(tsn_json_walk(where), key, value)
+    {
+        if (!fits_value(value, member_of(body, key)))
+            return false;
+    }
     return true;
 }
 
@@ -160,7 +230,7 @@ void tsn_step_wait(struct tsn_step *s)
     json_t *where = json_object_get(s->args, "where");
     struct wait_op *x;
 
-    if (within < 0 || within > TSN_STEP_FOREVER ||
+    if (s->wake_at < 0 || within < 0 || within > TSN_STEP_FOREVER ||
         (where && !json_is_object(where) && !json_is_null(where))) {
         tsn_step_fail(s, "R036", "wait needs an event, and takes where (a table) and within");
         return;

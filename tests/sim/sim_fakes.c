@@ -56,6 +56,7 @@ static struct {
     struct tsn_child *children;
     int pids;
     bool crashed;
+    unsigned hostile;
 } sim;
 
 /* --- the seed */
@@ -81,6 +82,11 @@ void sim_note(const void *p, size_t n)
 uint64_t sim_trace(void)
 {
     return sim.trace;
+}
+
+void sim_hostile(unsigned n)
+{
+    sim.hostile = n;
 }
 
 struct tsn_store *sim_store(void)
@@ -347,12 +353,55 @@ static void child_hears(struct tsn_child *c)
     tsn_buf_shift(&c->in, used);
 }
 
+/* What a worker that was taken over might say: bytes changed, another type, something it said before,
+ * about another run. */
+static void lie(struct tsn_frame *f)
+{
+    static const uint8_t types[] = {TSN_FRAME_WANT,
+                                    TSN_FRAME_ENDED,
+                                    TSN_FRAME_FAILED,
+                                    TSN_FRAME_DIVERGED,
+                                    TSN_FRAME_LOG,
+                                    TSN_FRAME_BEGAN,
+                                    TSN_FRAME_IDLE,
+                                    TSN_FRAME_JOINED,
+                                    TSN_FRAME_DISMISS,
+                                    TSN_FRAME_HELLO,
+                                    99};
+    static char text[8][4096];
+    static size_t len[8];
+    size_t keep = sim_rand(8), old = sim_rand(8);
+
+    if (f->len < sizeof(text[0])) {
+        memcpy(text[keep], f->payload, f->len);
+        len[keep] = f->len;
+    }
+    if (sim_rand(10000) >= sim.hostile)
+        return;
+    switch (sim_rand(3)) {
+    case 0:
+        f->type = types[sim_rand(sizeof(types))];
+        return;
+    case 1:
+        break;
+    default:
+        old = keep;
+        for (uint64_t n = 1 + sim_rand(4); n > 0 && len[old] > 0; n--)
+            text[old][sim_rand(len[old])] = (char)(32 + sim_rand(95));
+        break;
+    }
+    f->payload = text[old];
+    f->len = len[old];
+}
+
 static void child_says(struct tsn_child *c)
 {
     struct tsn_frame f;
     size_t used = 0;
 
     TSN_ASSERT(tsn_frame_get(&c->out, &f, &used) == 0 && used > 0);
+    if (sim.hostile)
+        lie(&f);
     sim_note(&f.type, 1);
     if (f.type != TSN_FRAME_HELLO) /* names a process */
         sim_note(f.payload, f.len);

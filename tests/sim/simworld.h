@@ -32,6 +32,8 @@ bool sim_crashed(void);
 void sim_drop(void);
 /* fn at a later turn, `ms` of simulated time from now at the earliest; survives no crash. */
 void sim_later(int64_t ms, void (*fn)(void *user), void *user);
+/* From now on, of 10,000 frames from workers so many are not what the worker said. */
+void sim_hostile(unsigned n);
 uint64_t sim_trace(void); /* digest of all that happened */
 void sim_note(const void *p, size_t n);
 struct tsn_store *sim_store(void);

@@ -58,6 +58,17 @@ function native.text_of(what, t, key, needed)
   return value
 end
 
+-- As duration_of; days of a calendar ("3bd", "3bd@brussels", "2mo") come back as the text, which the
+-- core works out when the step begins.
+function native.span_of(what, value)
+  if type(value) == "string" and #value < 80 and
+      (value:find("^%d+bd$") or value:find("^%d+mo$") or value:find("^%d+bd@[%w_%-]+$") or
+       value:find("^%d+mo@[%w_%-]+$") or value:find("^%d+d@[%w_%-]+$")) then
+    return nil, value
+  end
+  return native.duration_of(what, value), nil
+end
+
 -- "30m" in milliseconds; a number without a unit means something else to everybody.
 function native.duration_of(what, value)
   if value == nil then

@@ -208,6 +208,7 @@ end
 function api.ask(t)
   native.known("ask", t, native.fields_for("ask"))
   local id = id_of("ask", t)
+  local within_ms, within = native.span_of("ask: within", t.within)
   local outcome, result = step("ask", id, {
     title = native.text_of("ask", t, "title") or id,
     role = native.text_of("ask", t, "role", true),
@@ -217,7 +218,7 @@ function api.ask(t)
     show = t.show,
     remind_ms = native.duration_of("ask: remind", t.remind),
     escalate = chain_of("ask", t.escalate, t.within),
-    within_ms = native.duration_of("ask: within", t.within),
+    within_ms = within_ms, within = within,
     on_timeout = t.on_timeout,
   }, {})
   if outcome ~= "ok" then
@@ -230,6 +231,7 @@ end
 function api.approve(t)
   native.known("approve", t, native.fields_for("approve"))
   local id = id_of("approve", t)
+  local within_ms, within = native.span_of("approve: within", t.within)
   local quorum = t.quorum or 1
   if math.type(quorum) ~= "integer" or quorum < 1 or quorum > 20 then
     raise("L012", "approve: `quorum` is a number of people, from 1 to 20")
@@ -244,7 +246,7 @@ function api.approve(t)
     quorum = quorum,
     not_by = person_or_list("approve", t, "not_by"),
     show = t.show,
-    within_ms = native.duration_of("approve: within", t.within),
+    within_ms = within_ms, within = within,
     on_timeout = "reject",
     escalate = chain_of("approve", t.escalate, t.within),
     remind_ms = native.duration_of("approve: remind", t.remind),
@@ -269,9 +271,9 @@ function api.wait(t)
   if t.where ~= nil and type(t.where) ~= "table" then
     raise("L012", "wait: `where` is a table of fields that must be equal")
   end
+  local within_ms, within = native.span_of("wait: within", t.within)
   local outcome, result = step("wait", event, {
-    where = t.where,
-    within_ms = native.duration_of("wait: within", t.within),
+    where = t.where, within_ms = within_ms, within = within,
   }, { id = native.text_of("wait", t, "id") })
   if outcome == "timeout" then
     return nil, "timeout"
@@ -289,7 +291,8 @@ function api.sleep(duration)
   if duration == nil then
     raise("L012", "sleep takes a duration: sleep \"2h\"")
   end
-  local outcome, result = step("sleep", "", { ms = native.duration_of("sleep", duration) }, {})
+  local ms, period = native.span_of("sleep", duration)
+  local outcome, result = step("sleep", "", { ms = ms, period = period }, {})
   if outcome ~= "ok" then
     failed("sleep", outcome, result)
   end
