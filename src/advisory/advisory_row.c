@@ -218,7 +218,7 @@ tsn_err tsn_advisory_model_of(const struct tsn_rec_advisory *a, json_t **model,
 
 /* --- the row --------------------------------------------------------------------------------- */
 
-static tsn_err entry(struct tsn_advisory_work *w, const char *kind)
+static tsn_err entry(struct tsn_advisory_work *w, const char *kind, const char *before)
 {
     const json_t *doc = json_object_get(w->csaf, "document");
     const json_t *tlp = json_object_get(json_object_get(doc, "distribution"), "tlp");
@@ -237,6 +237,8 @@ static tsn_err entry(struct tsn_advisory_work *w, const char *kind)
     in.case_chain = true;
     in.step = w->ask->step;
     in.outcome = "ok";
+    in.from = before;
+    in.to = w->a.state;
     in.tlp = tsn_json_str(tlp, "label", NULL);
     in.fields = &field;
     in.nfields = 1;
@@ -251,6 +253,8 @@ tsn_err tsn_advisory_work_save(struct tsn_advisory_work *w, const char *kind)
     uint8_t hash[TSN_HASH_LEN];
     char hex[2 * TSN_HASH_LEN + 1];
     char *csaf = NULL, *life = NULL, *model = NULL;
+    struct tsn_rec_advisory stored;
+    const char *before = "none";
     tsn_buf_init(&markdown, MARKDOWN_MAX);
     tsn_err err = tsn_advisory_accepted(w->csaf, w->diag);
     if (!err) {
@@ -270,10 +274,12 @@ tsn_err tsn_advisory_work_save(struct tsn_advisory_work *w, const char *kind)
         w->a.version++;
         w->a.updated_at = w->ask->now_ms;
         tsn_fault("advisory.store");
+        if (tsn_store_get(w->st, w->arena, &tsn_table_advisory, w->a.id, &stored) == 0)
+            before = stored.state ? stored.state : "draft";
         err = tsn_store_put(w->st, &tsn_table_advisory, &w->a);
     }
     if (!err) {
-        err = entry(w, kind);
+        err = entry(w, kind, before);
     }
     free(csaf);
     free(life);

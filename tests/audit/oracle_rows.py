@@ -183,8 +183,8 @@ class Check:
         for e in self.log:
             if not e.get("actor") or not e.get("auth"):
                 self.say("entry %s does not say who: %s", e.get("seq"), dict(e))
-            if e["kind"].startswith("track.") and not ("to" in e and "from" in e):
-                self.say("entry %s moves a track without from and to", e.get("seq"))
+            if e["kind"].startswith(("track.", "advisory.")) and not ("to" in e and "from" in e):
+                self.say("entry %s, %s, has no from and to", e.get("seq"), e["kind"])
 
 
 def damaged(db):
