@@ -260,6 +260,7 @@ void tsn_act_decision(struct tsn_req *req);
 void tsn_act_run_start(struct tsn_req *req);
 void tsn_act_run(struct tsn_req *req);
 void tsn_act_resolve(struct tsn_req *req);
+void tsn_act_run_version(struct tsn_req *req);
 void tsn_act_entries(struct tsn_req *req);
 void tsn_act_export(struct tsn_req *req);
 void tsn_act_erase(struct tsn_req *req);

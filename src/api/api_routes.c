@@ -60,6 +60,9 @@ const struct tsn_route tsn_routes[] = {
     {"POST", V1 "/runs/{id}/pause", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run, NULL},
     {"POST", V1 "/runs/{id}/resume", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run, NULL},
     {"POST", V1 "/runs/{id}/retry", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run, NULL},
+    {"POST", V1 "/runs/{id}/move", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run_version, NULL},
+    {"POST", V1 "/playbooks/{id}/deploy", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_run_version,
+     NULL},
     {"POST", V1 "/runs/{id}/resolve", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_resolve, NULL},
 
     {"GET", V1 "/tasks", TSN_NEED_READ, 0, tsn_read_tasks, NULL, NULL},

@@ -59,6 +59,28 @@ void tsn_act_resolve(struct tsn_req *req)
     json_decref(answer);
 }
 
+void tsn_act_run_version(struct tsn_req *req)
+{
+    static const char *const known[] = {"reason", "dry_run", "version"};
+    bool move = strcmp(verb_of(req), "move") == 0;
+    struct tsn_actor actor;
+
+    if (!tsn_body_ok(req, known, move ? 3 : 2))
+        return;
+    const json_t *version = json_object_get(req->body, "version");
+    if (version && (!json_is_integer(version) || json_integer_value(version) < 1)) {
+        tsn_body_bad(req, "/version", "version is the number of a version, from 1");
+        return;
+    }
+    tsn_auth_actor(req, &actor);
+    const struct tsn_version_ask ask = {.name = req->id,
+                                        .reason = tsn_json_str(req->body, "reason", ""),
+                                        .version = json_integer_value(version),
+                                        .dry_run = tsn_json_bool(req->body, "dry_run", false)};
+    (move ? tsn_engine_move : tsn_engine_deploy)(req->api->config.engine, &actor, &ask,
+                                                 tsn_req_engine_done, req);
+}
+
 void tsn_act_run_start(struct tsn_req *req)
 {
     static const char *const known[] = {"playbook", "case", "inputs"};

@@ -204,6 +204,8 @@ int tsn_cmd_run_cancel(struct tsn_cli *cli);
 int tsn_cmd_run_pause(struct tsn_cli *cli);
 int tsn_cmd_run_resume(struct tsn_cli *cli);
 int tsn_cmd_run_retry(struct tsn_cli *cli);
+int tsn_cmd_run_move(struct tsn_cli *cli);
+int tsn_cmd_playbook_deploy(struct tsn_cli *cli);
 int tsn_cmd_run_resolve(struct tsn_cli *cli);
 int tsn_cmd_task_list(struct tsn_cli *cli);
 int tsn_cmd_task_delegate(struct tsn_cli *cli);

@@ -281,6 +281,111 @@ int tsn_cmd_run_retry(struct tsn_cli *cli)
     return TSN_EXIT_OK;
 }
 
+/* --- versions --------------------------------------------------------------------------- */
+
+static const char *asked_of(struct tsn_cli *cli, const json_t *v)
+{
+    if (!json_is_object(v))
+        return "nothing";
+    return tsn_arena_printf(cli->arena, "%s %s", tsn_json_str(v, "kind", ""),
+                            tsn_json_str(v, "name", ""));
+}
+
+static void print_verdict(struct tsn_cli *cli, const json_t *v)
+{
+    const char *name = tsn_json_str(v, "name", "");
+
+    if (tsn_json_bool(v, "fits", false)) {
+        (void)printf("  %-8s same so far%s\n", name,
+                     tsn_json_bool(v, "ends", false) ? "; it would end now" : "");
+        return;
+    }
+    (void)printf("  %-8s ", name);
+    tsn_out_text(cli, stdout, TSN_RED, "DIVERGES");
+    (void)printf(" at step %s, line %lld: recorded %s, new code asks %s",
+                 tsn_json_str(v, "path", "?"), (long long)tsn_json_int(v, "line", 0),
+                 asked_of(cli, json_object_get(v, "recorded")),
+                 asked_of(cli, json_object_get(v, "asked")));
+    if (tsn_json_str(v, "error", NULL)) {
+        (void)printf("; ");
+        tsn_out_text(cli, stdout, TSN_PLAIN, tsn_json_str(v, "error", ""));
+    }
+    (void)printf("\n");
+}
+
+static int ask_version(struct tsn_cli *cli, const char *path, json_t **out)
+{
+    bool dry = given(cli, TSN_FLAG_DRY_RUN);
+    const char *reason = dry ? "" : reason_of(cli);
+    json_t *body;
+    int rc = 0;
+
+    if (!reason)
+        return TSN_EXIT_USAGE;
+    body = json_pack("{s:s, s:b}", "reason", reason, "dry_run", dry);
+    if (!body)
+        return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "",
+                             "--reason is not valid UTF-8");
+    if (given(cli, TSN_FLAG_TO))
+        rc = version_of(cli, body);
+    if (!rc)
+        rc = tsn_client_call(cli, "POST", path, body, NULL, out);
+    json_decref(body);
+    return rc;
+}
+
+int tsn_cmd_run_move(struct tsn_cli *cli)
+{
+    json_t *out = NULL;
+    int rc = ask_version(
+        cli, tsn_client_path(cli, "runs/%s/move", tsn_client_escape(cli, cli->arg[0])), &out);
+
+    if (rc)
+        return rc;
+    rc = tsn_json_bool(out, "fits", false) ? TSN_EXIT_OK : TSN_EXIT_DIFFERENCES;
+    if (cli->json)
+        tsn_out_json(cli, out);
+    else {
+        print_verdict(cli, out);
+        if (!given(cli, TSN_FLAG_DRY_RUN))
+            tsn_out_say(cli, "%s goes on with %s.  entry #%lld", tsn_json_str(out, "name", ""),
+                        tsn_json_str(out, "to", ""), (long long)tsn_json_int(out, "entry", -1));
+    }
+    json_decref(out);
+    return rc;
+}
+
+int tsn_cmd_playbook_deploy(struct tsn_cli *cli)
+{
+    json_t *out = NULL, *run;
+    size_t i, bad = 0;
+    int rc = ask_version(
+        cli, tsn_client_path(cli, "playbooks/%s/deploy", tsn_client_escape(cli, cli->arg[0])),
+        &out);
+
+    if (rc)
+        return rc;
+    json_array_foreach(json_object_get(out, "runs"), i, run) bad +=
+        !tsn_json_bool(run, "fits", false);
+    if (cli->json) {
+        tsn_out_json(cli, out);
+    } else {
+        size_t n = json_array_size(json_object_get(out, "runs"));
+
+        (void)printf("%s: %zu open runs on older versions, replayed on this one%s\n",
+                     cli->arg[0], n, n ? ":" : "");
+        json_array_foreach(json_object_get(out, "runs"), i, run) print_verdict(cli, run);
+        if (n)
+            (void)printf("They stay on their versions; tocsin run move takes one that fits.\n");
+        if (!given(cli, TSN_FLAG_DRY_RUN))
+            tsn_out_say(cli, "%s@%lld is live.  entry #%lld", cli->arg[0],
+                        (long long)tsn_json_int(out, "version", 0),
+                        (long long)tsn_json_int(out, "entry", -1));
+    }
+    json_decref(out);
+    return bad && given(cli, TSN_FLAG_DRY_RUN) ? TSN_EXIT_DIFFERENCES : TSN_EXIT_OK;
+}
+
 /* --- resolve ---------------------------------------------------------------------------- */
 
 int tsn_cmd_run_resolve(struct tsn_cli *cli)

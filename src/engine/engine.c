@@ -47,6 +47,31 @@ static void set_defaults(struct tsn_engine_config *c)
         c->park_ms = PARK_MS;
 }
 
+/* patched(id): the entry is all there is to it. */
+static tsn_err patched_apply(struct tsn_store *st, struct tsn_arena *arena,
+                             const struct tsn_call *call, int64_t now_ms, json_t **result,
+                             struct tsn_diag *diag)
+{
+    (void)st;
+    (void)arena;
+    (void)call;
+    (void)now_ms;
+    (void)diag;
+    *result = json_object();
+    return 0;
+}
+
+static tsn_err own_actions(struct tsn_registry *r)
+{
+    const struct tsn_action patched = {.name = "run.patched",
+                                       .summary = "notes that a run goes the way of newer code",
+                                       .effect = TSN_EFFECT_STORE,
+                                       .apply = patched_apply};
+    tsn_err err = tsn_registry_add(r, &patched);
+
+    return err == TSN_EDUP ? 0 : err;
+}
+
 tsn_err tsn_engine_open(struct tsn_engine **out, const struct tsn_engine_config *config,
                         void (*ready)(void *user), void *user, struct tsn_diag *diag)
 {
@@ -61,7 +86,9 @@ tsn_err tsn_engine_open(struct tsn_engine **out, const struct tsn_engine_config 
     e->ready_fn = ready;
     e->ready_user = user;
     e->wake_timer = tsn_timer_new(config->loop, tsn_runmap_tick, e);
-    err = tsn_playbooks_read(e, diag);
+    err = own_actions(config->registry);
+    if (!err)
+        err = tsn_playbooks_read(e, diag);
     if (!err)
         err = tsn_pool_open(e, diag);
     if (err) {
@@ -77,6 +104,7 @@ void tsn_engine_close(struct tsn_engine *e)
     if (!e || e->closing)
         return;
     e->closing = true;
+    tsn_dry_lost(e, NULL);
     tsn_runmap_close(e);
     tsn_pool_close(e);
     tsn_gates_close(e);

@@ -168,6 +168,21 @@ struct tsn_run_act {
 };
 void tsn_engine_act(struct tsn_engine *e, const struct tsn_actor *who,
                     const struct tsn_run_act *act, tsn_engine_done *done, void *user);
+/* Another version of a playbook. move: of one run, by its record replayed on that version first; R206
+ * R210 R211 R212. deploy: the playbook's file as it is now, with every open run replayed on it; runs at
+ * work keep their version; R039 R213 R214 and what describing it says. info of move: { run, name, from,
+ * to, fits, path?, recorded?, asked?, line?, asks? }; of deploy: { playbook, was, version, hash, runs:
+ * [{ run, name, on, state, fits, ... }] }. */
+struct tsn_version_ask {
+    const char *name; /* run, or playbook */
+    const char *reason;
+    int64_t version; /* move; 0 = the newest */
+    bool dry_run;
+};
+void tsn_engine_move(struct tsn_engine *e, const struct tsn_actor *who,
+                     const struct tsn_version_ask *ask, tsn_engine_done *done, void *user);
+void tsn_engine_deploy(struct tsn_engine *e, const struct tsn_actor *who,
+                       const struct tsn_version_ask *ask, tsn_engine_done *done, void *user);
 /* Store thread: { steps: [{step,kind,name,outcome,effect,says?}] }, what a run did and what becomes
  * of the step it is at. */
 tsn_err tsn_engine_steps(const struct tsn_engine *e, struct tsn_store *st, struct tsn_arena *a,

@@ -51,6 +51,8 @@ enum tsn_last {
 
 struct tsn_engine_call;
 struct tsn_gate;
+struct tsn_dry;
+struct tsn_version_work;
 struct tsn_worker;
 struct tsn_run;
 
@@ -195,6 +197,8 @@ struct tsn_engine {
     struct tsn_eop *later_first, *later_last; /* ops the store could not take or do yet */
     struct tsn_timer *later_timer;
 
+    struct tsn_dry *dries; /* replays that nobody hears of */
+    struct tsn_version_work *deploying;
     struct tsn_pbfile *files;
     size_t nfiles;
     struct tsn_playbook *playbooks;
@@ -587,6 +591,7 @@ bool tsn_pool_up(const struct tsn_engine *e);
 /* An activation: LOAD or DELIVER. False: the worker is gone. */
 bool tsn_worker_activate(struct tsn_worker *w, struct tsn_run *r, uint8_t type,
                          const char *text, size_t len);
+void tsn_worker_watch(struct tsn_worker *w); /* something was sent to it */
 void tsn_worker_drop(struct tsn_worker *w, struct tsn_run *r);
 void tsn_worker_describe(struct tsn_worker *w, int file);
 
@@ -602,6 +607,28 @@ void tsn_playbooks_broken(struct tsn_engine *e, const struct tsn_diag *diag);
 /* Store thread: this version of a playbook, 0 = the newest; TSN_ENOTFOUND. */
 tsn_err tsn_playbook_version(struct tsn_store *st, struct tsn_arena *a, const char *name,
                              int64_t version, struct tsn_rec_playbook *out);
+
+char *tsn_playbook_bundle(const char *file, json_t *source, json_t *lib,
+                          char hash[2 * TSN_HASH_LEN + 1]); /* steals source; malloc'ed */
+/* Has one more file described; its index, or -1. tsn_deploy_described gets the end of it. */
+int tsn_playbooks_add(struct tsn_engine *e, const char *file, const char *bundle,
+                      const char *hash);
+/* What is new begins on this file from now on. */
+void tsn_playbooks_replace(struct tsn_engine *e, int file, int64_t version);
+
+/* --- replay_dry.c */
+/* Store thread: the LOAD frame of this run's record, under another id, on this bundle. */
+tsn_err tsn_dry_frame(struct tsn_store *st, struct tsn_arena *a, const struct tsn_engine *e,
+                      const char *run_id, const char *as, const char *bundle,
+                      struct tsn_buf *frame);
+/* False: no worker. `verdict` is { fits, ... }, borrowed. */
+bool tsn_dry_start(struct tsn_engine *e, const char *id, const struct tsn_buf *frame,
+                   void (*done)(json_t *verdict, void *user), void *user);
+bool tsn_dry_take(struct tsn_worker *w, uint8_t type, const json_t *v); /* true: it was one's */
+void tsn_dry_lost(struct tsn_engine *e, const struct tsn_worker *w);    /* NULL: all of them */
+
+/* --- versions.c */
+void tsn_deploy_described(struct tsn_engine *e, const struct tsn_diag *wrong);
 
 /* --- recover.c */
 void tsn_recover_begin(struct tsn_engine *e);

@@ -28,17 +28,20 @@ static void broken_module(void *user, const struct tsn_diag *diag)
     tsn_playbooks_broken(user, diag);
 }
 
-static void make_bundle(struct tsn_pbfile *f, json_t *source, json_t *lib)
+char *tsn_playbook_bundle(const char *file, json_t *source, json_t *lib,
+                          char hash[2 * TSN_HASH_LEN + 1])
 {
     json_t *files = json_copy(lib), *bundle;
-    uint8_t hash[TSN_HASH_LEN];
+    uint8_t digest[TSN_HASH_LEN];
+    char *text;
 
-    json_object_set_new(files, f->file, source);
-    bundle = json_pack("{s:s, s:o}", "main", f->file, "files", files);
-    f->bundle = tsn_json_text(bundle);
+    json_object_set_new(files, file, source);
+    bundle = json_pack("{s:s, s:o}", "main", file, "files", files);
+    text = tsn_json_text(bundle);
     json_decref(bundle);
-    tsn_sha256_once(hash, f->bundle, strlen(f->bundle));
-    tsn_hex(f->hash, hash, sizeof(hash));
+    tsn_sha256_once(digest, text, strlen(text));
+    tsn_hex(hash, digest, sizeof(digest));
+    return text;
 }
 
 static void add_file(struct tsn_engine *e, const char *name, json_t *lib)
@@ -55,7 +58,7 @@ static void add_file(struct tsn_engine *e, const char *name, json_t *lib)
         return;
     }
     f->file = tsn_strdup(name);
-    make_bundle(f, source, lib);
+    f->bundle = tsn_playbook_bundle(f->file, source, lib, f->hash);
     e->nfiles++;
 }
 
@@ -130,7 +133,10 @@ static void set_broken(struct tsn_engine *e, struct tsn_pbfile *f, const char *c
     (void)tsn_diag_set(&diag, TSN_EINPUT, code, "%s", why);
     tsn_diag_at(&diag, f->file, line, 0);
     f->done = f->broken = true;
-    tsn_playbooks_broken(e, &diag);
+    if (e->ready)
+        tsn_deploy_described(e, &diag);
+    else
+        tsn_playbooks_broken(e, &diag);
 }
 
 static bool name_ok(const char *s)
@@ -152,7 +158,8 @@ static const char *meta_wrong(const struct tsn_engine *e, const struct tsn_pbfil
     for (size_t i = 0; i < e->nfiles; i++) {
         const struct tsn_pbfile *o = &e->files[i];
 
-        if (o != f && o->meta && strcmp(tsn_json_str(o->meta, "name", ""), name) == 0)
+        if (o != f && o->meta && strcmp(o->file, f->file) != 0 &&
+            strcmp(tsn_json_str(o->meta, "name", ""), name) == 0)
             return "another file has a playbook of this name";
     }
     return NULL;
@@ -176,6 +183,8 @@ void tsn_playbooks_described(struct tsn_engine *e, int file, const json_t *frame
     } else {
         f->meta = json_deep_copy(meta);
         f->done = true;
+        if (e->ready)
+            tsn_deploy_described(e, NULL);
     }
     tsn_playbooks_next(e);
 }
@@ -186,7 +195,55 @@ void tsn_playbooks_killed(struct tsn_engine *e, int file)
 
     if (!f->done && ++f->kills >= KILLS_MAX)
         set_broken(e, f, "R022", "loading it was stopped: it loops, or crashes the worker", 0);
+    else if (!f->done && e->ready)
+        set_broken(e, f, "R023", "the worker ended while it looked at it: try again", 0);
     tsn_playbooks_next(e);
+}
+
+/* --- one more, while all is at work */
+
+int tsn_playbooks_add(struct tsn_engine *e, const char *file, const char *bundle,
+                      const char *hash)
+{
+    struct tsn_worker *w = free_worker(e);
+    struct tsn_pbfile *f;
+
+    if (!w)
+        return -1;
+    e->files = tsn_realloc(e->files, (e->nfiles + 1) * sizeof(*e->files));
+    f = &e->files[e->nfiles];
+    memset(f, 0, sizeof(*f));
+    f->file = tsn_strdup(file);
+    f->bundle = tsn_strdup(bundle);
+    (void)tsn_copy(f->hash, sizeof(f->hash), hash);
+    for (size_t i = 0; i < e->nplaybooks; i++) /* they point into what may have moved */
+        for (size_t k = 0; k < e->nfiles; k++)
+            if (e->files[k].meta == e->playbooks[i].meta)
+                e->playbooks[i].hash = e->files[k].hash;
+    tsn_worker_describe(w, (int)e->nfiles);
+    return (int)e->nfiles++;
+}
+
+void tsn_playbooks_replace(struct tsn_engine *e, int file, int64_t version)
+{
+    struct tsn_pbfile *f = &e->files[file];
+    const char *name = tsn_json_str(f->meta, "name", "");
+    struct tsn_playbook *p = NULL;
+
+    for (size_t i = 0; i < e->nplaybooks; i++)
+        if (strcmp(e->playbooks[i].name, name) == 0)
+            p = &e->playbooks[i];
+    if (!p) {
+        e->playbooks = tsn_realloc(e->playbooks, (e->nplaybooks + 1) * sizeof(*e->playbooks));
+        p = &e->playbooks[e->nplaybooks++];
+    }
+    *p = (struct tsn_playbook){.name = name,
+                               .hash = f->hash,
+                               .title = tsn_json_str(f->meta, "title", name),
+                               .on = tsn_json_str(f->meta, "on", ""),
+                               .file = f->file,
+                               .version = version,
+                               .meta = f->meta};
 }
 
 /* --- what others ask */

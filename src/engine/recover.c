@@ -169,7 +169,8 @@ static void list_connectors(struct tsn_engine *e)
         char domain[128];
         json_t *verbs;
 
-        if (!dot || (size_t)(dot - name) >= sizeof(domain))
+        /* `run` is the engine's own, not for `use`. */
+        if (!dot || (size_t)(dot - name) >= sizeof(domain) || strncmp(name, "run.", 4) == 0)
             continue;
         memcpy(domain, name, (size_t)(dot - name));
         domain[dot - name] = '\0';

@@ -27,6 +27,7 @@ struct load_op {
     const char *meta;
     struct tsn_buf frame;
     const char *broken_code, *broken; /* what is on record cannot be used */
+    const char *as;                   /* id that the worker is told; NULL = its own */
 };
 
 static void put_string(struct tsn_buf *b, const char *s)
@@ -139,7 +140,7 @@ static tsn_err build_frame(struct load_op *l, const char *bundle)
     err = put_items(l);
     (void)tsn_buf_printf(b, "],\"level\":%lld,\"memory\":%lld", (long long)l->row.level,
                          (long long)TSN_WORKER_MEMORY);
-    put_member(b, "run", l->row.id);
+    put_member(b, "run", l->as ? l->as : l->row.id);
     if (l->dry)
         (void)tsn_buf_puts(b, ",\"dry\":true");
     (void)tsn_buf_printf(b, ",\"seed\":\"%s\",\"started_at\":%lld}", seed,
@@ -209,6 +210,27 @@ static tsn_err load_all(struct load_op *l, struct tsn_store *st)
     l->meta = pb.meta;
     if (!only_waits(l) && !l->past.ending)
         err = build_frame(l, pb.bundle);
+    return err;
+}
+
+tsn_err tsn_dry_frame(struct tsn_store *st, struct tsn_arena *a, const struct tsn_engine *e,
+                      const char *run_id, const char *as, const char *bundle,
+                      struct tsn_buf *frame)
+{
+    struct load_op l = {.connectors = e->connectors_text,
+                        .cpu_ms = e->config.cpu_ms,
+                        .as = as,
+                        .frame = *frame};
+    tsn_err err = tsn_store_get(st, a, &tsn_table_run, run_id, &l.row);
+
+    l.o.op.arena = a;
+    if (!err)
+        err = load_origin(&l, st);
+    if (!err)
+        err = tsn_past_read(st, a, run_id, true, &l.past);
+    if (!err)
+        err = build_frame(&l, bundle);
+    *frame = l.frame;
     return err;
 }
 

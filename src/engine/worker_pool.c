@@ -152,6 +152,9 @@ static void on_value(struct tsn_worker *w, uint8_t type, const json_t *v)
     struct tsn_run *r = run_of(w, v);
     int file = w->describing;
 
+    if (w->e->dries && tsn_dry_take(w, type, v))
+        return;
+
     switch (type) {
     case TSN_FRAME_HELLO:
         on_hello(w, v);
@@ -280,6 +283,7 @@ static void on_exit_of(struct tsn_child *c, int64_t status, int sig, void *user)
     w->expected = 0;
     w->describing = -1;
     watch(w);
+    tsn_dry_lost(e, w);
     while ((r = resident_of(e, w)) != NULL) {
         bool first = head && !active[0] && r->phase == TSN_PHASE_ACTIVE && !r->began;
 
@@ -407,6 +411,12 @@ bool tsn_worker_activate(struct tsn_worker *w, struct tsn_run *r, uint8_t type,
     if (!w->watching)
         watch(w);
     return true;
+}
+
+void tsn_worker_watch(struct tsn_worker *w)
+{
+    if (!w->watching)
+        watch(w);
 }
 
 void tsn_worker_drop(struct tsn_worker *w, struct tsn_run *r)

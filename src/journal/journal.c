@@ -161,6 +161,13 @@ void tsn_journal_destroy(struct tsn_journal *j)
     free(j);
 }
 
+const struct tsn_jitem *tsn_journal_at(const struct tsn_journal *j, const char *path)
+{
+    const struct jentry *e = entry_find(j, path);
+
+    return e && e->recorded ? &e->item : NULL;
+}
+
 enum tsn_jverdict tsn_journal_ask(struct tsn_journal *j, const struct tsn_jrequest *req,
                                   const struct tsn_jitem **recorded)
 {

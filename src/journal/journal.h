@@ -77,6 +77,9 @@ void tsn_journal_destroy(struct tsn_journal *j);
 enum tsn_jverdict tsn_journal_ask(struct tsn_journal *j, const struct tsn_jrequest *req,
                                   const struct tsn_jitem **recorded);
 
+/* What is on record at this path, asked for or not; NULL: nothing. Changes nothing. */
+const struct tsn_jitem *tsn_journal_at(const struct tsn_journal *j, const char *path);
+
 /* Live outcome from the core for a path that was asked or will be asked on replay. deliver_no
  * must be the next one: TSN_EINPUT otherwise (the core must send in order), and for a path that
  * is unknown or settled already. NULL as result means JSON null. */

@@ -237,6 +237,7 @@ tsn_err tsn_box_open(struct tsn_box **out, const struct tsn_box_config *config)
     box->connected = json_array();
     box->now_ms = config->started_ms;
     box->log = config->log;
+    box->patched = config->patched;
     box->user = config->user;
     rng_seed(box, config->seed ? config->seed : "");
     box->L = lua_newstate(capped_alloc, box);

@@ -26,6 +26,8 @@ struct tsn_box_config {
     int64_t cpu_ms;           /* between two yields; 0 = 250 */
     bool dry;                 /* results that nobody knows stop the code that looks at them */
     bool author;              /* with the author's tools, and specs instead of playbooks */
+    /* Does the code of `patched(id)` run at this path? True: new, or on record as such. NULL: yes. */
+    bool (*patched)(void *user, const char *path, const char *id);
     void (*log)(void *user, const char *level, const char *text); /* may be NULL */
     void *user;
 };

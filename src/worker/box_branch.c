@@ -147,6 +147,15 @@ static tsn_err path_step(struct box_branch *b)
     return n > 0 && (size_t)n < sizeof b->path ? 0 : TSN_ETOOBIG;
 }
 
+tsn_err tsn_box_next_path(const struct tsn_box *box, char out[TSN_PATH_MAX + 1])
+{
+    struct box_branch b = *box->current;
+    tsn_err err = path_step(&b);
+
+    memcpy(out, b.path, sizeof b.path);
+    return err;
+}
+
 static void ready_add(struct tsn_box *box, struct box_branch *b)
 {
     struct box_branch **at = &box->ready;

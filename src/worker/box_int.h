@@ -62,6 +62,7 @@ struct tsn_box {
     int64_t now_ms;
     uint64_t rng[4];
     unsigned logged; /* lines in this activation */
+    bool (*patched)(void *user, const char *path, const char *id);
     void (*log)(void *user, const char *level, const char *text);
     void *user;
 
@@ -118,6 +119,8 @@ void tsn_box_events_clear(struct tsn_box *box);
 bool tsn_box_branches_start(struct tsn_box *box, int nargs);
 bool tsn_box_branches_resume(struct tsn_box *box, const char *path, bool *known);
 int tsn_box_native_fork(lua_State *L);
+/* Where the branch that runs would take its next step. */
+tsn_err tsn_box_next_path(const struct tsn_box *box, char out[TSN_PATH_MAX + 1]);
 
 /* box_budget.c */
 void tsn_budget_begin(struct tsn_box *box, lua_State *L, int64_t cpu_ms);

@@ -92,6 +92,20 @@ static int native_step(lua_State *L)
     return lua_yieldk(L, 0, 0, step_done);
 }
 
+/* patched(id) -> boolean: is the new code meant here? */
+static int native_patched(lua_State *L)
+{
+    struct tsn_box *box = tsn_box_of(L);
+    const char *id = luaL_checkstring(L, 1);
+    char path[TSN_PATH_MAX + 1];
+
+    tsn_box_check_step(L);
+    if (tsn_box_next_path(box, path))
+        return tsn_box_raise(L, "L012", NULL, "too many steps");
+    lua_pushboolean(L, !box->patched || box->patched(box->user, path, id));
+    return 1;
+}
+
 /* --- small helpers --------------------------------------------------------------------------- */
 
 static int native_raise(lua_State *L)
@@ -369,15 +383,23 @@ static void open_registry(lua_State *L)
 
 static void open_native(lua_State *L)
 {
-    static const luaL_Reg own[] = {
-        {"step", native_step},           {"fork", tsn_box_native_fork},
-        {"raise", native_raise},         {"fault", native_fault},
-        {"duration", native_duration},   {"now", native_now},
-        {"timestamp", native_timestamp}, {"log", native_log},
-        {"suggest", native_suggest},     {"connector", native_connector},
-        {"load", native_load},           {"entry", native_entry},
-        {"json_list", json_list},        {"json_encode", json_encode},
-        {"json_decode", json_decode},    {NULL, NULL}};
+    static const luaL_Reg own[] = {{"step", native_step},
+                                   {"patched", native_patched},
+                                   {"fork", tsn_box_native_fork},
+                                   {"raise", native_raise},
+                                   {"fault", native_fault},
+                                   {"duration", native_duration},
+                                   {"now", native_now},
+                                   {"timestamp", native_timestamp},
+                                   {"log", native_log},
+                                   {"suggest", native_suggest},
+                                   {"connector", native_connector},
+                                   {"load", native_load},
+                                   {"entry", native_entry},
+                                   {"json_list", json_list},
+                                   {"json_encode", json_encode},
+                                   {"json_decode", json_decode},
+                                   {NULL, NULL}};
     luaL_newlib(L, own);
 }
 

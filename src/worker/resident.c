@@ -164,6 +164,24 @@ static void log_line(void *user, const char *level, const char *text)
     r->emit(r->user, TSN_FRAME_LOG, v);
 }
 
+/* patched(id): nothing on record here means that this code is the first to come by; else the record
+ * says which code came by. */
+static bool patched(void *user, const char *path, const char *id)
+{
+    const struct tsn_resident *r = user;
+    const struct tsn_jitem *it = tsn_journal_at(r->journal, path);
+    json_t *args;
+    uint8_t fp[32];
+
+    if (!it)
+        return true;
+    args = json_pack("{s:s}", "id", id);
+    tsn_json_digest(fp, args);
+    json_decref(args);
+    return it->kind == TSN_J_CALL && strcmp(it->name, "run.patched") == 0 &&
+           memcmp(it->fp, fp, sizeof fp) == 0;
+}
+
 /* --- going on -------------------------------------------------------------------------------- */
 
 static enum tsn_box_state hand_over(struct tsn_resident *r, const struct tsn_jitem *it)
@@ -416,6 +434,7 @@ tsn_err tsn_resident_open(struct tsn_resident **out, const json_t *load, tsn_wor
     read_config(&config, load);
     config.connectors = connectors ? connectors : none;
     config.log = log_line;
+    config.patched = patched;
     config.user = r;
     emit(user, TSN_FRAME_BEGAN, about(run));
     if (tsn_json_int(load, "level", 1) != 1) {

@@ -101,7 +101,8 @@ def test_no_daemon_is_code_7_for_every_online_command():
                      ["run", "list"], ["run", "log", "x"],
                      ["run", "cancel", "x", "--reason", "why"], ["task", "list"],
                      ["task", "delegate", "x", "resp2", "--reason", "why"],
-                     ["run", "start", "x", "--case", "y"], ["run", "show", "x"], ["run", "pause", "x", "--reason", "why"],
+                     ["run", "start", "x", "--case", "y"], ["run", "move", "x", "--dry-run"],
+                     ["playbook", "deploy", "x", "--dry-run"], ["run", "show", "x"], ["run", "pause", "x", "--reason", "why"],
                      ["run", "resume", "x", "--reason", "why"], ["run", "retry", "x", "--dry-run"],
                      ["run", "resolve", "x", "--done", "--reason", "why"],
                      ["feed", "list"], ["feed", "poll", "x"], ["audit", "log"],
@@ -122,7 +123,7 @@ def test_missing_values_are_never_asked_for_without_a_terminal():
     with tempfile.TemporaryDirectory() as root:
         where = ["--json", "--socket", os.path.join(root, "none.sock")]
         error_of(t.run_cli(["report", "submit"] + where), "U004", 2)
-        for verb in ("cancel", "pause", "resume", "retry", "resolve"):
+        for verb in ("cancel", "pause", "resume", "retry", "resolve", "move"):
             error_of(t.run_cli(["run", verb, "x"] + where), "U004", 2)
         error_of(t.run_cli(["note", "x"] + where), "U004", 2)
         error_of(t.run_cli(["token", "create", "x"] + where), "U004", 2)

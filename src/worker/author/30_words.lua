@@ -14,6 +14,8 @@ local words = {
   approve = { "t:tocsin.approve", "boolean ok, tocsin.Decision decision",
     "Asks people to allow exactly what `show` shows. Test the first result: the second is a table, always true." },
   wait = { "t:tocsin.wait", "any event, \"timeout\"? late", "Waits for an event of this case; nil when it is too late." },
+  patched = { "id:string", "boolean", "True where the code it guards is new for this run; false on runs whose record "
+    .. "came past without it." },
   sleep = { "duration:tocsin.Duration", "", "Waits. Wall time: it goes on across restarts." },
   start = { "playbook:string, event?:table, options?:{ on_end?:\"cancel\"|\"leave\" }", "{ run:string, name:string }",
     "Starts a run of another playbook on the same case. When this run ends first, it is cancelled or left running." },

@@ -104,7 +104,7 @@ local elsewhere = {
   coroutine = "every step waits by itself", debug = "use log()",
   xpcall = "use pcall", collectgarbage = "the engine looks after memory",
   rawset = "write t.name = value", unpack = "use table.unpack",
-  step = "every effect is an action of a connector", patched = "this version has no patched()",
+  step = "every effect is an action of a connector",
   _G = "playbooks have no table of globals",
 }
 

@@ -37,7 +37,7 @@ native.offers = {
     not_by = "people", show = "any", within = "duration", on_timeout = "text", escalate = "reminder",
     remind = "duration", assurance = "text" } },
   wait = { step = true, fields = { id = "text", event = "text!", where = "table", within = "duration" } },
-  sleep = step,
+  sleep = step, patched = step,
   start = { step = true, options = { on_end = "text" } },
   join = { step = true, options = { within = "duration" } }, restart = step,
   parallel = step, race = step, each = { step = true, options = { limit = "integer" } },

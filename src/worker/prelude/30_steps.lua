@@ -262,6 +262,21 @@ function api.approve(t)
   return d.ok, d
 end
 
+-- Versions --------------------------------------------------------------------------------------------
+
+-- if patched "legal-review" then ... end: true where this code is new, and for ever after on this run;
+-- false on runs whose record came past here without it.
+function api.patched(id)
+  if type(id) ~= "string" or #id > 150 or not id:find("^[%w_%-./]+$") then
+    raise("L012", "patched takes a name: if patched \"legal-review\" then ... end")
+  end
+  if not native.patched(id) then
+    return false
+  end
+  native.call("run.patched", { id = id })
+  return true
+end
+
 -- Time and events -----------------------------------------------------------------------------------
 
 -- The event, or nil and "timeout".

@@ -106,6 +106,20 @@ void tsn_engine_act(struct tsn_engine *e, const struct tsn_actor *who,
     done(0, 42, NULL, NULL, user);
 }
 
+void tsn_engine_move(struct tsn_engine *e, const struct tsn_actor *who,
+                     const struct tsn_version_ask *ask, tsn_engine_done *done, void *user)
+{
+    (void)e, (void)who, (void)ask;
+    done(0, 43, NULL, NULL, user);
+}
+
+void tsn_engine_deploy(struct tsn_engine *e, const struct tsn_actor *who,
+                       const struct tsn_version_ask *ask, tsn_engine_done *done, void *user)
+{
+    (void)e, (void)who, (void)ask;
+    done(0, 44, NULL, NULL, user);
+}
+
 tsn_err tsn_engine_steps(const struct tsn_engine *e, struct tsn_store *st, struct tsn_arena *a,
                          const char *run_id, json_t **out)
 {
