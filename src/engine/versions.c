@@ -67,9 +67,23 @@ static tsn_err refuse(struct tsn_version_work *w, tsn_err err, const char *code,
     return tsn_diag_set(&w->diag, err, code, "%s", what);
 }
 
-static void free_frame(void *p)
+/* An op that comes back while the engine closes is not settled: its work ends with it. */
+static void op_gone(void *p)
 {
-    tsn_buf_free(&((struct work_op *)p)->frame);
+    struct work_op *x = p;
+
+    tsn_buf_free(&x->frame);
+    if (x->w)
+        work_end(x->w, TSN_ECLOSED, -1);
+}
+
+static struct tsn_version_work *work_of(struct tsn_eop *o)
+{
+    struct work_op *x = (struct work_op *)o;
+    struct tsn_version_work *w = x->w;
+
+    x->w = NULL;
+    return w;
 }
 
 static struct work_op *op_new(struct tsn_version_work *w, bool reads,
@@ -82,7 +96,7 @@ static struct work_op *op_new(struct tsn_version_work *w, bool reads,
     x->o.reads = reads;
     x->o.impatient = true;
     tsn_buf_init(&x->frame, TSN_FRAME_MAX - TSN_FRAME_HEAD);
-    tsn_arena_defer(x->o.op.arena, free_frame, x);
+    tsn_arena_defer(x->o.op.arena, op_gone, x);
     return x;
 }
 
@@ -111,10 +125,8 @@ static struct tsn_version_work *work_new(struct tsn_engine *e, const struct tsn_
 }
 
 /* An op that failed ends the work with what it said. */
-static bool went_well(struct tsn_eop *o)
+static bool went_well(const struct tsn_eop *o, struct tsn_version_work *w)
 {
-    struct tsn_version_work *w = ((struct work_op *)o)->w;
-
     if (!o->op.err)
         return true;
     if (!w->diag.code[0])
@@ -175,10 +187,10 @@ static tsn_err move_apply(struct tsn_op *op, struct tsn_store *st)
 
 static void moved(struct tsn_eop *o)
 {
-    struct tsn_version_work *w = ((struct work_op *)o)->w;
+    struct tsn_version_work *w = work_of(o);
 
     tsn_fault("engine.move.committed");
-    if (!went_well(o))
+    if (!went_well(o, w))
         return;
     tsn_log(TSN_LOG_INFO, "run.moved", "run", w->row.name, "to", w->to.name, NULL);
     tsn_engine_wake(w->e, w->row.id); /* read again, with the code it has now */
@@ -261,9 +273,9 @@ static tsn_err look_apply(struct tsn_op *op, struct tsn_store *st)
 static void looked(struct tsn_eop *o)
 {
     struct work_op *x = (struct work_op *)o;
-    struct tsn_version_work *w = x->w;
+    struct tsn_version_work *w = work_of(o);
 
-    if (!went_well(o))
+    if (!went_well(o, w))
         return;
     json_object_set_new(w->info, "run", json_string(w->row.id));
     json_object_set_new(w->info, "name", json_string(w->row.name));
@@ -335,7 +347,7 @@ static tsn_err insert_apply(struct tsn_op *op, struct tsn_store *st)
 static void inserted(struct tsn_eop *o)
 {
     struct work_op *x = (struct work_op *)o;
-    struct tsn_version_work *w = x->w;
+    struct tsn_version_work *w = work_of(o);
 
     tsn_fault("engine.deploy.committed");
     if (o->op.err) {
@@ -380,7 +392,7 @@ static tsn_err replay_apply(struct tsn_op *op, struct tsn_store *st)
 static void replay_ready(struct tsn_eop *o)
 {
     struct work_op *x = (struct work_op *)o;
-    struct tsn_version_work *w = x->w;
+    struct tsn_version_work *w = work_of(o);
     json_t *bad;
 
     if (!o->op.err && tsn_dry_start(w->e, w->dry_id, &x->frame, run_judged, w))
@@ -470,7 +482,7 @@ static tsn_err gather_apply(struct tsn_op *op, struct tsn_store *st)
 
 static void gathered(struct tsn_eop *o)
 {
-    struct tsn_version_work *w = ((struct work_op *)o)->w;
+    struct tsn_version_work *w = work_of(o);
     const struct tsn_playbook *now = tsn_engine_playbook(w->e, w->name);
 
     if (o->op.err) {
