@@ -26,9 +26,10 @@ int tsn_cmd_report_list(struct tsn_cli *cli)
 int tsn_cmd_case_list(struct tsn_cli *cli)
 {
     static const struct tsn_column columns[] = {
-        {"CASE", "name", TSN_AS_TEXT},         {"STATE", "state", TSN_AS_WORD},
-        {"SEVERITY", "severity", TSN_AS_WORD}, {"KIND", "kind", TSN_AS_TEXT},
-        {"OPENED", "opened_at", TSN_AS_TIME},  {"TITLE", "title", TSN_AS_TEXT}};
+        {"CASE", "name", TSN_AS_TEXT},   {"STATE", "state", TSN_AS_WORD},
+        {"PHASE", "phase", TSN_AS_TEXT}, {"SEVERITY", "severity", TSN_AS_WORD},
+        {"KIND", "kind", TSN_AS_TEXT},   {"OPENED", "opened_at", TSN_AS_TIME},
+        {"TITLE", "title", TSN_AS_TEXT}};
     return TSN_CLI_LIST(cli, tsn_client_path(cli, "cases%s", tsn_cli_params(cli, NULL)),
                         columns);
 }
