@@ -59,6 +59,7 @@ struct tsn_action {
     bool secret_args;        /* arguments are shown as *** */
     bool irreversible;       /* publish, notify, disclose */
     const char *undo;        /* name of the action that takes it back, NULL = none */
+    const char *plan;        /* name of the look-up that says what it would do, NULL = none */
     /* none and external: begin; an error means it could not begin (outcome FAIL with diag). */
     tsn_err (*start)(struct tsn_call *call, struct tsn_diag *diag);
     /* doubt probe: did the call with this key take effect? As start; outcome OK (it did, with its

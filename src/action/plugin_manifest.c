@@ -114,11 +114,11 @@ static tsn_err read_action(struct tsn_arena *arena, const char *plugin,
     static const char *const known[] = {"name",     "summary",     "effect",    "doubt",
                                         "timeout",  "undo",        "secret",    "irreversible",
                                         "attempts", "retry_first", "retry_max", "retry_within",
-                                        "at_once",  "per_minute"};
+                                        "at_once",  "per_minute",  "plan"};
     static const char *const effects[] = {"none", "external"};
     static const char *const doubts[] = {"repeat_safe", "probe", "ask"};
     int effect = -1, doubt = TSN_DOUBT_ASK;
-    const char *verb = NULL, *undo = NULL;
+    const char *verb = NULL, *undo = NULL, *plan = NULL;
     int64_t attempts = 0, at_once = 0, per_minute = 0;
     tsn_err err = tsn_yaml_known(node, "an action", known, COUNT(known), diag);
 
@@ -137,6 +137,8 @@ static tsn_err read_action(struct tsn_arena *arena, const char *plugin,
         err = tsn_yaml_duration(node, "timeout", false, &a->timeout_ms, diag);
     if (!err)
         err = tsn_yaml_str(node, "undo", false, &undo, diag);
+    if (!err)
+        err = tsn_yaml_str(node, "plan", false, &plan, diag);
     if (!err)
         err = tsn_yaml_bool(node, "secret", false, &a->secret_args, diag);
     if (!err)
@@ -162,6 +164,7 @@ static tsn_err read_action(struct tsn_arena *arena, const char *plugin,
     a->at_once = (int)at_once;
     a->per_minute = (int)per_minute;
     a->undo = undo ? tsn_arena_printf(arena, "%s.%s", plugin, undo) : NULL;
+    a->plan = plan ? tsn_arena_printf(arena, "%s.%s", plugin, plan) : NULL;
     return 0;
 }
 
@@ -199,6 +202,14 @@ static tsn_err read_actions(struct tsn_arena *arena, const struct tsn_yaml *root
         if (!found)
             return tsn_yaml_fail(list, diag, TSN_ENOTFOUND, "R050",
                                  "%s names an undo that the plugin does not have",
+                                 actions[i].name);
+        found = !actions[i].plan;
+        for (size_t k = 0; !found && k < n; k++)
+            found = strcmp(actions[k].name, actions[i].plan) == 0 &&
+                    actions[k].effect == TSN_EFFECT_NONE;
+        if (!found)
+            return tsn_yaml_fail(list, diag, TSN_ENOTFOUND, "R050",
+                                 "%s names a plan that is no look-up of the plugin",
                                  actions[i].name);
     }
     return 0;

@@ -70,6 +70,7 @@ tsn_err tsn_registry_add(struct tsn_registry *r, const struct tsn_action *action
     copy->name = tsn_arena_strdup(r->arena, action->name);
     copy->summary = tsn_arena_strdup(r->arena, action->summary ? action->summary : "");
     copy->undo = tsn_arena_strdup(r->arena, action->undo);
+    copy->plan = tsn_arena_strdup(r->arena, action->plan);
     r->list[r->n++] = copy;
     return 0;
 }

@@ -60,6 +60,7 @@ static void tell_call(struct path *p, json_t *line, const json_t *request, const
         json_object_set_new(line, "irreversible",
                             json_boolean(tsn_json_bool(row, "irreversible", false)));
         json_object_set_new(line, "undo", json_string(undo));
+        json_object_set_new(line, "plan", json_string(tsn_json_str(row, "plan", "")));
     } else if (strcmp(effect, "none") == 0) {
         json_object_set_new(line, "says", json_string(assumed ? "assumed" : "unknown"));
         if (unknown)

@@ -192,6 +192,7 @@ static tsn_err add_plugins(const struct tsn_sim_config *config, struct tsn_arena
 
             a.start = start;
             a.cancel = cancel;
+            a.probe = NULL;
             a.user = sim;
             err = tsn_registry_add(r, &a);
         }
@@ -237,6 +238,7 @@ tsn_err tsn_sim_actions_open(struct tsn_sim *sim, struct tsn_diag *diag)
         if (a.effect != TSN_EFFECT_STORE) {
             a.start = start;
             a.cancel = cancel;
+            a.probe = NULL; /* would reach outside: what is in doubt is asked */
             a.user = sim;
         }
         err = tsn_registry_add(sim->registry, &a);
@@ -283,9 +285,10 @@ static void put_action(json_t *out, const struct tsn_action *a)
         json_object_set_new(out, domain, verbs);
     }
     json_object_set_new(verbs, dot + 1,
-                        json_pack("{s:s, s:s, s:b, s:s}", "effect", effect_word(a->effect),
-                                  "undo", a->undo ? a->undo : "", "irreversible",
-                                  a->irreversible, "summary", a->summary ? a->summary : ""));
+                        json_pack("{s:s, s:s, s:s, s:b, s:s}", "effect", effect_word(a->effect),
+                                  "undo", a->undo ? a->undo : "", "plan",
+                                  a->plan ? a->plan : "", "irreversible", a->irreversible,
+                                  "summary", a->summary ? a->summary : ""));
 }
 
 tsn_err tsn_sim_connectors(const struct tsn_sim_config *config, json_t **out,

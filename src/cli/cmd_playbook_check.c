@@ -213,6 +213,14 @@ static void print_line(struct tsn_cli *cli, const json_t *line, int indent)
     }
     if (tsn_json_bool(line, "irreversible", false))
         tsn_out_text(cli, stdout, TSN_RED, "  cannot be taken back");
+    if (*tsn_json_str(line, "undo", ""))
+        tsn_out_text(
+            cli, stdout, TSN_DIM,
+            tsn_arena_printf(cli->arena, "  taken back by %s", tsn_json_str(line, "undo", "")));
+    if (*tsn_json_str(line, "plan", ""))
+        tsn_out_text(
+            cli, stdout, TSN_DIM,
+            tsn_arena_printf(cli->arena, "  planned by %s", tsn_json_str(line, "plan", "")));
     (void)printf("\n");
     if (*tsn_json_str(line, "file", ""))
         (void)printf("%*s%s:%lld\n", indent + 18, "", tsn_json_str(line, "file", ""),

@@ -41,6 +41,8 @@ def test_both_ways_of_an_approval():
     assert out["complete"] and out["acts"]
     assert ("acts", "edge.apply") in says(out) and ("known", "case.set") in says(out)
     assert ("assumed", "edge.plan_block") in says(out)
+    block = [line for line in out["lines"] if line.get("name") == "edge.apply"][0]
+    assert (block["plan"], block["undo"], block["effect"]) == ("edge.plan_block", "edge.remove", "external"), block
     no = {branch["id"]: says(branch) for branch in out["otherwise"]}
     assert sorted(no) == ["contain", "notify"], no
     assert ("acts", "edge.apply") not in no["contain"] and ("known", "case.note") in no["contain"]

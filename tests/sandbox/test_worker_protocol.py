@@ -413,6 +413,28 @@ class Protocol(unittest.TestCase):
             name, payload = w.activation()[-1]
         self.assertEqual((name, payload["result"]["n"], payload["result"]["t"]["k77"]), ("ENDED", 5000, 77))
 
+    def test_a_dry_run_does_not_look_into_what_nobody_knows(self):
+        def run(body, dry=True):
+            unknown = {"tsn.unknown": "0.1"}
+            with Worker() as w:
+                wants, name, end, _ = drive(w, load("r1", playbook("local r = edge.plan_block {}\n" + body,
+                                                                   'local edge = use "edge"\n'), dry=dry),
+                                            lambda want: ("ok", unknown if want["path"] == "0.1" else {}))
+            return wants, name, end
+
+        for look in ("log(r.x)", "log(#r)", "for k in pairs(r) do log(k) end", "next(r)", "for _ in ipairs(r) do end",
+                     "log(tostring(r))", "log(r .. 'x')", "r.x = 1", "r()", "log(r < r)", "log(r + 1)",
+                     "pcall(function() log(r.x) end)", "table.concat(r)", "log(table.unpack(r))", "log(rawlen(r))", "log(rawget(r, 'x'))",
+                     "log(json.encode(r))", "table.sort(r)", "table.insert(r, 1)"):
+            with self.subTest(look=look):
+                wants, name, end = run(look + "\nedge.remove {}")
+                self.assertEqual((len(wants), name, end.get("code")), (1, "FAILED", "L285"), end)
+                self.assertIn("edge.plan_block", end["error"])
+        wants, name, _ = run("edge.apply { plan = r, list = { r } }\nreturn r")
+        self.assertEqual((name, wants[1]["args"]["list"]), ("ENDED", [{"tsn.unknown": "0.1"}]))
+        # Not dry: an ordinary table, whatever a connector calls its members.
+        self.assertEqual(run("return r['tsn.unknown']", dry=False)[2]["result"], "0.1")
+
     def test_describe(self):
         with Worker() as w:
             source = 'local j = use "jira"\nreturn playbook { name = "p", on = "e", run = function() j.nope {} end }'
