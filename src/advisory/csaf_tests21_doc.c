@@ -46,10 +46,9 @@ static void category(struct tsn_csaf_check *c)
     size_t n = 0;
     for (const unsigned char *p = (const unsigned char *)c->category;
          *p && n + 1 < sizeof folded; p++) {
-        if (p[0] == 0xE2 && p[1] == 0x80 && p[2] >= 0x90 && p[2] <= 0x95) {
-            p += 2; /* U+2010 to U+2015 */
-        } else if (p[0] == 0xE2 && p[1] == 0x88 && p[2] == 0x92) {
-            p += 2; /* minus sign */
+        if (p[0] == 0xE2 && ((p[1] == 0x80 && p[2] >= 0x90 && p[2] <= 0x95) ||
+                             (p[1] == 0x88 && p[2] == 0x92))) {
+            p += 2; /* U+2010 to U+2015, the minus sign */
         } else if (*p != '-' && *p != '_' && !isspace(*p)) {
             folded[n++] = (char)tolower(*p);
         }

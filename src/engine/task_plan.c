@@ -90,8 +90,9 @@ static void digest_of(char out[80], const json_t *spec, const struct tsn_rec_tas
         json_object_set(v, "bound", bound);
     tsn_json_digest(hash, v);
     json_decref(v);
-    (void)memcpy(out, "sha256:", 7);
     tsn_hex(out + 7, hash, sizeof(hash));
+    for (size_t i = 0; i < 7; i++)
+        out[i] = "sha256:"[i];
 }
 
 tsn_err tsn_plan_bind(struct tsn_store *st, struct tsn_arena *a, json_t *spec,
