@@ -227,6 +227,8 @@ int tsn_cmd_audit_report(struct tsn_cli *cli);
 int tsn_cmd_audit_verify(struct tsn_cli *cli);
 int tsn_cmd_audit_export(struct tsn_cli *cli);
 int tsn_cmd_audit_bundle(struct tsn_cli *cli); /* export of a case, a range or everything */
+int tsn_cmd_witness_init(struct tsn_cli *cli);
+int tsn_cmd_witness_serve(struct tsn_cli *cli);
 int tsn_cmd_audit_head(struct tsn_cli *cli);
 int tsn_cmd_audit_new_epoch(struct tsn_cli *cli);
 int tsn_cmd_audit_rotate_key(struct tsn_cli *cli);

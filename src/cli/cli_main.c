@@ -334,6 +334,14 @@ const struct tsn_command tsn_commands[] = {
      "tocsin audit rotate-key begin --reason \"yearly\"", B(TSN_FLAG_REASON) | B(TSN_FLAG_PLAN),
      1, 1, tsn_cmd_audit_rotate_key, audit},
 
+    {"witness init", "DIR NAME", "a key for a witness of other machines' logs; prints it",
+     "tocsin witness init /var/lib/witness w1.example --trust "
+     "acme.example/tocsin/main/audit/1+...",
+     B(TSN_FLAG_TRUST), 2, 2, tsn_cmd_witness_init, audit},
+    {"witness serve", "DIR", "cosign checkpoints over HTTP, in the foreground",
+     "tocsin witness serve /var/lib/witness --listen 127.0.0.1:8421", B(TSN_FLAG_LISTEN), 1, 1,
+     tsn_cmd_witness_serve, audit},
+
     {"init", "DIR", "make a directory to run tocsin in", "tocsin init ./psirt",
      B(TSN_FLAG_ORGANISATION) | B(TSN_FLAG_DOMAIN) | B(TSN_FLAG_LISTEN) | B(TSN_FLAG_PERSON) |
          B(TSN_FLAG_NAME),

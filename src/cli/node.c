@@ -207,6 +207,42 @@ static void on_committed(void *user)
     tsn_sealing_committed(((struct node *)user)->sealing);
 }
 
+static const char *suspect_path(struct node *n)
+{
+    return tsn_arena_printf(n->arena, "%s/suspect", n->config->data_dir);
+}
+
+/* Kept for the next start, which would find database and sealer in agreement. */
+static void keep_suspicion(struct node *n, const struct tsn_diag *diag)
+{
+    int fd = open(suspect_path(n), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const char *text = tsn_arena_printf(n->arena, "%s %s\n", diag->code, diag->what);
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || fsync(fd) != 0)
+        tsn_log(TSN_LOG_ERROR, "suspicion.not_kept", "error", strerror(errno), NULL);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+/* What an earlier life found; false: nothing. */
+static bool read_suspicion(struct node *n, struct tsn_diag *diag)
+{
+    struct tsn_buf b;
+    char code[8] = "V104";
+    tsn_buf_init(&b, 4096);
+    bool there = tsn_buf_read_file(&b, suspect_path(n)) == 0;
+    if (there && b.len > 5) {
+        memcpy(code, b.data, 4);
+        b.data[strcspn(b.data, "\n")] = '\0';
+    }
+    if (there) {
+        tsn_diag_hint(diag, "ask who runs the witness; then two people may go on: tocsin audit "
+                            "new-epoch");
+        (void)tsn_diag_set(diag, TSN_ETAMPERED, code, "%s", b.len > 5 ? b.data + 5 : "kept");
+    }
+    tsn_buf_free(&b);
+    return there;
+}
+
 /* The sealer or a witness knows another history. Nothing more is written or done; the next start
  * compares, and serves for reading alone. */
 static void on_suspect(const struct tsn_diag *diag, void *user)
@@ -217,6 +253,7 @@ static void on_suspect(const struct tsn_diag *diag, void *user)
         return;
     (void)fprintf(stderr, "error %s: %s; tocsin stops\n  %s\n", diag->code, diag->what,
                   diag->hint);
+    keep_suspicion(n, diag);
     n->died = true;
     n->dead_code = TSN_EXIT_TAMPERED;
     tsn_writer_freeze(n->writer, true);
@@ -349,6 +386,7 @@ static void epoch_opened(tsn_err err, const struct tsn_diag *diag, void *user)
     if (err) {
         tsn_writer_freeze(n->writer, true);
     } else {
+        (void)unlink(suspect_path(n));
         n->read_only = n->announced = false;
         mark(n, "audit.start");
         n->late_err = tsn_node_open_engine(n, &n->late_diag);
@@ -477,6 +515,10 @@ static tsn_err open_threads(struct node *n, struct tsn_diag *diag)
     if (err && err != TSN_ETAMPERED) {
         *diag = n->suspicion;
         return err;
+    }
+    if (!err && read_suspicion(n, &n->suspicion)) {
+        tsn_sealing_distrust(n->sealing, &n->suspicion);
+        err = TSN_ETAMPERED;
     }
     n->read_only = err == TSN_ETAMPERED;
     err = open_policies(n, n->store, diag);

@@ -303,6 +303,11 @@ tsn_err tsn_sealing_open(struct tsn_sealing **out, const struct tsn_sealing_conf
     return 0;
 }
 
+void tsn_sealing_distrust(struct tsn_sealing *s, const struct tsn_diag *diag)
+{
+    tsn_sealing_suspect(s, diag);
+}
+
 static void hello_late(void *user)
 {
     tsn_loop_stop(((struct tsn_sealing *)user)->config.loop);

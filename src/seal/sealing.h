@@ -55,6 +55,8 @@ tsn_err tsn_sealing_open(struct tsn_sealing **out, const struct tsn_sealing_conf
 /* Runs the loop until the sealer said where it stands, and compares. TSN_ETAMPERED with V100 to
  * V103: the node may only read. `st` as in open. */
 tsn_err tsn_sealing_compare(struct tsn_sealing *s, struct tsn_store *st, struct tsn_diag *diag);
+/* What was found in an earlier life: the node may only read until two people say otherwise. */
+void tsn_sealing_distrust(struct tsn_sealing *s, const struct tsn_diag *diag);
 /* Begins to follow the writer. httpc may be NULL: no witness is asked. */
 tsn_err tsn_sealing_start(struct tsn_sealing *s, struct tsn_writer *writer,
                           struct tsn_reader *reader, struct tsn_httpc *httpc);
