@@ -10,6 +10,9 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t seed_state;
+/* What the kernel gave and nobody has taken yet: one call for many salts and nonces. */
+static unsigned char pool[1024];
+static size_t pool_left;
 
 void tsn_rand_seed(uint64_t seed)
 {
@@ -28,6 +31,19 @@ static uint64_t next_seeded(void)
     return z ^ z >> 31;
 }
 
+static void from_kernel(unsigned char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t got = getrandom(p, n, 0);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        TSN_ASSERT(got > 0);
+        p += got;
+        n -= (size_t)got;
+    }
+}
+
 void tsn_rand_bytes(void *out, size_t n)
 {
     unsigned char *p = out;
@@ -42,14 +58,19 @@ void tsn_rand_bytes(void *out, size_t n)
         pthread_mutex_unlock(&lock);
         return;
     }
-    pthread_mutex_unlock(&lock);
-    while (n > 0) {
-        ssize_t got = getrandom(p, n, 0);
+    if (n <= sizeof(pool) / 4) {
+        unsigned char *from;
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        TSN_ASSERT(got > 0);
-        p += got;
-        n -= (size_t)got;
+        if (pool_left < n) {
+            from_kernel(pool, sizeof(pool));
+            pool_left = sizeof(pool);
+        }
+        from = pool + sizeof(pool) - pool_left;
+        memcpy(p, from, n);
+        explicit_bzero(from, n); /* given once, and not to be found here again */
+        pool_left -= n;
+        n = 0;
     }
+    pthread_mutex_unlock(&lock);
+    from_kernel(p, n);
 }

@@ -59,9 +59,9 @@ static void keep(int64_t seq, const struct entry *e, const unsigned char *leaf)
     memcpy(list[nlist++].leaf, leaf, HASH);
 }
 
-static void take(int64_t seq, const char *text, size_t len, bool part, bool hold)
+static void take(int64_t seq, const char *text, size_t len, bool part, bool hold,
+                 unsigned char leaf[HASH])
 {
-    unsigned char leaf[HASH];
     static struct entry e;
 
     log_add(seq, text, len, part, &e, leaf, NULL);
@@ -122,8 +122,9 @@ static void take_leaf(const char *text, size_t len, bool ours, bool hold)
     unsigned char leaf[HASH], at[HASH];
 
     if (ours)
-        take((int64_t)tree.size, text, len, false, hold);
-    leaf_of(leaf, text, len);
+        take((int64_t)tree.size, text, len, false, hold, leaf);
+    else
+        leaf_of(leaf, text, len);
     tree_add(&tree, leaf);
     memcpy(rows[0][width[0]++], leaf, HASH);
     if ((int64_t)tree.size == memory_size()) {
@@ -430,6 +431,7 @@ static size_t take_proofs(const struct scope *s, struct checkpoint *c)
     qsort(seqs, n, sizeof(*seqs), by_seq);
     for (size_t i = 0; i < n; i++) {
         char name[64];
+        unsigned char leaf[HASH];
         struct bytes b;
         struct proof p;
 
@@ -440,7 +442,7 @@ static size_t take_proofs(const struct scope *s, struct checkpoint *c)
         proof_check(&p, c);
         if (!p.extra.p || p.index != seqs[i])
             finding(TAMPERED, "V116", "%s is of another entry, or has none", name);
-        take(seqs[i], p.extra.p, p.extra.n, s->kind == 'r', true);
+        take(seqs[i], p.extra.p, p.extra.n, s->kind == 'r', true, leaf);
         if (s->kind == 'r' && seqs[i] != s->from + (int64_t)i)
             finding(TAMPERED, "V119", "the range has a gap before %lld", (long long)seqs[i]);
         free(p.extra.p);

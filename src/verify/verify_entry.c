@@ -9,20 +9,43 @@
 #define VALUE_MAX 512
 
 /* Rules: n number, u ULID, t time, c clock, o node, k kind, h chain, x hash, w word. */
+/* What the checks between entries need of it, K_NONE: nothing. */
+enum keep {
+    K_NONE,
+    K_SEQ,
+    K_RSEQ,
+    K_REF,
+    K_RLEN,
+    K_KIND,
+    K_NODE,
+    K_CHAIN,
+    K_RUN,
+    K_CASE,
+    K_FROM,
+    K_RPREV,
+    K_RLAST
+};
+
 static const struct {
     const char *name;
+    size_t len;
     char rule;
     bool need;
+    enum keep keep;
 } table[] = {
-    {"seq", 'n', true},      {"id", 'u', true},       {"time", 't', true},
-    {"clock", 'c', true},    {"node", 'o', true},     {"kind", 'k', true},
-    {"actor", 'w', true},    {"auth", 'w', true},     {"case", 'u', false},
-    {"run", 'u', false},     {"chain", 'h', true},    {"rseq", 'n', true},
-    {"rprev", 'x', true},    {"ref", 'n', false},     {"playbook", 'w', false},
-    {"step", 'w', false},    {"attempt", 'n', false}, {"idem", 'w', false},
-    {"outcome", 'w', false}, {"reason", 'w', false},  {"from", 'w', false},
-    {"to", 'w', false},      {"rlen", 'n', false},    {"rlast", 'x', false},
-    {"tlp", 'w', false},     {"ret", 'w', false},
+    {"seq", 3, 'n', true, K_SEQ},        {"id", 2, 'u', true, K_NONE},
+    {"time", 4, 't', true, K_NONE},      {"clock", 5, 'c', true, K_NONE},
+    {"node", 4, 'o', true, K_NODE},      {"kind", 4, 'k', true, K_KIND},
+    {"actor", 5, 'w', true, K_NONE},     {"auth", 4, 'w', true, K_NONE},
+    {"case", 4, 'u', false, K_CASE},     {"run", 3, 'u', false, K_RUN},
+    {"chain", 5, 'h', true, K_CHAIN},    {"rseq", 4, 'n', true, K_RSEQ},
+    {"rprev", 5, 'x', true, K_RPREV},    {"ref", 3, 'n', false, K_REF},
+    {"playbook", 8, 'w', false, K_NONE}, {"step", 4, 'w', false, K_NONE},
+    {"attempt", 7, 'n', false, K_NONE},  {"idem", 4, 'w', false, K_NONE},
+    {"outcome", 7, 'w', false, K_NONE},  {"reason", 6, 'w', false, K_NONE},
+    {"from", 4, 'w', false, K_FROM},     {"to", 2, 'w', false, K_NONE},
+    {"rlen", 4, 'n', false, K_RLEN},     {"rlast", 5, 'x', false, K_RLAST},
+    {"tlp", 3, 'w', false, K_NONE},      {"ret", 3, 'w', false, K_NONE},
 };
 #define KEYS (sizeof(table) / sizeof(table[0]))
 
@@ -36,17 +59,28 @@ static bool is(struct span s, const char *text)
     return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
 }
 
-static bool only(struct span s, const char *allowed)
+/* What a byte may be part of: entries are mostly hashes, ids and numbers, so this is asked often. */
+enum { DIGIT = 1, HEXA = 2, CROCKFORD = 4 };
+
+static const unsigned char classes[256] = {
+    ['0'] = 7, ['1'] = 7, ['2'] = 7, ['3'] = 7, ['4'] = 7, ['5'] = 7, ['6'] = 7, ['7'] = 7,
+    ['8'] = 7, ['9'] = 7, ['a'] = 2, ['b'] = 2, ['c'] = 2, ['d'] = 2, ['e'] = 2, ['f'] = 2,
+    ['A'] = 4, ['B'] = 4, ['C'] = 4, ['D'] = 4, ['E'] = 4, ['F'] = 4, ['G'] = 4, ['H'] = 4,
+    ['J'] = 4, ['K'] = 4, ['M'] = 4, ['N'] = 4, ['P'] = 4, ['Q'] = 4, ['R'] = 4, ['S'] = 4,
+    ['T'] = 4, ['V'] = 4, ['W'] = 4, ['X'] = 4, ['Y'] = 4, ['Z'] = 4,
+};
+
+static bool only(struct span s, unsigned char class)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (!s.p[i] || !strchr(allowed, s.p[i]))
+        if (!(classes[(unsigned char)s.p[i]] & class))
             return false;
     return s.n > 0;
 }
 
 static bool decimal(struct span s)
 {
-    return only(s, "0123456789") && (s.n == 1 || s.p[0] != '0');
+    return only(s, DIGIT) && (s.n == 1 || s.p[0] != '0');
 }
 
 /* False when it does not fit. */
@@ -69,12 +103,12 @@ static bool number(struct span s, int64_t *out)
 
 static bool hash(struct span s)
 {
-    return s.n == 2 * HASH && only(s, "0123456789abcdef");
+    return s.n == 2 * HASH && only(s, HEXA);
 }
 
 static bool ulid(struct span s)
 {
-    return s.n == 26 && only(s, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") && s.p[0] <= '7';
+    return s.n == 26 && only(s, CROCKFORD) && s.p[0] <= '7';
 }
 
 static int two(const char *p)
@@ -128,7 +162,7 @@ static bool clock_ok(struct span s, struct entry *out)
 
     if (!until_comma(&s, &state) || !until_comma(&s, &error) || !until_comma(&s, &boot) ||
         !(is(state, "s") || is(state, "u")) || !decimal(error) || boot.n != 8 ||
-        !only(boot, "0123456789abcdef") || !decimal(s))
+        !only(boot, HEXA) || !decimal(s))
         return false;
     memcpy(out->boot, boot.p, 8);
     if (!number(s, &out->boot_ns))
@@ -195,37 +229,60 @@ static bool value_ok(char rule, struct span s, struct entry *out)
 
 static void keep(char *to, struct span s)
 {
-    memcpy(to, s.p, s.n); /* every target is as long as its rule allows */
+    memcpy(to, s.p, s.n); /* every target is as long as its rule allows, and one more */
     to[s.n] = '\0';
 }
 
-/* What the checks between entries need. */
-static void remember(struct entry *out, const char *name, struct span s)
+static void remember(struct entry *out, enum keep what, struct span s)
 {
-    if (strcmp(name, "seq") == 0)
+    switch (what) {
+    case K_NONE:
+        break;
+    case K_SEQ:
         (void)number(s, &out->seq);
-    else if (strcmp(name, "rseq") == 0)
+        break;
+    case K_RSEQ:
         (void)number(s, &out->rseq);
-    else if (strcmp(name, "ref") == 0)
+        break;
+    case K_REF:
         (void)number(s, &out->ref);
-    else if (strcmp(name, "rlen") == 0)
+        break;
+    case K_RLEN:
         (void)number(s, &out->rlen);
-    else if (strcmp(name, "kind") == 0)
+        break;
+    case K_KIND:
         keep(out->kind, s);
-    else if (strcmp(name, "node") == 0)
+        break;
+    case K_NODE:
         keep(out->node, s);
-    else if (strcmp(name, "chain") == 0)
+        break;
+    case K_CHAIN:
         keep(out->chain, s);
-    else if (strcmp(name, "run") == 0)
+        break;
+    case K_RUN:
         keep(out->run, s);
-    else if (strcmp(name, "case") == 0)
+        break;
+    case K_CASE:
         keep(out->case_id, s);
-    else if (strcmp(name, "from") == 0)
+        break;
+    case K_FROM:
         keep(out->from, s);
-    else if (strcmp(name, "rprev") == 0)
+        break;
+    case K_RPREV:
         keep(out->rprev, s);
-    else if (strcmp(name, "rlast") == 0)
+        break;
+    case K_RLAST:
         keep(out->rlast, s);
+        break;
+    }
+}
+
+static bool field_ok(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9')))
+            return false;
+    return s.n > 0;
 }
 
 const char *entry_parse(struct entry *out, const char *text, size_t len)
@@ -234,7 +291,10 @@ const char *entry_parse(struct entry *out, const char *text, size_t len)
     size_t next = 0, commitments = 0, at = sizeof(HEAD) - 1;
     bool seen[KEYS] = {false};
 
-    memset(out, 0, sizeof(*out));
+    out->kind[0] = out->node[0] = out->chain[0] = out->run[0] = '\0';
+    out->case_id[0] = out->from[0] = out->rprev[0] = out->rlast[0] = '\0';
+    memset(out->boot, 0, sizeof(out->boot));
+    out->seq = out->rseq = out->ncommits = 0;
     out->ref = out->rlen = out->boot_ns = -1;
     if (len > LONGEST)
         return "the entry is too long";
@@ -258,9 +318,8 @@ const char *entry_parse(struct entry *out, const char *text, size_t len)
             size_t both = field.n < last_commitment.n ? field.n : last_commitment.n;
             int order = memcmp(last_commitment.p, field.p, both);
 
-            if (field.n > 15 || !only(field, "abcdefghijklmnopqrstuvwxyz0123456789") ||
-                !hash(value) || ++commitments > 6 || order > 0 ||
-                (order == 0 && last_commitment.n >= field.n))
+            if (field.n > 15 || !field_ok(field) || !hash(value) || ++commitments > 6 ||
+                order > 0 || (order == 0 && last_commitment.n >= field.n))
                 return "a commitment is malformed or out of order";
             last_commitment = field;
             keep(out->commit[commitments - 1].name, field);
@@ -269,7 +328,8 @@ const char *entry_parse(struct entry *out, const char *text, size_t len)
             next = KEYS;
             continue;
         }
-        while (k < KEYS && !is(name, table[k].name))
+        while (k < KEYS &&
+               (name.n != table[k].len || memcmp(name.p, table[k].name, name.n) != 0))
             k++;
         if (k == KEYS)
             return "a key is unknown, repeated or out of order";
@@ -277,7 +337,7 @@ const char *entry_parse(struct entry *out, const char *text, size_t len)
             return "a value does not have the form of its key";
         seen[k] = true;
         next = k + 1;
-        remember(out, table[k].name, value);
+        remember(out, table[k].keep, value);
     }
     for (size_t k = 0; k < KEYS; k++)
         if (table[k].need && !seen[k])
