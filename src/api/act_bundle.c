@@ -53,13 +53,21 @@ static tsn_err apply_export(struct tsn_op *op, struct tsn_store *st)
 static void answer(struct tsn_req *req, const struct export_op *x)
 {
     const struct tsn_sealing *s = req->api->config.sealing;
-    struct tsn_sealing_stats stats;
     struct tsn_diag diag;
     json_t *out;
+    int64_t size;
+    const char *note = tsn_sealing_covered_note(s, &size);
 
-    tsn_sealing_stats(s, &stats);
+    /* Without its witnesses in time it is still signed: the recipient sees which. */
+    if (size <= x->seq) {
+        struct tsn_sealing_stats stats;
+
+        tsn_sealing_stats(s, &stats);
+        size = stats.size;
+        note = tsn_sealing_note(s);
+    }
     tsn_diag_init(&diag);
-    if (stats.size <= x->seq) {
+    if (size <= x->seq) {
         tsn_diag_hint(&diag, "look at the sealer: tocsin status");
         (void)tsn_diag_set(&diag, TSN_ETIMEOUT, "V109",
                            "no checkpoint covers the entry about this export yet");
@@ -67,8 +75,7 @@ static void answer(struct tsn_req *req, const struct export_op *x)
         return;
     }
     out = json_pack("{s:I, s:I, s:s, s:s}", "entry", (json_int_t)x->seq, "size",
-                    (json_int_t)stats.size, "note", tsn_sealing_note(s), "key",
-                    tsn_sealing_key(s));
+                    (json_int_t)size, "note", note, "key", tsn_sealing_key(s));
     if (x->c.id) {
         json_object_set_new(out, "case", json_string(x->c.id));
         json_object_set_new(out, "name", tsn_view_text(x->c.name));
@@ -82,7 +89,7 @@ static void covered(bool yes, void *user)
     struct export_op *x = user;
     struct tsn_req *req = x->op.user;
 
-    (void)yes; /* without its witnesses it is still signed: the recipient sees which */
+    (void)yes;
     answer(req, x);
     tsn_req_end(req);
     tsn_op_destroy(&x->op);

@@ -31,6 +31,8 @@ void tsn_sealing_unref(struct tsn_sealing *s)
     free(s->copy_file);
     free(s->copy_syslog);
     free(s->note);
+    free(s->gather_note);
+    free(s->covered_note);
     free(s->witnesses);
     free(s);
 }
@@ -408,6 +410,14 @@ void tsn_sealing_stats(const struct tsn_sealing *s, struct tsn_sealing_stats *ou
 const char *tsn_sealing_note(const struct tsn_sealing *s)
 {
     return s ? s->note : NULL;
+}
+
+const char *tsn_sealing_covered_note(const struct tsn_sealing *s, int64_t *size)
+{
+    bool whole = s->covered_note && s->config.quorum > 0;
+
+    *size = (int64_t)(whole ? s->covered_size : s->sealed_at_ms ? s->size : 0);
+    return whole ? s->covered_note : s->note;
 }
 
 const char *tsn_sealing_key(const struct tsn_sealing *s)

@@ -85,6 +85,9 @@ struct tsn_sealing_stats {
 void tsn_sealing_stats(const struct tsn_sealing *s, struct tsn_sealing_stats *out);
 /* The last checkpoint with every signature so far; NULL = none. Borrowed. */
 const char *tsn_sealing_note(const struct tsn_sealing *s);
+/* The newest one that has its quorum of cosignatures (the last one when none is asked for), and its
+ * size. Borrowed. */
+const char *tsn_sealing_covered_note(const struct tsn_sealing *s, int64_t *size);
 const char *
 tsn_sealing_key(const struct tsn_sealing *s); /* verifier key in use, "" = unknown */
 

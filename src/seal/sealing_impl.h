@@ -83,6 +83,10 @@ struct tsn_sealing {
 
     struct tsn_witness *witnesses;
     size_t nwitnesses;
+    /* Cosignatures of one checkpoint as they come; the newest one that has its quorum. */
+    char *gather_note, *covered_note;
+    uint64_t gather_size, covered_size;
+    int64_t gathered;
     struct tsn_sealing_stats stats;
     struct tsn_diag why; /* of the suspicion */
 

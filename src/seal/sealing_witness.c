@@ -75,12 +75,12 @@ static bool good_lines(const struct tsn_witness *w, const char *lines, size_t le
 }
 
 /* Only the lines that this key made go into our note. */
-static void add_lines(struct tsn_sealing *s, const struct tsn_witness *w, const char *lines)
+static void add_lines(char **note, const struct tsn_witness *w, const char *lines)
 {
     struct tsn_buf b;
 
     tsn_buf_init(&b, TSN_NOTE_MAX);
-    (void)tsn_buf_puts(&b, s->note);
+    (void)tsn_buf_puts(&b, *note);
     while (*lines) {
         const char *end = strchr(lines, '\n');
         size_t n = end ? (size_t)(end + 1 - lines) : strlen(lines), name = strlen(w->key.name);
@@ -92,10 +92,30 @@ static void add_lines(struct tsn_sealing *s, const struct tsn_witness *w, const 
         lines += n;
     }
     if (!b.err) {
-        free(s->note);
-        s->note = tsn_buf_take(&b, NULL);
+        free(*note);
+        *note = tsn_buf_take(&b, NULL);
     }
     tsn_buf_free(&b);
+}
+
+/* The checkpoint that was cosigned may not be the last one any more: it is kept with its lines, so
+ * that what waited for its quorum can be shown with it. */
+static void gather(struct tsn_sealing *s, const struct tsn_witness *w, const char *lines)
+{
+    if (w->asked < s->gather_size)
+        return;
+    if (w->asked > s->gather_size || !s->gather_note) {
+        free(s->gather_note);
+        s->gather_note = tsn_strdup(w->asked_note);
+        s->gather_size = w->asked;
+        s->gathered = 0;
+    }
+    add_lines(&s->gather_note, w, lines);
+    if (++s->gathered >= s->config.quorum) {
+        free(s->covered_note);
+        s->covered_note = tsn_strdup(s->gather_note);
+        s->covered_size = s->gather_size;
+    }
 }
 
 static void suspect(struct tsn_witness *w, const char *why)
@@ -148,8 +168,9 @@ static void answered(const struct tsn_xfer_result *r, void *user)
         w->covers = (int64_t)w->asked;
         w->backoff_ms = BACKOFF_MS;
         w->conflicts = 0;
+        gather(s, w, r->body);
         if (s->note && w->asked == s->size) {
-            add_lines(s, w, r->body);
+            add_lines(&s->note, w, r->body);
             tsn_head_store(s);
         }
         tsn_cover_look(s);
