@@ -196,7 +196,7 @@ static tsn_err apply_agree(struct tsn_op *op, struct tsn_store *st)
 {
     struct erase_op *x = (struct erase_op *)op;
     struct subject what = {.seq = -1};
-    struct tsn_logged asked;
+    struct tsn_logged asked, one = {.text = NULL};
     struct tsn_append in;
     tsn_err err = asked_before(st, x, &asked);
 
@@ -208,6 +208,8 @@ static tsn_err apply_agree(struct tsn_op *op, struct tsn_store *st)
         (void)tsn_parse_int(asked.entry.from, 0, INT64_MAX, &what.seq);
     err = check(st, op->arena, &what, &op->diag);
     x->payloads = 1;
+    if (!err && !what.case_id)
+        err = tsn_store_entry(st, op->arena, what.seq, &one);
     if (!err)
         err = what.case_id
                   ? tsn_store_erase_case(st, op->arena, what.case_id, &x->payloads, &op->diag)
@@ -216,6 +218,9 @@ static tsn_err apply_agree(struct tsn_op *op, struct tsn_store *st)
         return err;
     in = entry_of(x, &what);
     in.kind = "audit.erase";
+    /* In the chain of the case, so that an export of the case says why it is gone. */
+    if (!what.case_id)
+        in.case_id = one.entry.case_id;
     in.reason = asked.entry.reason;
     in.outcome = "ok";
     in.to = tsn_arena_printf(op->arena, "%llu", (unsigned long long)x->payloads);

@@ -232,6 +232,11 @@ tsn_err tsn_opening_print(struct tsn_buf *out, int64_t seq, const char *field,
     return tsn_buf_putc(out, '\n');
 }
 
+tsn_err tsn_opening_print_gone(struct tsn_buf *out, int64_t seq)
+{
+    return tsn_buf_printf(out, "%lld gone\n", (long long)seq);
+}
+
 tsn_err tsn_opening_parse(struct tsn_opening *out, const char *line, size_t len)
 {
     const char *end = line + len, *field = memchr(line, ' ', len);
@@ -241,9 +246,16 @@ tsn_err tsn_opening_parse(struct tsn_opening *out, const char *line, size_t len)
     char *bytes;
     tsn_err err;
 
-    if (!payload || !take_number(line, (size_t)(field - line), &out->seq))
+    if (!field || !take_number(line, (size_t)(field - line), &out->seq))
         return TSN_EINPUT;
     field++;
+    if (end - field == 4 && memcmp(field, "gone", 4) == 0) {
+        out->field[0] = '\0';
+        tsn_buf_clear(&out->salted);
+        return 0;
+    }
+    if (!payload)
+        return TSN_EINPUT;
     n = (size_t)(salt - field);
     if (n == 0 || n >= sizeof(out->field))
         return TSN_EINPUT;

@@ -60,5 +60,8 @@ struct tsn_opening {
     char field[16];
     struct tsn_buf salted; /* the caller inits and frees; tsn_payload_commit takes it */
 };
+/* The other line: SEQ gone. What the entry commits to does not stand beside it any more; parsed, its
+ * field is empty. */
+tsn_err tsn_opening_print_gone(struct tsn_buf *out, int64_t seq);
 /* A line without its end. */
 tsn_err tsn_opening_parse(struct tsn_opening *out, const char *line, size_t len);

@@ -30,9 +30,9 @@ struct tsn_assess {
     struct tsn_note parsed;
     struct tsn_checkpoint cp;
     bool have_cp;
-    const char *what; /* "case 01J..., 87 entries, 3 opened" */
-    uint64_t entries, openings;
-    size_t signed_by, cosigned; /* of trust, of witness */
+    const char *what;                   /* "case 01J..., 87 entries, 3 opened" */
+    uint64_t entries, openings, erased; /* erased: entries that audit.erase covers */
+    size_t signed_by, cosigned;         /* of trust, of witness */
     /* the memory: a checkpoint seen before */
     char *old_note;
     uint64_t old_size;

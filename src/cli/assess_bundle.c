@@ -570,10 +570,66 @@ static tsn_err check_opening(struct tsn_assess *j, const struct log *l,
                            (long long)o->seq);
 }
 
+/* --- what is gone: an audit.erase entry behind it says why ------------------------------------------ */
+
+struct gone {
+    const struct kept **list;
+    size_t n, cap;
+};
+
+static tsn_err take_gone(struct tsn_assess *j, const struct log *l, int64_t seq, struct gone *g)
+{
+    const struct kept *k = find_kept(l, seq);
+
+    if (!k || k->entry.ncommits == 0)
+        return tsn_assess_find(j, TSN_TAMPERED, "V117",
+                               "entry %lld: nothing that it commits to can be gone",
+                               (long long)seq);
+    if (g->n == g->cap) {
+        g->cap = g->cap ? g->cap * 2 : 64;
+        g->list = tsn_realloc(g->list, g->cap * sizeof(const struct kept *));
+    }
+    g->list[g->n++] = k;
+    return 0;
+}
+
+static bool covers(const struct tsn_entry *erase, const struct tsn_entry *e)
+{
+    char digits[24];
+
+    if (e->seq >= erase->seq || !erase->from)
+        return false;
+    if (strcmp(erase->from, "case") == 0)
+        return erase->case_id && e->case_id && strcmp(erase->case_id, e->case_id) == 0;
+    (void)snprintf(digits, sizeof(digits), "%lld", (long long)e->seq);
+    return strcmp(erase->from, digits) == 0;
+}
+
+/* The entry that says why may stand behind the checkpoint or the range: then it cannot be told. */
+static void check_gone(struct tsn_assess *j, const struct log *l, struct gone *g)
+{
+    size_t left = g->n;
+
+    for (size_t i = 0; i < l->n; i++)
+        for (size_t k = 0; strcmp(l->list[i].entry.kind, "audit.erase") == 0 && k < g->n; k++)
+            if (g->list[k] && covers(&l->list[i].entry, &g->list[k]->entry)) {
+                g->list[k] = NULL;
+                left--;
+            }
+    j->erased = g->n - left;
+    for (size_t k = 0; k < g->n; k++)
+        if (g->list[k])
+            tsn_assess_cannot(
+                j, "V009",
+                "entry %lld: what it commits to is gone, and no audit.erase here says why",
+                (long long)g->list[k]->seq);
+}
+
 static tsn_err check_openings(struct tsn_assess *j, const struct log *l,
                               const struct tsn_buf *b)
 {
     struct tsn_opening o;
+    struct gone gone = {NULL, 0, 0};
     char field[16] = "";
     int64_t seq = -1;
     size_t at = 0;
@@ -590,10 +646,14 @@ static tsn_err check_openings(struct tsn_assess *j, const struct log *l,
             break;
         }
         seq = o.seq;
-        (void)tsn_copy(field, sizeof(field), o.field);
-        err = check_opening(j, l, &o);
+        /* Nothing of an entry whose payload is gone may be opened as well. */
+        (void)tsn_copy(field, sizeof(field), o.field[0] ? o.field : "~");
+        err = o.field[0] ? check_opening(j, l, &o) : take_gone(j, l, o.seq, &gone);
         at = (size_t)(end + 1 - b->data);
     }
+    if (!err)
+        check_gone(j, l, &gone);
+    free((void *)gone.list);
     tsn_buf_free(&o.salted);
     return err;
 }
@@ -666,13 +726,16 @@ static void judge_manifest(struct tsn_assess *j, const char *root, struct log *l
     if (!err)
         (void)check_openings(j, l, &b);
     j->what = tsn_arena_printf(
-        j->arena, "%s%s, %llu entries, %llu opened",
+        j->arena, "%s%s, %llu entries, %llu opened%s",
         h.scope == TSN_BUNDLE_ALL ? "all"
         : h.scope == TSN_BUNDLE_CASE
             ? "case "
             : tsn_arena_printf(j->arena, "range %lld %lld", (long long)h.from, (long long)h.to),
         h.scope == TSN_BUNDLE_CASE ? h.case_id : "", (unsigned long long)j->entries,
-        (unsigned long long)j->openings);
+        (unsigned long long)j->openings,
+        j->erased ? tsn_arena_printf(j->arena, ", %llu erased and covered",
+                                     (unsigned long long)j->erased)
+                  : "");
 out:
     tsn_buf_free(&b);
     tsn_buf_free(&manifest);

@@ -295,12 +295,13 @@ static int report_judge(struct tsn_cli *cli, const struct tsn_assess *j, const c
     int rc = verdicts[j->verdict].exit;
     if (cli->json) {
         json_t *out = json_pack(
-            "{s:s, s:{s:s, s:s}, s:I, s:I, s:I, s:I, s:I, s:[s, s, s, s]}", "verdict",
+            "{s:s, s:{s:s, s:s}, s:I, s:I, s:I, s:I, s:I, s:I, s:[s, s, s, s]}", "verdict",
             verdicts[j->verdict].word, "subject", "what", j->what, "path", path, "entries",
-            (json_int_t)j->entries, "openings", (json_int_t)j->openings, "checkpoint",
-            (json_int_t)(j->have_cp ? j->cp.size : 0), "signed", (json_int_t)j->signed_by,
-            "cosigned", (json_int_t)j->cosigned, "not_proved", "outside_actions",
-            "after_checkpoint", "truth_of_statements", "reader_page");
+            (json_int_t)j->entries, "openings", (json_int_t)j->openings, "erased",
+            (json_int_t)j->erased, "checkpoint", (json_int_t)(j->have_cp ? j->cp.size : 0),
+            "signed", (json_int_t)j->signed_by, "cosigned", (json_int_t)j->cosigned,
+            "not_proved", "outside_actions", "after_checkpoint", "truth_of_statements",
+            "reader_page");
         if (j->verdict != TSN_VERIFIED) {
             json_object_set_new(out, "code", json_string(j->diag.code));
             json_object_set_new(out, "why", json_string(j->diag.what));

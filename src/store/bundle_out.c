@@ -53,6 +53,9 @@ static tsn_err put_buf(struct writer *w, const char *path, const struct tsn_buf 
     return b->err ? b->err : put(w, path, b->data ? b->data : "", b->len);
 }
 
+/* For the reader page. */
+#define GONE "What this entry commits to does not stand beside it any more."
+
 /* --- what is opened ------------------------------------------------------------------------- */
 
 static tsn_err open_fields(struct writer *w, const struct tsn_entry *e,
@@ -63,6 +66,11 @@ static tsn_err open_fields(struct writer *w, const struct tsn_entry *e,
     size_t at = 0;
     tsn_err err = 0;
 
+    if (blob->len == 0 && e->ncommits > 0) {
+        if (w->order->scope != TSN_BUNDLE_ALL)
+            tsn_bundle_page_opening(&w->page, "gone", GONE, sizeof(GONE) - 1);
+        return tsn_opening_print_gone(&w->openings, e->seq);
+    }
     if (!key || blob->len == 0 || !w->order->may_open || !w->order->may_open(e, w->order->user))
         return 0;
     tsn_buf_init(&salted, FILE_MAX_BYTES);
@@ -257,7 +265,7 @@ static tsn_err add_leaf(int64_t seq, const char *text, size_t len, const uint8_t
     w->count++;
     w->done->entries++;
     w->done->last = seq;
-    if (w->order->may_open && blob->len > 0 && key) {
+    if (blob->len == 0 ? memmem(text, len, "\nc.", 3) != NULL : w->order->may_open && key) {
         a = tsn_arena_new();
         err = tsn_entry_parse(a, text, len, &e, NULL);
         if (!err)

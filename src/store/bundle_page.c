@@ -135,7 +135,8 @@ void tsn_bundle_readme(struct tsn_buf *out, const struct tsn_bundle_head *head)
         "checkpoint   size and root of the log, signed (C2SP tlog-checkpoint)\n"
         "entries/     one proof an entry, the entry inside (C2SP tlog-proof)\n"
         "tile/        the whole log instead (C2SP tlog-tiles)\n"
-        "openings     what you may see of the sealed payloads: SEQ FIELD SALT PAYLOAD\n"
+        "openings     what you may see of the sealed payloads: SEQ FIELD SALT PAYLOAD;\n"
+        "             SEQ gone: erased, as a later audit.erase entry says\n"
         "index.html   for reading; nothing of it is proved\n",
         head->origin, (unsigned long long)head->size);
 }

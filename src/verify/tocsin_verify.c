@@ -57,7 +57,7 @@ static void verify_lines(FILE *f)
     char *line = NULL, text[2 * HASH + 1];
     size_t cap = 0;
     ssize_t len;
-    int64_t n = 0;
+    int64_t n = 0, lost;
     size_t erased;
 
     while ((len = getline(&line, &cap, f)) > 0) {
@@ -79,7 +79,11 @@ static void verify_lines(FILE *f)
     if (row.is_head && strcmp(row.root, text) != 0)
         finding(TAMPERED, "V005", "entry %lld: the root is not that of the head", (long long)n);
     log_closes();
-    erased = log_erased();
+    erased = log_erased(&lost);
+    if (lost >= 0)
+        finding(TAMPERED, "V009",
+                "entry %lld: what it commits to is gone, and nothing says why",
+                (long long)lost);
     if (!row.is_head)
         finding(n ? CANNOT_TELL : UNUSABLE, "V011",
                 "entry %lld: there is no head: a cut would not show", (long long)n);

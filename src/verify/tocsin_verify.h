@@ -92,7 +92,7 @@ void log_closes(void); /* every closed run was told to its case */
 /* What the entry commits to does not stand beside it any more: an audit.erase behind must say why. */
 void log_gone(const struct entry *e);
 void log_erase(const struct entry *e);
-size_t log_erased(void); /* how many; an uncovered one is a finding */
+size_t log_erased(int64_t *lost); /* how many are covered; *lost: the first that is not, -1 */
 bool log_has_chain(const char *name);
 void log_free(void);
 
@@ -112,8 +112,8 @@ void memory_read(const char *path);
 int64_t memory_size(void); /* -1 = none */
 void memory_probe(const unsigned char *root);
 void at_least_set(const char *text);
-/* Signatures, age, memory. `why_not`: complete NULL, else why it cannot tell. */
-void settle(const struct checkpoint *c, const char *why_not);
+/* Signatures, age, memory. `why_not`: complete NULL, else why it cannot tell, with its code. */
+void settle(const struct checkpoint *c, const char *code, const char *why_not);
 
 /* --- verify_bundle.c: what was handed out --- */
 

@@ -405,11 +405,19 @@ def check_tiles(root, cp, log, probe):
 
 
 def check_openings(data, log):
-    before, opened = None, 0
+    before, opened, gone = None, 0, []
     lines = data.decode("ascii", "replace").split("\n")
     if lines.pop() != "":
         raise tampered("V117", "the openings are cut")
     for line in lines:
+        m = re.fullmatch("(%s) gone" % NUM, line)
+        if m:  # nothing else of this entry may be opened
+            if before is not None and int(m.group(1)) <= before[0] or \
+                    not log.entries.get(number(m.group(1)), {"c": {}})["c"]:
+                raise tampered("V117", "an opening is malformed or out of order")
+            before = (number(m.group(1)), "~")
+            gone.append(before[0])
+            continue
         m = re.fullmatch("(%s) ([a-z0-9]{1,15}) ([^ ]+) ([^ ]*)" % NUM, line)
         if not m or before is not None and (int(m.group(1)), m.group(2)) <= before:
             raise tampered("V117", "an opening is malformed or out of order")
@@ -420,7 +428,19 @@ def check_openings(data, log):
         if len(salt) != 32 or want != have:
             raise tampered("V117", "entry %d: what is opened is not what it committed to", before[0])
         opened += 1
-    return opened
+    return opened, gone
+
+
+def uncovered(log, gone):
+    """Those of `gone` that no later audit.erase entry names by position or by their case."""
+    left = dict.fromkeys(gone)
+    for seq, e in log.entries.items():
+        if e["kind"] == "audit.erase" and left:
+            for g in [g for g in left if g < seq and (
+                    e.get("from") == str(g) if e.get("from") != "case" else
+                    "case" in e and log.entries[g].get("case") == e["case"])]:
+                del left[g]
+    return list(left)
 
 
 def check_case(log, case, seqs):
@@ -456,7 +476,7 @@ class Bundle:
     """A directory with a manifest."""
 
     def __init__(self, root, probe):
-        self.root, self.complete = root, True
+        self.root, self.why_not = root, None
         lines = read(os.path.join(root, "manifest")).decode("utf-8", "replace").split("\n")
         if lines.pop() != "" or len(lines) < 4 or lines[0] != "tocsin-bundle/v1":
             raise tampered("V110", "the manifest is not one")
@@ -481,12 +501,18 @@ class Bundle:
         elif scope[1] == "range" and seqs != list(range(number(scope[2]), number(scope[3]) + 1)):
             raise tampered("V119", "the range is not %s to %s without a gap", scope[2], scope[3])
         elif scope[1] == "case":
-            self.complete = check_case(self.log, scope[2], seqs)
+            if not check_case(self.log, scope[2], seqs):
+                self.why_not = ("V119", "nothing shows that no later entry of the case was left out")
         if scope[1] != "range":
             self.log.finish()
-        self.opened = check_openings(read(os.path.join(root, "openings")), self.log)
-        self.what = "%s, %d entries, %d opened" % (" ".join(scope[1:]), len(self.log.entries),
-                                                   self.opened)
+        opened, gone = check_openings(read(os.path.join(root, "openings")), self.log)
+        lost = uncovered(self.log, gone)
+        self.what = "%s, %d entries, %d opened" % (" ".join(scope[1:]), len(self.log.entries), opened)
+        if len(gone) > len(lost):
+            self.what += ", %d erased and covered" % (len(gone) - len(lost))
+        if lost and not self.why_not:  # what says why may stand behind the checkpoint or the range
+            self.why_not = ("V009", "entry %d: what it commits to is gone, and no audit.erase here says "
+                            "why" % lost[0])
 
     def files(self, lines):
         """The listed files and no others, each with its hash."""
@@ -520,7 +546,7 @@ class Bundle:
 
 
 def subject(path, probe):
-    """(checkpoint, words, complete)"""
+    """(checkpoint, words, None or (code, why) when it cannot tell)"""
     if os.path.isfile(path):
         data = read(path)
         if not data.startswith(b"c2sp.org/tlog-proof@v1\n"):
@@ -528,15 +554,15 @@ def subject(path, probe):
         text, index, cp = check_proof(data)
         if text.startswith(b"tocsin-audit/v1\n") and parse_entry(text, index)["seq"] != index:
             raise tampered("V002", "entry %d: it names another position", index)
-        return cp, "one entry, #%d" % index, True
+        return cp, "one entry, #%d" % index, None
     if os.path.exists(os.path.join(path, "manifest")):
         b = Bundle(path, probe)
-        return b.cp, b.what, b.complete
+        return b.cp, b.what, b.why_not
     if sorted(set(os.listdir(path)) if os.path.isdir(path) else []) != ["checkpoint", "tile"]:
         raise Finding(UNUSABLE, "V118", "%s is neither a bundle, nor tiles, nor a proof" % path)
     cp = Checkpoint(read(os.path.join(path, "checkpoint")))
     check_tiles(path, cp, None, probe)
-    return cp, "tiles, %d entries" % cp.size, True
+    return cp, "tiles, %d entries" % cp.size, None
 
 
 def keys(values, kind):
@@ -586,7 +612,7 @@ def judge(path, opts):
     memory = opts["--remember"][-1] if opts["--remember"] else None
     old = recall(memory)
     probe = {old.size: None} if old else {}
-    cp, what, complete = subject(path, probe)
+    cp, what, why_not = subject(path, probe)
     print("%s\nin checkpoint %d of %s" % (what, cp.size, cp.origin))
     signed = [k for k in trust if cp.signed(k)]
     seen = [k for k in witnesses if cp.signed(k)]
@@ -603,8 +629,8 @@ def judge(path, opts):
     if len(seen) < len(witnesses):
         raise Finding(CANNOT_TELL, "V113", "%d of %d witnesses have cosigned it" % (
             len(seen), len(witnesses)))
-    if not complete:
-        raise Finding(CANNOT_TELL, "V119", "nothing shows that no later entry of the case was left out")
+    if why_not:
+        raise Finding(CANNOT_TELL, *why_not)
     if memory:
         with open(memory + ".new", "wb") as f:
             f.write(cp.data)

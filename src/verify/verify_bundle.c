@@ -275,7 +275,7 @@ static void single_proof(const struct bytes *b)
                     wrong ? wrong : "it names another position");
     }
     printf("one entry, #%lld\n", (long long)p.index);
-    settle(&c, p.extra.p ? NULL : "the proof is there and the entry is not");
+    settle(&c, "V116", p.extra.p ? NULL : "the proof is there and the entry is not");
     free(p.extra.p);
     free(c.note.p);
 }
@@ -549,6 +549,19 @@ static bool opening_ok(const char *line, size_t len, int64_t *seq, char field[16
     return good;
 }
 
+/* SEQ gone: what the entry commits to does not stand beside it any more. */
+static bool gone_ok(const char *line, size_t len, int64_t *seq)
+{
+    const struct kept *k = NULL;
+
+    if (len > 5 && memcmp(line + len - 5, " gone", 5) == 0 && decimal_of(line, len - 5, seq))
+        k = kept_at(*seq);
+    if (!k || k->e.ncommits == 0)
+        return false;
+    log_gone(&k->e);
+    return true;
+}
+
 static size_t check_openings(const struct bytes *b)
 {
     size_t at = 0, len, n = 0;
@@ -557,15 +570,18 @@ static size_t check_openings(const struct bytes *b)
     char last[16] = "", field[16];
 
     while (next_line(b, &at, &line, &len)) {
-        if (!opening_ok(line, len, &seq, field) || seq < before ||
-            (seq == before && strcmp(field, last) <= 0))
+        bool is_gone = gone_ok(line, len, &seq);
+
+        if ((!is_gone && !opening_ok(line, len, &seq, field)) || seq < before ||
+            (seq == before && (is_gone || strcmp(field, last) <= 0)))
             finding(
                 TAMPERED, "V117",
                 "opening %zu is malformed, out of order, or not what its entry committed to",
                 n + 1);
         before = seq;
-        memcpy(last, field, sizeof(last));
-        n++;
+        /* Nothing of an entry whose payload is gone may be opened as well. */
+        memcpy(last, is_gone ? "~" : field, is_gone ? 2 : sizeof(last));
+        n += !is_gone;
     }
     if (at != b->n)
         finding(TAMPERED, "V117", "the openings are cut");
@@ -577,10 +593,10 @@ static void bundle(void)
     struct bytes manifest = must_read("manifest", "V110"), openings;
     struct checkpoint c;
     struct scope s;
-    const char *line, *why_not = NULL;
-    size_t at = 17, len, n;
-    int64_t size;
-    char origin[256] = "";
+    const char *line, *why_not = NULL, *code = "V119";
+    size_t at = 17, len, n, erased;
+    int64_t size, lost;
+    char origin[256] = "", lost_why[128];
 
     if (!starts(manifest.p, manifest.n, "tocsin-bundle/v1\n") ||
         !next_line(&manifest, &at, &line, &len) || !scope_parse(&s, line, len) ||
@@ -607,12 +623,27 @@ static void bundle(void)
     if (s.kind != 'r')
         log_closes();
     len = check_openings(&openings);
-    printf("%s %s, %zu entries, %zu opened\n",
+    for (size_t i = 0; i < nlist; i++)
+        log_erase(&list[i].e);
+    erased = log_erased(&lost);
+    /* The entry that says why may stand behind the checkpoint or the range. */
+    if (lost >= 0 && !why_not) {
+        (void)snprintf(
+            lost_why, sizeof(lost_why),
+            "entry %lld: what it commits to is gone, and no audit.erase here says why",
+            (long long)lost);
+        code = "V009";
+        why_not = lost_why;
+    }
+    printf("%s %s, %zu entries, %zu opened",
            s.kind == 'a'   ? "all"
            : s.kind == 'c' ? "case"
                            : "range",
            s.case_id, n, len);
-    settle(&c, why_not);
+    if (erased)
+        printf(", %zu erased and covered", erased);
+    puts("");
+    settle(&c, code, why_not);
     free(c.note.p);
     free(openings.p);
     free(manifest.p);
@@ -674,7 +705,7 @@ void bundle_verify(const char *path)
         checkpoint_parse(&c, must_read("checkpoint", "V111"));
         check_tiles(&c, false, false);
         printf("tiles, %lld entries\n", (long long)c.size);
-        settle(&c, NULL);
+        settle(&c, "", NULL);
         free(c.note.p);
     } else {
         finding(UNUSABLE, "V118", "%s is neither a bundle, nor tiles, nor a proof", path);

@@ -176,22 +176,21 @@ void log_erase(const struct entry *e)
         return;
     for (struct gone *g = gone; g; g = g->next) {
         (void)snprintf(seq, sizeof(seq), "%lld", (long long)g->seq);
-        if (whole ? strcmp(g->case_id, e->case_id) == 0 : strcmp(e->from, seq) == 0)
+        if (g->seq < e->seq &&
+            (whole ? strcmp(g->case_id, e->case_id) == 0 : strcmp(e->from, seq) == 0))
             g->covered = true;
     }
 }
 
-size_t log_erased(void)
+size_t log_erased(int64_t *lost)
 {
-    const struct gone *lost = NULL;
     size_t n = 0;
 
-    for (const struct gone *g = gone; g; g = g->next, n++)
-        lost = g->covered ? lost : g; /* the oldest one */
-    if (lost)
-        finding(TAMPERED, "V009",
-                "entry %lld: what it commits to is gone, and nothing says why",
-                (long long)lost->seq);
+    *lost = -1;
+    for (const struct gone *g = gone; g; g = g->next) {
+        n += g->covered;
+        *lost = g->covered ? *lost : g->seq; /* the oldest one */
+    }
     return n;
 }
 

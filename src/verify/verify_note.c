@@ -406,7 +406,7 @@ static void memory_keep(const struct checkpoint *c)
         (void)fprintf(stderr, "warning: %s is not kept\n", memory);
 }
 
-void settle(const struct checkpoint *c, const char *why_not)
+void settle(const struct checkpoint *c, const char *code, const char *why_not)
 {
     int logs = signers(c, 0), witnesses = signers(c, 1);
 
@@ -423,7 +423,7 @@ void settle(const struct checkpoint *c, const char *why_not)
         finding(CANNOT_TELL, "V113", "%d of %d witnesses have cosigned it", witnesses,
                 nkeys[1]);
     if (why_not)
-        finding(CANNOT_TELL, "V119", "%s", why_not);
+        finding(CANNOT_TELL, code, "%s", why_not);
     if (memory)
         memory_keep(c);
     printf("VERIFIED  in checkpoint %lld of %s, signed by %d of your keys, %d witnesses\n",

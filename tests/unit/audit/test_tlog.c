@@ -131,6 +131,14 @@ static void test_opening_fits_its_commitment(void **state)
         assert_int_not_equal(tsn_opening_parse(&o, line.data, line.len - 1), 0);
         line.data[i] ^= (char)0x80;
     }
+    tsn_buf_clear(&line);
+    assert_int_equal(tsn_opening_print_gone(&line, 5), 0);
+    assert_int_equal(tsn_opening_parse(&o, line.data, line.len - 1), 0);
+    assert_string_equal(o.field, "");
+    assert_int_equal(o.salted.len, 0);
+    assert_int_not_equal(tsn_opening_parse(&o, "5 gone ", 7), 0);
+    assert_int_not_equal(tsn_opening_parse(&o, "05 gone", 7), 0);
+    assert_int_not_equal(tsn_opening_parse(&o, "gone", 4), 0);
     tsn_buf_free(&blob);
     tsn_buf_free(&salted);
     tsn_buf_free(&line);
