@@ -449,18 +449,12 @@ bool tsn_view_hides(struct tsn_store *st, const char *case_id)
     return false;
 }
 
-/* The column that says which case a row belongs to; NULL: no case's. */
-static const struct tsn_col *case_column(const struct tsn_store *st, const struct tsn_table *t)
+/* The column that says which case a row belongs to; -1: no case's. */
+static int case_column(const struct tsn_store *st, const struct tsn_table *t)
 {
-    int i = -1;
-
-    if (!st->view)
-        return NULL;
-    if (t == &tsn_table_case)
-        i = 0;
-    else if (t != &tsn_table_casekey)
-        i = column_of(t, "case_id");
-    return i < 0 ? NULL : &t->cols[i];
+    if (!st->view || t == &tsn_table_casekey)
+        return -1;
+    return t == &tsn_table_case ? 0 : column_of(t, "case_id");
 }
 
 static tsn_err find(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
@@ -579,7 +573,8 @@ static tsn_err list_sql(struct tsn_buf *b, const struct tsn_table *t,
 tsn_err tsn_store_list(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
                        const struct tsn_list *how, void **out, size_t *n_out)
 {
-    const struct tsn_col *owner = case_column(st, t);
+    int owned = case_column(st, t);
+    const struct tsn_col *owner = owned < 0 ? NULL : &t->cols[owned];
     size_t limit = how->limit ? how->limit : LIST_LIMIT;
     sqlite3_stmt *s;
     struct tsn_buf sql;
@@ -629,7 +624,7 @@ tsn_err tsn_store_count(struct tsn_store *st, const struct tsn_table *t,
     tsn_err err;
     int rc;
 
-    if (case_column(st, t) && st->view->nhidden > 0) {
+    if (case_column(st, t) >= 0 && st->view->nhidden > 0) {
         struct tsn_arena *a = tsn_arena_new();
         const struct tsn_list how = {
             .filters = filters, .nfilters = nfilters, .limit = LIST_MAX, .skip_blobs = true};
