@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "core/confine.h"
 #include "core/crypto.h"
@@ -15,7 +16,8 @@
 #include "worker/box.h"
 #include "worker/worker.h"
 
-#define CHANNEL 3
+#define CHANNEL  3
+#define NICENESS 10 /* a playbook that only computes must not keep the core from a processor */
 
 static void wait_for(short what)
 {
@@ -58,6 +60,7 @@ int main(void)
     int status = 0;
 
     signal(SIGPIPE, SIG_IGN);
+    (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* refused: it competes as an equal */
     tsn_json_init();
     tsn_crypto_init();
     const char *timer = tsn_box_init();
