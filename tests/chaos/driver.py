@@ -42,6 +42,11 @@ def config():
     }
 
 
+OPEN = [("cases", "open")] + [("runs", state) for state in (
+    "ready", "running", "waiting", "parked", "in_doubt", "stuck", "diverged", "cancelling", "paused",
+    "queued")]
+
+
 class Driver:
     def __init__(self, node):
         self.node = node
@@ -88,11 +93,12 @@ class Driver:
     def finished(self):
         if not self.pending or not all(self.pending.values()):
             return False
-        cases = self.node.http("GET", "/api/v1/cases?state=closed", check=200).json["items"]
-        if not set(self.pending.values()) <= {c["id"] for c in cases}:
-            return False
-        runs = self.node.http("GET", "/api/v1/runs", check=200).json["items"]
-        return all(r["state"] in ("finished", "failed", "cancelled") for r in runs)
+        # Lists are pages: what is still open is asked for, which ends with nothing.
+        for what, state in OPEN:
+            if self.node.http("GET", "/api/v1/%s?state=%s" % (what, state),
+                              check=200).json["items"]:
+                return False
+        return True
 
     def turn(self):
         """One round; False when the node is gone, None when there is more to do, True at the end."""

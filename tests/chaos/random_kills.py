@@ -27,7 +27,8 @@ def main(kills, seed):
             node.start()
             end = time.monotonic() + luck.uniform(0.01, 0.6)
             while time.monotonic() < end and node.alive:
-                if sum(1 for v in d.pending.values() if v is None) < 3 and made < kills // 4 + 4:
+                # New work all the way: a node that has nothing to do proves nothing.
+                if sum(1 for v in d.pending.values() if v is None) < 3 and made < n // 2 + 4:
                     made += 1
                     d.pending.setdefault("k%d" % made, None)
                 d.turn()
