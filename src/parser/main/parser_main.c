@@ -5,45 +5,18 @@
  * one letter '+' for content or '-', then the bytes) is answered by PARSED (the object of mime.h).
  * Ends with 0 when the core hangs up, 2 when what comes is not the protocol.
  */
-#include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/channel.h"
 #include "core/confine.h"
 #include "core/crypto.h"
 #include "core/frame.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "parser/mime.h"
-
-#define CHANNEL 3
-
-static void wait_for(short what)
-{
-    struct pollfd p = {.fd = CHANNEL, .events = what};
-
-    if (poll(&p, 1, -1) < 0 && errno != EINTR)
-        _exit(1);
-}
-
-static void write_all(const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t k = write(CHANNEL, p, n);
-
-        if (k > 0) {
-            p += k;
-            n -= (size_t)k;
-        } else if (k < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            wait_for(POLLOUT);
-        } else if (k >= 0 || errno != EINTR) {
-            _exit(0); /* nobody is there any more */
-        }
-    }
-}
 
 static void answer(const struct tsn_frame *f)
 {
@@ -55,7 +28,8 @@ static void answer(const struct tsn_frame *f)
     tsn_buf_init(&out, TSN_FRAME_MAX + TSN_FRAME_HEAD + 1);
     if (tsn_frame_put(&out, TSN_FRAME_PARSED, text, strlen(text)) != 0)
         _exit(3); /* larger than any frame: the core says so */
-    write_all(out.data, out.len);
+    if (!tsn_channel_write(out.data, out.len))
+        _exit(0); /* nobody is there any more */
     tsn_buf_free(&out);
     free(text);
     json_decref(doc);
@@ -72,14 +46,14 @@ int main(void)
 {
     static char bytes[64 << 10];
     const struct tsn_confine limits = {.role = TSN_ROLE_LUA,
-                                       .channel_fd = CHANNEL,
+                                       .channel_fd = TSN_CHANNEL,
                                        .memory_bytes = (size_t)768 << 20,
                                        .cpu_seconds = 20,
                                        .files = 8};
     char weaker[400];
     struct tsn_buf in;
     struct tsn_frame f;
-    size_t used;
+    size_t used, n;
 
     signal(SIGPIPE, SIG_IGN);
     tsn_json_init();
@@ -90,18 +64,8 @@ int main(void)
     if (weaker[0])
         tsn_log(TSN_LOG_WARN, "parser.weaker", "why", weaker, NULL);
     tsn_buf_init(&in, TSN_FRAME_MAX + sizeof(bytes) + TSN_FRAME_HEAD);
-    for (;;) {
-        ssize_t n = read(CHANNEL, bytes, sizeof(bytes));
-
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            wait_for(POLLIN);
-            continue;
-        }
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        if (tsn_buf_put(&in, bytes, (size_t)n) != 0 || tsn_frame_get(&in, &f, &used) != 0)
+    while ((n = tsn_channel_read(bytes, sizeof(bytes))) > 0) {
+        if (tsn_buf_put(&in, bytes, n) != 0 || tsn_frame_get(&in, &f, &used) != 0)
             return 2;
         if (used == 0)
             continue;

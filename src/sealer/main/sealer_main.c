@@ -8,21 +8,18 @@
  * state and at what the core says. Ends with 0 when the core hangs up, 2 on bad usage or bytes that
  * are not the protocol, 3 when it cannot know what is on disk, 22 when key or state are unusable.
  */
-#include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/channel.h"
 #include "core/confine.h"
 #include "core/crypto.h"
 #include "core/frame.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "sealer/sealer.h"
-
-#define CHANNEL 3
 
 enum { END_OK = 0, END_USAGE = 2, END_UNKNOWN = 3, END_UNUSABLE = 22 };
 
@@ -89,32 +86,6 @@ static int create(const struct options *o)
     return rc;
 }
 
-static void wait_for(short what)
-{
-    struct pollfd p = {.fd = CHANNEL, .events = what};
-
-    (void)poll(&p, 1, -1); /* an error shows in the read or write that follows */
-}
-
-/* False: nobody is there any more. */
-static bool send_all(struct tsn_buf *out)
-{
-    size_t at = 0;
-
-    while (at < out->len) {
-        ssize_t k = write(CHANNEL, out->data + at, out->len - at);
-
-        if (k > 0)
-            at += (size_t)k;
-        else if (k < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            wait_for(POLLOUT);
-        else if (k == 0 || errno != EINTR)
-            return false;
-    }
-    tsn_buf_clear(out);
-    return true;
-}
-
 /* All whole frames at the front of `in`. */
 static int answer(struct tsn_sealer *s, struct tsn_buf *in, struct tsn_buf *out)
 {
@@ -132,8 +103,9 @@ static int answer(struct tsn_sealer *s, struct tsn_buf *in, struct tsn_buf *out)
                                       : tsn_sealer_rotate)(s, f.payload, f.len, out) != 0)
             return END_UNKNOWN;
         tsn_buf_shift(in, used);
-        if (!send_all(out))
+        if (!tsn_channel_write(out->data, out->len))
             return END_OK;
+        tsn_buf_clear(out);
     }
 }
 
@@ -142,22 +114,12 @@ static int serve(struct tsn_sealer *s)
     static char bytes[16 << 10];
     struct tsn_buf in, out;
     int rc = END_OK;
+    size_t n;
 
     tsn_buf_init(&in, TSN_SEALER_REQUEST_MAX);
     tsn_buf_init(&out, TSN_SEALER_REQUEST_MAX);
-    while (rc == END_OK) {
-        ssize_t n = read(CHANNEL, bytes, sizeof(bytes));
-
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            wait_for(POLLIN);
-            continue;
-        }
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        rc = tsn_buf_put(&in, bytes, (size_t)n) != 0 ? END_USAGE : answer(s, &in, &out);
-    }
+    while (rc == END_OK && (n = tsn_channel_read(bytes, sizeof(bytes))) > 0)
+        rc = tsn_buf_put(&in, bytes, n) != 0 ? END_USAGE : answer(s, &in, &out);
     tsn_buf_free(&in);
     tsn_buf_free(&out);
     if (rc != END_OK)
@@ -170,7 +132,7 @@ int main(int argc, char **argv)
 {
     const struct tsn_confine limits = {
         .role = TSN_ROLE_SEALER,
-        .channel_fd = CHANNEL,
+        .channel_fd = TSN_CHANNEL,
         .memory_bytes = (size_t)256 << 20,
         .files = 16,
     };
@@ -201,7 +163,8 @@ int main(int argc, char **argv)
     (void)tsn_confine(&limits, weaker, sizeof(weaker)); /* what it could not do is in HELLO */
     if (tsn_sealer_open(s, o.state, &diag) != 0)
         rc = complain(&diag);
-    else if (tsn_sealer_hello(s, &hello, weaker) == 0 && send_all(&hello))
+    else if (tsn_sealer_hello(s, &hello, weaker) == 0 &&
+             tsn_channel_write(hello.data, hello.len))
         rc = serve(s);
     tsn_buf_free(&hello);
     tsn_sealer_destroy(s);

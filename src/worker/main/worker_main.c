@@ -3,12 +3,11 @@
  * Started by the core with one end of a socketpair as descriptor 3. Gives away everything before it
  * reads the first byte. Ends with 0 when the core hangs up, 2 when what comes is not the protocol.
  */
-#include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "core/channel.h"
 #include "core/confine.h"
 #include "core/crypto.h"
 #include "core/json.h"
@@ -16,34 +15,13 @@
 #include "worker/box.h"
 #include "worker/worker.h"
 
-#define CHANNEL  3
 #define NICENESS 10 /* a playbook that only computes must not keep the core from a processor */
-
-static void wait_for(short what)
-{
-    struct pollfd p = {.fd = CHANNEL, .events = what};
-    /* A signal of the CPU timer may interrupt; the caller tries again anyway. */
-    if (poll(&p, 1, -1) < 0 && errno != EINTR)
-        _exit(1);
-}
 
 static void write_all(void *user, const void *p, size_t n)
 {
-    const char *from = p;
     (void)user;
-    while (n > 0) {
-        ssize_t k = write(CHANNEL, from, n);
-        if (k > 0) {
-            from += k;
-            n -= (size_t)k;
-        } else if (k < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            wait_for(POLLOUT);
-        } else if (k < 0 && errno == EINTR) {
-            continue;
-        } else {
-            _exit(0); /* nobody is there any more; the runs replay elsewhere */
-        }
-    }
+    if (!tsn_channel_write(p, n))
+        _exit(0); /* nobody is there any more; the runs replay elsewhere */
 }
 
 int main(void)
@@ -52,12 +30,13 @@ int main(void)
     char weaker[400];
     const struct tsn_confine limits = {
         .role = TSN_ROLE_LUA,
-        .channel_fd = CHANNEL,
+        .channel_fd = TSN_CHANNEL,
         .memory_bytes = (size_t)1 << 30,
         .files = 8,
     };
     struct tsn_worker *w;
     int status = 0;
+    size_t n;
 
     signal(SIGPIPE, SIG_IGN);
     (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* refused: it competes as an equal */
@@ -72,19 +51,8 @@ int main(void)
         snprintf(weaker, sizeof weaker, "%s", timer);
     tsn_worker_new(&w, write_all, NULL);
     tsn_worker_hello(w, weaker);
-    for (;;) {
-        ssize_t n = read(CHANNEL, bytes, sizeof bytes);
-        if (n == 0)
-            break;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            wait_for(POLLIN);
-            continue;
-        }
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            break;
-        if (tsn_worker_feed(w, bytes, (size_t)n)) {
+    while ((n = tsn_channel_read(bytes, sizeof bytes)) > 0) {
+        if (tsn_worker_feed(w, bytes, n)) {
             tsn_log(TSN_LOG_ERROR, "worker.confused", "why", "bytes that are not the protocol",
                     NULL);
             status = 2;
