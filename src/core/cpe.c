@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 #include "core/cpe.h"
+#include "core/text.h"
 
 const char *const tsn_cpe_part_names[TSN_CPE_PARTS] = {
     "part",     "vendor",     "product",   "version",   "update", "edition",
@@ -169,12 +170,6 @@ static char *lowered(struct tsn_arena *arena, const char *s, size_t n)
     return out;
 }
 
-static int hex(char c)
-{
-    c = lower(c);
-    return digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* A component of a URI as a formatted string spells it (NISTIR 7695, 6.1.3.2): %01 is ?, %02 is *.
  * An empty one is any. */
 static const char *from_uri(struct tsn_arena *arena, const char *s, size_t n)
@@ -187,8 +182,9 @@ static const char *from_uri(struct tsn_arena *arena, const char *s, size_t n)
     for (size_t i = 0; i < n; i++) {
         char c = s[i];
         bool quoted = false;
-        if (c == '%' && i + 2 < n && hex(s[i + 1]) >= 0 && hex(s[i + 2]) >= 0) {
-            c = (char)(hex(s[i + 1]) * 16 + hex(s[i + 2]));
+        if (c == '%' && i + 2 < n && tsn_hex_digit(s[i + 1]) >= 0 &&
+            tsn_hex_digit(s[i + 2]) >= 0) {
+            c = (char)(tsn_hex_digit(s[i + 1]) * 16 + tsn_hex_digit(s[i + 2]));
             i += 2;
             if (c == 1 || c == 2) {
                 out[k++] = c == 1 ? '?' : '*';

@@ -17,7 +17,7 @@ void tsn_hex(char *out, const void *p, size_t n)
     out[2 * n] = '\0';
 }
 
-static int hex_value(char c)
+int tsn_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -35,7 +35,7 @@ tsn_err tsn_unhex(void *out, size_t n, const char *hex, size_t hex_len)
     if (hex_len != 2 * n)
         return TSN_EINPUT;
     for (size_t i = 0; i < n; i++) {
-        int hi = hex_value(hex[2 * i]), lo = hex_value(hex[2 * i + 1]);
+        int hi = tsn_hex_digit(hex[2 * i]), lo = tsn_hex_digit(hex[2 * i + 1]);
 
         if (hi < 0 || lo < 0)
             return TSN_EINPUT;
@@ -232,4 +232,26 @@ bool tsn_word_ok(const char *s, size_t max)
             return false;
     }
     return n > 0;
+}
+
+bool tsn_percent_decode(char *s)
+{
+    char *out = s;
+
+    for (; *s; s++) {
+        int high, low;
+
+        if (*s != '%') {
+            *out++ = *s;
+            continue;
+        }
+        high = tsn_hex_digit(s[1]);
+        low = high < 0 ? -1 : tsn_hex_digit(s[2]);
+        if (low < 0 || high * 16 + low == 0)
+            return false;
+        *out++ = (char)(high * 16 + low);
+        s += 2;
+    }
+    *out = '\0';
+    return true;
 }

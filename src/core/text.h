@@ -9,6 +9,9 @@
 
 void tsn_hex(char *out, const void *p, size_t n); /* out: 2n+1 bytes, lower case */
 tsn_err tsn_unhex(void *out, size_t n, const char *hex, size_t hex_len); /* exactly n bytes */
+int tsn_hex_digit(char c); /* 0 to 15, either case; -1: none */
+/* In place (RFC 3986 2.1); a plus stays a plus. False: a % that is none, or a zero byte. */
+bool tsn_percent_decode(char *s);
 size_t tsn_base64(char *out, const void *p, size_t n); /* out: 4*((n+2)/3)+1 */
 tsn_err tsn_unbase64(void *out, size_t cap, size_t *n_out, const char *s, size_t len);
 bool tsn_utf8_valid(const char *s, size_t n);

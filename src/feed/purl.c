@@ -250,33 +250,6 @@ tsn_err tsn_purl_canonical(struct tsn_arena *arena, struct tsn_purl *p, const ch
 
 /* --- parsing -------------------------------------------------------------------------------- */
 
-static int hex(char c)
-{
-    return is_digit(c)                          ? c - '0'
-           : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10
-                                                : -1;
-}
-
-/* In place; a plus stays a plus. False: a % that is none, or a zero byte. */
-static bool decode(char *s)
-{
-    char *out = s;
-    for (; *s; s++) {
-        if (*s != '%') {
-            *out++ = *s;
-            continue;
-        }
-        int a = hex(s[1]), b = a < 0 ? -1 : hex(s[2]);
-        if (b < 0 || a * 16 + b == 0) {
-            return false;
-        }
-        *out++ = (char)(a * 16 + b);
-        s += 2;
-    }
-    *out = '\0';
-    return true;
-}
-
 static tsn_err parse_qualifiers(struct tsn_arena *arena, char *s, enum tsn_purl_how how,
                                 struct tsn_purl *out, const char **why)
 {
@@ -302,7 +275,7 @@ static tsn_err parse_qualifiers(struct tsn_arena *arena, char *s, enum tsn_purl_
         if (how == TSN_PURL_STRICT && !is_lower(*s)) {
             return no(why, "a qualifier's key does not begin with a small letter");
         }
-        if (!decode(value)) {
+        if (!tsn_percent_decode(value)) {
             return no(why, "a percent sign is not followed by two hex digits");
         }
         out->qualifiers[out->nqualifiers++] =
@@ -325,8 +298,9 @@ static bool decode_all(struct tsn_purl *p, char *ns, char *name, char *version, 
     p->name = name;
     p->version = version;
     p->subpath = subpath;
-    return (!ns || decode(ns)) && decode(name) && (!version || decode(version)) &&
-           (!subpath || decode(subpath));
+    return (!ns || tsn_percent_decode(ns)) && tsn_percent_decode(name) &&
+           (!version || tsn_percent_decode(version)) &&
+           (!subpath || tsn_percent_decode(subpath));
 }
 
 tsn_err tsn_purl_parse(struct tsn_arena *arena, const char *text, enum tsn_purl_how how,

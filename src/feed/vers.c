@@ -1,40 +1,13 @@
 /* vers.c - `vers:` ranges: parse, sort, contain. Pure. */
 #include <stdlib.h>
 #include <string.h>
+#include "core/text.h"
 #include "feed/vers.h"
 
 static tsn_err no(const char **why, const char *text)
 {
     *why = text;
     return TSN_EINPUT;
-}
-
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
-}
-
-/* In place; false: a % that is none, or a zero byte. */
-static bool decode(char *s)
-{
-    char *out = s;
-    for (; *s; s++) {
-        if (*s != '%') {
-            *out++ = *s;
-            continue;
-        }
-        int a = hex(s[1]), b = a < 0 ? -1 : hex(s[2]);
-        if (b < 0 || a * 16 + b == 0) {
-            return false;
-        }
-        *out++ = (char)(a * 16 + b);
-        s += 2;
-    }
-    *out = '\0';
-    return true;
 }
 
 static enum tsn_vers_op operator(char **s) {
@@ -101,7 +74,7 @@ static tsn_err parts(struct tsn_arena *arena, char *s, struct tsn_vers *out, con
         if (!*s || strchr("<>=!*", *s)) {
             return no(why, "a part has no version");
         }
-        if (!decode(s)) {
+        if (!tsn_percent_decode(s)) {
             return no(why, "a percent sign is not followed by two hex digits");
         }
         out->parts[out->n++] = p;

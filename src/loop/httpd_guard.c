@@ -105,17 +105,6 @@ const char *tsn_http_guard(struct tsn_http_head *head, int *status, const char *
     return judge_fields(head);
 }
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* NULL when an escape is malformed, NUL, or the text is not UTF-8. */
 static const char *decode(struct tsn_arena *arena, const char *s, size_t len, bool plus)
 {
@@ -125,8 +114,8 @@ static const char *decode(struct tsn_arena *arena, const char *s, size_t len, bo
         char c = s[i];
         if (c == '%') {
             bool whole = len - i > 2;
-            int hi = whole ? hex(s[i + 1]) : -1;
-            int lo = whole ? hex(s[i + 2]) : -1;
+            int hi = whole ? tsn_hex_digit(s[i + 1]) : -1;
+            int lo = whole ? tsn_hex_digit(s[i + 2]) : -1;
             if (hi < 0 || lo < 0)
                 return NULL;
             c = (char)(hi * 16 + lo);
