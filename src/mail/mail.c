@@ -190,6 +190,7 @@ void tsn_mail_decide(struct tsn_mail *m, const struct tsn_actor *who, const char
     x->who.person = tsn_arena_strdup(a, who->person);
     x->who.auth = tsn_arena_strdup(a, who->auth ? who->auth : "none");
     x->s = (struct tsn_mail_settle){.cfg = &m->cfg,
+                                    .epoch = tsn_engine_epoch(m->cfg.engine),
                                     .our_key = tsn_arena_strdup(a, m->our_key),
                                     .id = tsn_arena_strdup(a, mail_id),
                                     .by = &x->who,

@@ -28,11 +28,11 @@ struct tsn_mail_settle {
     const json_t *found;        /* the object of docs/mail.md */
     const struct tsn_actor *by; /* a person decides a held one; NULL = by the rules */
     const char *case_ref, *reason;
-    int64_t now_ms;
+    int64_t now_ms, epoch;
     /* outputs */
     struct tsn_event_out out;
     const char *state;
-    const char *case_id; /* joined: whose waits hear of it */
+    const char *woken; /* joined: the run whose wait took it */
 };
 tsn_err tsn_mail_settle(struct tsn_store *st, struct tsn_arena *arena,
                         struct tsn_mail_settle *s, struct tsn_diag *diag);
@@ -44,7 +44,7 @@ json_t *tsn_mail_report(const json_t *found, const char *our_key, const char *ma
 /* mail_queue.c: reads this one, some time. */
 void tsn_mail_queue(struct tsn_mail *m, const char *id);
 void tsn_mail_queue_close(struct tsn_mail *m);
-/* After the commit: wakes runs, tells waits. */
+/* After the commit: wakes runs. */
 void tsn_mail_after_settle(struct tsn_mail *m, const struct tsn_mail_settle *s);
 /* mail.c: an op of ours is over; frees a closed intake with its last. */
 void tsn_mail_op_done(struct tsn_mail *m);

@@ -87,34 +87,6 @@ static tsn_err settle_apply(struct tsn_op *op, struct tsn_store *st)
     return tsn_mail_settle(st, op->arena, &x->s, &op->diag);
 }
 
-static void heard(tsn_err err, int64_t seq, const json_t *info, const struct tsn_diag *diag,
-                  void *user)
-{
-    (void)seq;
-    (void)info;
-    (void)user;
-    if (err)
-        tsn_log(TSN_LOG_ERROR, "mail.signal_lost", "why", diag ? diag->what : "", NULL);
-}
-
-/* What waits hear of a mail that joined their case. */
-static void signal_case(struct tsn_mail *m, const struct tsn_mail_settle *s)
-{
-    static const char *const keys[] = {"subject", "text", "signature", "signer_fpr",
-                                       "attachments"};
-    json_t *body =
-        json_pack("{s:s, s:O?}", "mail", s->id, "from", json_object_get(s->found, "from"));
-
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        json_t *v = json_object_get(s->found, keys[i]);
-
-        if (v)
-            json_object_set(body, keys[i], v);
-    }
-    tsn_engine_signal(m->cfg.engine, s->case_id, "mail.received", body, heard, m);
-    json_decref(body);
-}
-
 void tsn_mail_after_settle(struct tsn_mail *m, const struct tsn_mail_settle *s)
 {
     tsn_log(TSN_LOG_INFO, "mail.settled", "mail", s->id, "state", s->state ? s->state : "",
@@ -123,8 +95,8 @@ void tsn_mail_after_settle(struct tsn_mail *m, const struct tsn_mail_settle *s)
         return;
     for (size_t i = 0; i < s->out.nruns; i++)
         tsn_engine_wake(m->cfg.engine, s->out.runs[i]);
-    if (s->case_id)
-        signal_case(m, s);
+    if (s->woken)
+        tsn_engine_wake(m->cfg.engine, s->woken);
 }
 
 static void settle_done(struct tsn_op *op)
@@ -157,6 +129,7 @@ static void settle(struct tsn_mail_job *j)
 
     x->job = j;
     x->s.cfg = &m->cfg;
+    x->s.epoch = tsn_engine_epoch(m->cfg.engine);
     x->s.our_key = tsn_arena_strdup(x->op.arena, m->our_key);
     x->s.id = j->id;
     x->s.found = j->found;

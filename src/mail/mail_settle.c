@@ -191,6 +191,35 @@ static tsn_err save(struct tsn_store *st, struct tsn_arena *arena, struct tsn_ma
     return err;
 }
 
+/* What waits hear of a mail that joined their case, in the transaction that joins it. */
+static tsn_err tell_case(struct tsn_store *st, struct tsn_arena *arena,
+                         struct tsn_mail_settle *s, struct tsn_diag *diag)
+{
+    static const char *const keys[] = {"subject", "text", "signature", "signer_fpr",
+                                       "attachments"};
+    json_t *body =
+        json_pack("{s:s, s:O?}", "mail", s->id, "from", json_object_get(s->found, "from"));
+    struct tsn_signal_new signal = {
+        .case_id = s->out.rcase.id, .event = "mail.received", .actor = "svc:mail"};
+    struct tsn_signal_out told = {0};
+    char *text;
+    tsn_err err;
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        json_t *v = json_object_get(s->found, keys[i]);
+
+        if (v)
+            json_object_set(body, keys[i], v);
+    }
+    text = tsn_json_text(body);
+    json_decref(body);
+    signal.body = text;
+    err = tsn_signal_put(st, arena, s->epoch, &signal, s->now_ms, &told, diag);
+    free(text);
+    s->woken = told.woken;
+    return err;
+}
+
 static tsn_err as_report(struct tsn_store *st, struct tsn_arena *arena,
                          struct tsn_mail_settle *s, struct tsn_rec_mail *row,
                          const char *case_id, struct tsn_diag *diag)
@@ -214,7 +243,10 @@ static tsn_err as_report(struct tsn_store *st, struct tsn_arena *arena,
         return err;
     if (!no_answer)
         row->answered_at = s->now_ms;
-    s->case_id = case_id ? s->out.rcase.id : NULL;
+    if (case_id)
+        err = tell_case(st, arena, s, diag);
+    if (err)
+        return err;
     return save(st, arena, s, row, fact, s->reason ? s->reason : no_answer, s->out.rcase.id);
 }
 
@@ -323,7 +355,7 @@ tsn_err tsn_mail_settle(struct tsn_store *st, struct tsn_arena *arena,
     tsn_err err = tsn_store_get(st, arena, &tsn_table_mail, s->id, &row);
 
     memset(&s->out, 0, sizeof(s->out));
-    s->case_id = NULL;
+    s->woken = NULL;
     if (err)
         return err == TSN_ENOTFOUND
                    ? tsn_diag_set(diag, err, "M020", "there is no mail `%s`", s->id)

@@ -193,10 +193,10 @@ static const struct tsn_col schedule_cols[] = {
 TABLE(schedule, -1);
 
 static const struct tsn_col mail_cols[] = {
-    TEXT(mail, id),         TEXT(mail, sha256),   TEXT(mail, twin),    TEXT(mail, source),
-    TEXT(mail, state),      TEXT(mail, reason),   TEXT(mail, case_id), TEXT(mail, sender),
-    SEALED(mail, found),    SEALED(mail, raw),    INT(mail, size),     INT(mail, received_at),
-    INT(mail, answered_at), INT(mail, signalled),
+    TEXT(mail, id),         TEXT(mail, sha256), TEXT(mail, twin),    TEXT(mail, source),
+    TEXT(mail, state),      TEXT(mail, reason), TEXT(mail, case_id), TEXT(mail, sender),
+    SEALED(mail, found),    SEALED(mail, raw),  INT(mail, size),     INT(mail, received_at),
+    INT(mail, answered_at),
 };
 TABLE(mail, 6);
 

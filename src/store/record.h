@@ -224,7 +224,7 @@ struct tsn_rec_mail {
     const char *case_id, *sender /* address, hashed */;
     const char *found; /* sealed JSON: the object of docs/mail.md without its parts' content */
     const char *raw;   /* sealed; base64 of the bytes */
-    int64_t size, received_at, answered_at, signalled;
+    int64_t size, received_at, answered_at;
 };
 
 /* Evidence; casework/ops_evidence.c. */

@@ -139,6 +139,25 @@ def test_report_ack_and_reply():
         t.run_cli(["audit", "verify", os.path.join(n.root, "data")], check=0)
 
 
+def test_a_joined_mail_is_heard_across_a_kill():
+    """Joining and telling the run that waits are one commit: a kill right behind it loses nothing."""
+    with node() as n:
+        n.start()
+        put(n, "one", raw())
+        settled(n, 1)
+        ack = answers(n, 1)[0]
+        n.stop()
+        n.start({"TOCSIN_FAULT": "mail.settled"}, wait=False)
+        put(n, "two", reply(ack, mid="2", text="Said before the kill."))
+        n.wait_dead(30 * t.PATIENCE)
+        n.start()
+        assert settled(n, 2)[0]["state"] == "joined"
+        t.wait_for(lambda: "Said before the kill" in timeline(n, "PSIRT-2026-0001"),
+                   20 * t.PATIENCE, node=n)
+        assert timeline(n, "PSIRT-2026-0001").count("mail from alice@tocsin.example: Said") == 1
+        n.stop()
+
+
 def test_held():
     with node() as n:
         n.start()

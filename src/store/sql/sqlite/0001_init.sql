@@ -374,8 +374,7 @@ CREATE TABLE "mail" (
   "raw" BLOB,
   "size" INTEGER NOT NULL DEFAULT 0,
   "received_at" INTEGER NOT NULL DEFAULT 0,
-  "answered_at" INTEGER NOT NULL DEFAULT 0,
-  "signalled" INTEGER NOT NULL DEFAULT 0
+  "answered_at" INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX mail_state ON "mail" ("state");
