@@ -150,11 +150,28 @@ struct tsn_command {
     tsn_flagset flags;
     size_t least, most; /* arguments */
     int (*run)(struct tsn_cli *cli);
-    const char *group;
 };
 
-extern const struct tsn_command tsn_commands[];
-extern const size_t tsn_ncommands;
+/* The rows of commands_*.c, each table ended by a row without words. */
+extern const struct tsn_command tsn_commands_everyday[], tsn_commands_case[],
+    tsn_commands_run[], tsn_commands_advisory[], tsn_commands_feed[], tsn_commands_mail[],
+    tsn_commands_authoring[], tsn_commands_audit[], tsn_commands_running[], tsn_commands_more[];
+
+struct tsn_command_table {
+    const char *group; /* its heading on the help page; tables of one group stand together */
+    const struct tsn_command *rows;
+};
+/* Ends with a table without rows. */
+extern const struct tsn_command_table tsn_command_tables[];
+
+/* Walks over all commands in the order of the help page. */
+struct tsn_command_place {
+    const struct tsn_command_table *table;
+    const struct tsn_command *row;
+    const char *group; /* of the command that next gave last */
+};
+void tsn_command_first(struct tsn_command_place *at);
+const struct tsn_command *tsn_command_next(struct tsn_command_place *at); /* NULL at the end */
 
 struct tsn_flag_info {
     const char *name, *value, *summary; /* value NULL: takes none */

@@ -18,6 +18,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "store/bundle_out.h"
+#include "store/record_case.h"
 
 /* --- where it goes --------------------------------------------------------------------------- */
 

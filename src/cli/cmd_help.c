@@ -134,21 +134,25 @@ static void common_lines(void)
 
 static int overview(struct tsn_cli *cli)
 {
+    struct tsn_command_place at;
+    const struct tsn_command *c;
+    const char *group = NULL;
+
     if (cli->json) {
         json_t *list = json_array();
-        for (size_t i = 0; i < tsn_ncommands; i++)
-            json_array_append_new(list, command_json(&tsn_commands[i]));
+        tsn_command_first(&at);
+        while ((c = tsn_command_next(&at)))
+            json_array_append_new(list, command_json(c));
         json_t *out = json_pack("{s:o}", "commands", list);
         tsn_out_json(cli, out);
         json_decref(out);
         return TSN_EXIT_OK;
     }
     (void)printf("tocsin runs incident-response playbooks for a PSIRT.\n");
-    const char *group = NULL;
-    for (size_t i = 0; i < tsn_ncommands; i++) {
-        const struct tsn_command *c = &tsn_commands[i];
-        if (c->group != group) {
-            group = c->group;
+    tsn_command_first(&at);
+    while ((c = tsn_command_next(&at))) {
+        if (!group || strcmp(at.group, group) != 0) {
+            group = at.group;
             (void)printf("\n");
             tsn_out_text(cli, stdout, TSN_BOLD, group);
             (void)printf("\n");
@@ -212,14 +216,14 @@ int tsn_cmd_help(struct tsn_cli *cli)
         return tsn_help_command(cli, c);
     /* A group: its commands. */
     size_t len = strlen(words), n = 0;
-    for (size_t i = 0; i < tsn_ncommands; i++) {
-        if (strncmp(tsn_commands[i].words, words, len) == 0 &&
-            tsn_commands[i].words[len] == ' ') {
+    struct tsn_command_place at;
+    tsn_command_first(&at);
+    while ((c = tsn_command_next(&at))) {
+        if (strncmp(c->words, words, len) == 0 && c->words[len] == ' ') {
             if (n++)
                 (void)printf("\n");
-            (void)printf("tocsin %s %s\n  %s\n  %s\n", tsn_commands[i].words,
-                         tsn_commands[i].args, tsn_commands[i].summary,
-                         tsn_commands[i].example);
+            (void)printf("tocsin %s %s\n  %s\n  %s\n", c->words, c->args, c->summary,
+                         c->example);
         }
     }
     if (n)

@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "store/log_report.h"
+#include "store/record_case.h"
 
 #define PAGE    10000
 #define ROW_MAX ((size_t)1 << 20)

@@ -72,6 +72,17 @@ def test_unknown_words_get_a_suggestion():
     assert "Did you mean `tocsin status`?" in words.err
 
 
+def test_a_group_names_what_can_follow():
+    # Also groups far down the table: it once looked at the first 64 commands only.
+    commands = t.run_cli(["help", "--json"], check=0).json["commands"]
+    words = [c["command"].split() for c in commands]
+    alone = {w[0] for w in words if len(w) == 1}
+    for group in {w[0] for w in words if len(w) == 2} - alone:
+        hint = error_of(t.run_cli([group, "nonsense", "--json"]), "U001", 2)["hint"]
+        follow = [w[1] for w in words if len(w) == 2 and w[0] == group]
+        assert hint == f"{group} can: {', '.join(follow)}", hint
+
+
 def test_wrong_usage():
     error_of(t.run_cli(["show", "--json"]), "U003", 2)
     error_of(t.run_cli(["show", "a", "b", "--json"]), "U003", 2)

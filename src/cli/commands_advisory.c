@@ -1,0 +1,58 @@
+/* commands_advisory.c - commands: advisories, from a draft to the published page.
+ *
+ * Rows of the table that cli.h describes; constant.
+ */
+#include "cli/cli.h"
+
+#define B TSN_BIT
+
+const struct tsn_command tsn_commands_advisory[] = {
+    {"advisory lint", "FILE...",
+     "judge CSAF documents, ours or others'; `-` is stdin; no daemon",
+     "tocsin advisory lint advisory.json --sarif", B(TSN_FLAG_PROFILE) | B(TSN_FLAG_SARIF), 1,
+     TSN_ARGS_MAX, tsn_cmd_advisory_lint},
+    {"advisory new", "", "draft one from a case; --from FILE gives members of the model",
+     "tocsin advisory new --case PSIRT-2026-0001 --set template=incident-notice",
+     B(TSN_FLAG_CASE) | B(TSN_FLAG_SET) | B(TSN_FLAG_FROM) | B(TSN_FLAG_TITLE), 0, 0,
+     tsn_cmd_advisory_new},
+    {"advisory list", "", "what is drafted and what is out",
+     "tocsin advisory list --state in_review",
+     B(TSN_FLAG_CASE) | B(TSN_FLAG_STATE) | B(TSN_FLAG_LIMIT), 0, 0, tsn_cmd_advisory_list},
+    {"advisory show", "ID", "where it stands, and the digest to approve",
+     "tocsin advisory show ACME-SA-2026-001", 0, 1, 1, tsn_cmd_advisory_show},
+    {"advisory preview", "ID", "as its readers will see it; --to html, md, csaf ...",
+     "tocsin advisory preview ACME-SA-2026-001 --to md", B(TSN_FLAG_TO), 1, 1,
+     tsn_cmd_advisory_preview},
+    {"advisory diff", "ID", "what the next version changes, in words",
+     "tocsin advisory diff ACME-SA-2026-001", 0, 1, 1, tsn_cmd_advisory_diff},
+    {"advisory edit", "ID", "set members of the model; any approval ends",
+     "tocsin advisory edit ACME-SA-2026-001 --set title=\"Flaw in the gateway\"",
+     B(TSN_FLAG_SET) | B(TSN_FLAG_FROM) | B(TSN_FLAG_REASON), 1, 1, tsn_cmd_advisory_verb},
+    {"advisory review", "ID", "hand it to somebody else to read",
+     "tocsin advisory review ACME-SA-2026-001", B(TSN_FLAG_REASON), 1, 1,
+     tsn_cmd_advisory_verb},
+    {"advisory changes", "ID", "send it back with what must change",
+     "tocsin advisory changes ACME-SA-2026-001 --reason \"the fix is in 2.1\"",
+     B(TSN_FLAG_REASON), 1, 1, tsn_cmd_advisory_verb},
+    {"advisory approve", "ID", "approve exactly what was shown; never one's own",
+     "tocsin advisory approve ACME-SA-2026-001 --plan sha256:1f0c...",
+     B(TSN_FLAG_PLAN) | B(TSN_FLAG_REASON), 1, 1, tsn_cmd_advisory_verb},
+    {"advisory publish", "ID", "what was approved, now or --at an instant",
+     "tocsin advisory publish ACME-SA-2026-001 --at 2026-12-01T14:00:00Z",
+     B(TSN_FLAG_AT) | B(TSN_FLAG_STATE) | B(TSN_FLAG_REASON), 1, 1, tsn_cmd_advisory_verb},
+    {"advisory unschedule", "ID", "not at that instant after all",
+     "tocsin advisory unschedule ACME-SA-2026-001", B(TSN_FLAG_REASON), 1, 1,
+     tsn_cmd_advisory_verb},
+    {"advisory withdraw", "ID", "one more version that says it no longer holds",
+     "tocsin advisory withdraw ACME-SA-2026-001 --reason \"not our product\"",
+     B(TSN_FLAG_REASON), 1, 1, tsn_cmd_advisory_verb},
+    {"advisory supersede", "ID", "one more version that names what replaces it",
+     "tocsin advisory supersede ACME-SA-2026-001 --set by=https://acme.example/2 --reason new",
+     B(TSN_FLAG_SET) | B(TSN_FLAG_REASON), 1, 1, tsn_cmd_advisory_verb},
+    {"advisory export", "ID DIR", "every rendering as files",
+     "tocsin advisory export ACME-SA-2026-001 /tmp/out", 0, 2, 2, tsn_cmd_advisory_export},
+    {"advisory draft", "", "a drafting case in one of eight formats; no daemon",
+     "tocsin advisory draft --from flaw.case.json --to csaf", B(TSN_FLAG_FROM) | B(TSN_FLAG_TO),
+     0, 0, tsn_cmd_advisory_draft},
+    {0},
+};

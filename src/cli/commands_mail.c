@@ -1,0 +1,22 @@
+/* commands_mail.c - commands: mails of the mailbox.
+ *
+ * Rows of the table that cli.h describes; constant.
+ */
+#include "cli/cli.h"
+
+#define B TSN_BIT
+
+const struct tsn_command tsn_commands_mail[] = {
+    {"mail list", "", "mails that came in and what became of them",
+     "tocsin mail list --state held", B(TSN_FLAG_STATE) | B(TSN_FLAG_LIMIT), 0, 0,
+     tsn_cmd_mail_list},
+    {"mail assign", "MAIL", "say where a held mail belongs; without --case it opens a new one",
+     "tocsin mail assign 01J... --case PSIRT-2026-0007 --reason \"the same person\"",
+     B(TSN_FLAG_CASE) | B(TSN_FLAG_REASON), 1, 1, tsn_cmd_mail_assign},
+    {"mail receive", "[FILE]", "take one mail from standard input, for a mail server's alias",
+     "tocsin mail receive < mail.eml", 0, 0, 1, tsn_cmd_mail_receive},
+    {"mail parse", "FILE...", "what is found in a mail, PGP and all; `-` is stdin; no daemon",
+     "tocsin mail parse report.eml --keyring ./keys --json", B(TSN_FLAG_KEYRING), 1,
+     TSN_ARGS_MAX, tsn_cmd_mail_parse},
+    {0},
+};
