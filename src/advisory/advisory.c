@@ -10,6 +10,7 @@
 #include "advisory/advisory_life.h"
 #include "casework/track.h"
 #include "core/json.h"
+#include "store/record_advisory.h"
 
 static tsn_err draft(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_call *call,
                      int64_t now_ms, json_t **result, struct tsn_diag *diag)

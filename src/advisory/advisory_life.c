@@ -16,6 +16,8 @@
 #include "core/id.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "store/record_advisory.h"
+#include "store/record_case.h"
 
 struct tsn_advisory_env tsn_advisory_env;
 

@@ -8,6 +8,7 @@
 
 #include "advisory/advisory.h"
 #include "casework/casework.h"
+#include "store/record_advisory.h"
 
 struct tsn_advisory_ask {
     const char

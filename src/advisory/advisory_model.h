@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 #include "advisory/advisory.h"
-#include "store/record.h"
+#include "store/record_case.h"
 
 struct tsn_advisory_wish {
     const struct tsn_rec_case *rcase;

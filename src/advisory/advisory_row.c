@@ -13,6 +13,7 @@
 #include "core/id.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "store/record_advisory.h"
 
 #define MARKDOWN_MAX (16u << 20)
 

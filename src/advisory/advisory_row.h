@@ -2,6 +2,7 @@
 #pragma once
 
 #include "advisory/advisory_life.h"
+#include "store/record_advisory.h"
 
 struct tsn_advisory_work {
     struct tsn_store *st;

@@ -9,6 +9,7 @@
 #include "core/fault.h"
 #include "core/log.h"
 #include "proc/pgp.h"
+#include "store/record_advisory.h"
 
 #define EVERY_MS 500
 #define RETRY_MS 10000

@@ -12,6 +12,8 @@
 #include "api/api_case.h"
 #include "casework/access.h"
 #include "core/clock.h"
+#include "store/record_advisory.h"
+#include "store/record_case.h"
 
 #define RENDERED_MAX ((size_t)64 << 20)
 

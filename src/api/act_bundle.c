@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "seal/sealing.h"
 #include "store/bundle_out.h"
+#include "store/record_case.h"
 
 struct export_op {
     struct tsn_op op;

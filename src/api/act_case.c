@@ -6,6 +6,8 @@
 
 #include <string.h>
 #include "core/clock.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 struct tsn_viewer tsn_auth_viewer(const struct tsn_req *req)
 {

@@ -11,6 +11,8 @@
 #include <string.h>
 #include "core/clock.h"
 #include "core/text.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 #include "store/store_erase.h"
 
 #define WEEK_MS INT64_C(604800000)

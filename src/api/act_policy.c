@@ -7,6 +7,7 @@
 #include <string.h>
 #include "casework/policy.h"
 #include "core/clock.h"
+#include "store/record_case.h"
 
 #define PAGE_ROWS 20000
 

@@ -10,6 +10,9 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "loop/loop.h"
+#include "store/record_advisory.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 #define TSN_SCOPE_SUBMIT 1u
 #define TSN_SCOPE_READ   2u

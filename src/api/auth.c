@@ -14,6 +14,7 @@
 #include "core/crypto.h"
 #include "core/rand.h"
 #include "core/text.h"
+#include "store/record_system.h"
 
 static const char *const operator_roles[] = {"operator", NULL};
 

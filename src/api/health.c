@@ -8,6 +8,8 @@
 #include <string.h>
 #include "core/clock.h"
 #include "seal/sealing.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 static const char *const run_states[] = {
     "ready",      "running", "waiting", "parked",   "in_doubt", "stuck",    "diverged",

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "core/text.h"
+#include "store/record_run.h"
 
 /* --- GET /runs/{id}/log ------------------------------------------------------------------- */
 

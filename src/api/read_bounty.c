@@ -5,6 +5,7 @@
 #include <string.h>
 #include "casework/track.h"
 #include "core/clock.h"
+#include "store/record_case.h"
 
 #define ROWS_MAX 20000
 

@@ -3,6 +3,7 @@
 #include "api/api_case.h"
 #include "casework/case_desk.h"
 #include "core/clock.h"
+#include "store/record_case.h"
 
 tsn_err tsn_read_case_policy(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {

@@ -6,6 +6,8 @@
 
 #include <string.h>
 #include "core/json.h"
+#include "store/record_case.h"
+#include "store/record_feed.h"
 
 #define DOCUMENTS_MAX 100
 

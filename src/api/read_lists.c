@@ -6,6 +6,9 @@
 
 #include <string.h>
 #include "core/text.h"
+#include "store/record_advisory.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 tsn_err tsn_read_limit(struct tsn_read *rd, size_t otherwise, size_t most, size_t *out)
 {

@@ -13,6 +13,8 @@
 #include "core/text.h"
 #include "store/log_report.h"
 #include "store/log_search.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 #define SLICE    20000 /* entries the index takes at once: about 0.1 s of its thread */
 #define BUSY_MS  20

@@ -1,6 +1,7 @@
 /* read_record.c - GET /runs/{id}/record: a run as it is on record, to step through elsewhere. Store thread
  * of the reader. Owns nothing. */
 #include "api/api_impl.h"
+#include "store/record_run.h"
 
 tsn_err tsn_read_run_record(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {

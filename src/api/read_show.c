@@ -7,6 +7,9 @@
 #include <string.h>
 #include <strings.h>
 #include "core/text.h"
+#include "store/record_advisory.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 #define MOST 8 /* candidates named when a prefix is not unique */
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include "core/clock.h"
 #include "core/log.h"
+#include "store/record_case.h"
 
 #define WINDOW_MS 3600000
 #define LOOKS_MAX 8192

@@ -8,6 +8,9 @@
 #include <string.h>
 #include "core/clock.h"
 #include "core/text.h"
+#include "store/record_advisory.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 json_t *tsn_view_time(int64_t ms)
 {

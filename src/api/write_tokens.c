@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/crypto.h"
 #include "core/id.h"
+#include "store/record_system.h"
 
 struct token_write {
     struct tsn_op op;

@@ -10,6 +10,7 @@
 #include "core/crypto.h"
 #include "core/id.h"
 #include "core/text.h"
+#include "store/record_case.h"
 
 bool tsn_body_ok(struct tsn_req *req, const char *const *known, size_t n)
 {

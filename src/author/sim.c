@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/fault.h"
 #include "core/log.h"
+#include "store/record_run.h"
 
 #define STUCK_MS   30000
 #define LATE_TURNS 100000 /* timers at one instant: more is a loop */

@@ -9,6 +9,8 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "engine/bundle.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 /* --- one answer at a time */
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "casework/casework.h"
+#include "store/record_case.h"
 
 /* What the answer depends on, taken from the rows of one case. */
 struct tsn_access_case {

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include "casework/policy_plan.h"
 #include "core/json.h"
+#include "store/record_case.h"
 
 #define FIND_MAX 500
 

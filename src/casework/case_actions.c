@@ -8,6 +8,7 @@
 #include <string.h>
 #include "core/clock.h"
 #include "core/json.h"
+#include "store/record_case.h"
 
 static struct tsn_case_by by_call(const struct tsn_call *call)
 {

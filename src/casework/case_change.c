@@ -11,6 +11,7 @@
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "store/record_case.h"
 
 static const char *const reserved[] = {TSN_FACT_REPORT,  TSN_FACT_RECEIPT, TSN_FACT_STATE,
                                        TSN_FACT_UPDATES, TSN_FACT_LINKS,   TSN_FACT_CLOCKS,

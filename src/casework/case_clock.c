@@ -8,6 +8,7 @@
 #include <string.h>
 #include "core/clock.h"
 #include "core/json.h"
+#include "store/record_case.h"
 
 static json_t *clocks_of(json_t *facts)
 {

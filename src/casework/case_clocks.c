@@ -10,6 +10,7 @@
 #include <string.h>
 #include "core/clock.h"
 #include "core/json.h"
+#include "store/record_case.h"
 
 static json_t *time_json(int64_t ms)
 {

@@ -3,6 +3,7 @@
 
 #include "casework/case_work.h"
 #include "casework/policy.h"
+#include "store/record_case.h"
 
 /* What conditions of policies look at; new reference. */
 json_t *tsn_case_values(const struct tsn_case_work *w);

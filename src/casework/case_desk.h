@@ -3,6 +3,7 @@
 #pragma once
 
 #include "casework/casework.h"
+#include "store/record_case.h"
 
 /* Title, name, ids, CVE, report text, facts, notes: every word must be somewhere; best first.
  * { items: [{ case, name, title, score, where: [...] }] } */

@@ -5,6 +5,7 @@
 #include "casework/case_work.h"
 #include "core/clock.h"
 #include "core/json.h"
+#include "store/record_case.h"
 
 #define CASES_MAX 20000
 #define DAY_MS    INT64_C(86400000)

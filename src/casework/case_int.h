@@ -4,6 +4,7 @@
 #pragma once
 
 #include "casework/casework.h"
+#include "store/record_case.h"
 
 /* Facts that casework keeps itself: case.set refuses these names. */
 #define TSN_FACT_REPORT      "report"  /* the report as received, normalised */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "core/json.h"
 #include "core/text.h"
+#include "store/record_run.h"
 
 static const struct tsn_case_op *const tables[] = {
     tsn_ops_track,    tsn_ops_link,   tsn_ops_clock,  tsn_ops_embargo,

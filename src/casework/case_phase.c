@@ -4,6 +4,7 @@
 #include <string.h>
 #include "casework/phase.h"
 #include "core/json.h"
+#include "store/record_case.h"
 
 static bool has(const json_t *o, const char *key)
 {

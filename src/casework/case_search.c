@@ -6,6 +6,7 @@
 #include "casework/case_desk.h"
 #include "casework/case_int.h"
 #include "core/json.h"
+#include "store/record_case.h"
 
 #define CASES_MAX 20000
 #define WORDS_MAX 12

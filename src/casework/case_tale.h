@@ -4,6 +4,8 @@
 #pragma once
 
 #include "casework/case_int.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 /* What a step's opening entry said, for the result that comes later. */
 struct tsn_tale_opening {

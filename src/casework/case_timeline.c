@@ -6,6 +6,8 @@
 #include <string.h>
 #include "core/clock.h"
 #include "core/json.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 static bool opens_step(const char *kind)
 {

@@ -5,6 +5,7 @@
 #include "casework/phase.h"
 #include "core/clock.h"
 #include "core/json.h"
+#include "store/record_case.h"
 
 static json_t *one(const struct tsn_rec_track *r)
 {

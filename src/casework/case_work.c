@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "store/record_case.h"
 
 #define FORCED_MAX 12
 

@@ -8,6 +8,7 @@
 
 #include "casework/case_int.h"
 #include "casework/track.h"
+#include "store/record_case.h"
 
 #define TSN_FACT_INSTANTS "instants" /* { name: { at, noted_at, evidence?, was: [...] } } */
 

@@ -13,6 +13,7 @@
 #include "core/id.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "store/record_case.h"
 
 const char *tsn_case_actor(struct tsn_arena *arena, const struct tsn_case_by *by)
 {

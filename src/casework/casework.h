@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include "action/action.h"
 #include "engine/engine.h"
+#include "store/record_case.h"
 #include "store/store.h"
 
 struct tsn_policies; /* casework/policy.h */

@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "loop/loop.h"
+#include "store/record_case.h"
 
 #define BATCH   200
 #define BAD_MAX 64

@@ -8,6 +8,7 @@
 #include "casework/case_clocks.h"
 #include "core/clock.h"
 #include "core/json.h"
+#include "store/record_case.h"
 
 #define SUBS_MAX 20000
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "core/json.h"
 #include "core/zone.h"
+#include "store/record_case.h"
 
 static tsn_err find_clock(struct tsn_case_work *w, const json_t *args,
                           struct tsn_rec_track *out, struct tsn_diag *diag)

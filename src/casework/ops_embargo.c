@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/zone.h"
+#include "store/record_case.h"
 
 #define EMBARGO_MOST_MS (INT64_C(366) * 2 * 86400000)
 

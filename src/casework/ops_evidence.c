@@ -11,6 +11,7 @@
 #include "core/id.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "store/record_case.h"
 
 #define EVIDENCE_MAX ((size_t)8 << 20)
 

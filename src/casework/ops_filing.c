@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "core/zone.h"
+#include "store/record_case.h"
 
 /* Sources: Regulation (EU) 2024/2847 Article 14(2), (4) and (6); RMSV Article 7; GSMA FS.23 v4.1. */
 static const struct form {

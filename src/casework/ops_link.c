@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include "core/json.h"
+#include "store/record_case.h"
 
 static tsn_err find_report(struct tsn_case_work *w, const char *ref, struct tsn_rec_report *out,
                            struct tsn_diag *diag)

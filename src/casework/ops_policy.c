@@ -1,5 +1,6 @@
 /* ops_policy.c - what playbooks ask of the policies in force. Store thread. */
 #include "casework/policy_plan.h"
+#include "store/record_case.h"
 
 static tsn_err op_plan(struct tsn_case_work *w, const json_t *args, json_t **result,
                        struct tsn_diag *diag)

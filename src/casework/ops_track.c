@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/zone.h"
+#include "store/record_case.h"
 
 /* `at`: when it happened; not in the future, because nothing that did not happen yet is a fact. */
 static tsn_err take_at(struct tsn_case_work *w, const json_t *args, int64_t *at,

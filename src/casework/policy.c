@@ -8,6 +8,7 @@
 #include "core/crypto.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "store/record_case.h"
 
 const char *const tsn_policy_kind_names[TSN_POLICY_KINDS] = {
     [TSN_POLICY_CLOCKS] = "clocks",

@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include "core/calendar.h"
 #include "core/yaml.h"
+#include "store/record_case.h"
 #include "store/store.h"
 
 enum tsn_policy_kind {

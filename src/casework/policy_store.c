@@ -6,6 +6,7 @@
 #include "core/id.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "store/record_case.h"
 
 static tsn_err log_policy(struct tsn_store *st, struct tsn_arena *arena, const char *kind,
                           const struct tsn_rec_policy *r, const char *from, const char *actor,

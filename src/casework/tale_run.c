@@ -5,6 +5,7 @@
 #include <string.h>
 #include "core/clock.h"
 #include "core/json.h"
+#include "store/record_run.h"
 
 /* "customer-incident@1" of "customer-incident@1@9f8e..." */
 static void say_playbook(struct tsn_tale_line *l)

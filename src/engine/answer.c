@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "store/record_run.h"
 
 #define REASON_MIN 3
 #define REASON_MAX 2000

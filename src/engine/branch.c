@@ -12,6 +12,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "store/record_run.h"
 
 /* --- opened */
 

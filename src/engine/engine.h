@@ -12,6 +12,7 @@
 #include "core/diag.h"
 #include "seal/sealing.h"
 #include "store/reader.h"
+#include "store/record_run.h"
 #include "store/writer.h"
 
 struct tsn_loop;

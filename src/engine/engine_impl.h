@@ -19,6 +19,7 @@
 #include "journal/journal.h"
 #include "loop/loop.h"
 #include "proc/child.h"
+#include "store/record_run.h"
 
 #define TSN_ENGINE_LEVEL   1
 #define TSN_WORKER_MEMORY  ((int64_t)16 << 20)

@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include "core/json.h"
+#include "store/record_run.h"
 
 static json_t *parsed(const char *text)
 {

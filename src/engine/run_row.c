@@ -7,6 +7,7 @@
 #include <string.h>
 #include "core/fault.h"
 #include "core/text.h"
+#include "store/record_run.h"
 
 bool tsn_run_over(const char *state)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "core/clock.h"
 #include "core/log.h"
+#include "store/record_run.h"
 
 #define PAGE     20000 /* runs woken by one look-up */
 #define AGAIN_MS 1000  /* after a full page */

@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "store/record_run.h"
 
 #define QUORUM_MAX    20
 #define ESCALATE_MAX  10

@@ -11,6 +11,7 @@
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "store/record_run.h"
 
 #define PAGE          200
 #define REMINDERS_MAX 1000

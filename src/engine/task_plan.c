@@ -14,6 +14,8 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "store/record_advisory.h"
+#include "store/record_run.h"
 
 /* The advisory that this part of the plan is; TSN_ENOTFOUND when it is none. */
 static tsn_err living(struct tsn_store *st, struct tsn_arena *a, const json_t *v,

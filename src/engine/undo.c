@@ -15,6 +15,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "store/record_run.h"
 
 /* A pending one. Strings are malloc'ed. */
 struct tsn_undo {

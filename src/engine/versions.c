@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "engine/bundle.h"
+#include "store/record_run.h"
 
 #define RUNS_MAX 1000 /* open runs that a deployment replays */
 

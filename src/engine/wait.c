@@ -13,6 +13,8 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 /* "issue.key": a member, or a member of a member. A name that is there as it stands comes first. */
 static json_t *member_of(const json_t *body, const char *name)

@@ -10,6 +10,7 @@
 #include "feed/feed_int.h"
 #include "feed/inventory.h"
 #include "proc/pgp.h"
+#include "store/record_feed.h"
 
 #define FIRST_MS     300
 #define NOT_READY_MS 500

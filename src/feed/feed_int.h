@@ -9,6 +9,7 @@
 #include "feed/fold.h"
 #include "feed/source.h"
 #include "loop/loop.h"
+#include "store/record_feed.h"
 
 #define TSN_FEED_DOC_MAX   (16u << 20)
 #define TSN_FEED_LIST_MAX  (64u << 20)

@@ -5,6 +5,8 @@
 #include "core/json.h"
 #include "feed/feed_int.h"
 #include "feed/priority.h"
+#include "store/record_case.h"
+#include "store/record_feed.h"
 
 #define NAMES_MAX 500
 

@@ -5,6 +5,9 @@
 #include "core/id.h"
 #include "core/json.h"
 #include "feed/feed_int.h"
+#include "store/record_case.h"
+#include "store/record_feed.h"
+#include "store/record_run.h"
 
 static const char *const nobody[] = {NULL};
 static const struct tsn_actor feed_actor = {.roles = nobody, .auth = "svc"};

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "feed/feed_int.h"
 #include "feed/version.h"
+#include "store/record_feed.h"
 
 #define RETRY_MS     50
 #define PRODUCTS_MAX 100 /* product rows kept with the stored facts */

@@ -12,6 +12,8 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 const char *tsn_event_dedupe(struct tsn_arena *arena, const char *scope, const char *source,
                              const char *key)

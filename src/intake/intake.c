@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/rand.h"
 #include "core/text.h"
+#include "store/record_case.h"
 
 #define KEY_MAX 255
 

@@ -9,6 +9,7 @@
 
 #include "casework/casework.h"
 #include "engine/engine.h"
+#include "store/record_case.h"
 
 struct tsn_intake;
 

@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "loop/loop.h"
+#include "store/record_run.h"
 
 #define LOOK_MS    60000 /* the wall clock may step */
 #define AGAIN_MS   5000

@@ -9,6 +9,7 @@
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "store/record_case.h"
 
 struct start_op {
     struct tsn_op op; /* first */

@@ -18,6 +18,7 @@
 #include "loop/loop.h"
 #include "mail/imap_talk.h"
 #include "mail/mail_int.h"
+#include "store/record_system.h"
 
 #define EVERY_MS 60000
 #define WORST_MS 3600000

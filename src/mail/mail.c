@@ -13,6 +13,8 @@
 #include "loop/loop.h"
 #include "mail/mail_int.h"
 #include "proc/pgp.h"
+#include "store/record_case.h"
+#include "store/record_mail.h"
 
 #define UNREAD_MAX 100000
 

@@ -16,6 +16,7 @@
 #include "mail/mail_int.h"
 #include "mail/mail_read.h"
 #include "proc/pgp.h"
+#include "store/record_mail.h"
 
 #define AGAIN_MS 1000
 #define KEYS_MAX 5

@@ -12,6 +12,8 @@
 #include "core/text.h"
 #include "mail/mail_int.h"
 #include "mail/mail_read.h"
+#include "store/record_case.h"
+#include "store/record_mail.h"
 
 #define DAY_MS  (INT64_C(24) * 3600 * 1000)
 #define HOUR_MS (INT64_C(3600) * 1000)

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "store/record_log.h"
 
 #define HELLO_MS    10000
 #define BACKOFF_MS  100

@@ -11,6 +11,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "store/record_log.h"
 
 /* --- comparing ------------------------------------------------------------------------------ */
 

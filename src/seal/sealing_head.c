@@ -13,6 +13,7 @@
 #include "core/fault.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "store/record_log.h"
 
 #define EVERY_SECOND 1000
 #define AGAIN_MS     1000

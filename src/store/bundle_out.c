@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "store/proof_store.h"
+#include "store/record_log.h"
 #include "store/store_int.h"
 
 #define FILE_MAX_BYTES ((size_t)1 << 30)

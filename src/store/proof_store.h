@@ -7,6 +7,7 @@
 #pragma once
 
 #include "audit/proof.h"
+#include "store/record_log.h"
 #include "store/store.h"
 
 /* For tsn_proof_*: `user` is the store. */

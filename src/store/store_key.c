@@ -15,6 +15,7 @@
 
 #include "core/rand.h"
 #include "core/text.h"
+#include "store/record_log.h"
 
 static tsn_err key_fail(struct tsn_diag *diag, const char *path, tsn_err err, const char *what)
 {

@@ -1,5 +1,6 @@
 /* store_proof.c - kept nodes of the tree, proofs from them, checkpoints. See proof_store.h. */
 #include "store/proof_store.h"
+#include "store/record_log.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "store/record_case.h"
+#include "store/record_log.h"
+#include "store/record_system.h"
 
 #define SQL_MAX    8192
 #define SEALED_MAX ((size_t)16 << 20)

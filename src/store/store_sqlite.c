@@ -17,6 +17,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "store/log_index_int.h"
+#include "store/record_system.h"
 
 uint32_t tsn_store_hash(const char *s)
 {
@@ -366,19 +367,23 @@ static tsn_err copy_before(struct tsn_store *st, int version, struct tsn_diag *d
                 "cannot copy the database before changing its layout");
 }
 
+/* All files of a layout, one area each, in one transaction. */
 static tsn_err step(struct tsn_store *st, const struct tsn_embedded *files, int v)
 {
     char sql[64];
     tsn_err err;
+    int ran = 0;
 
-    while (files->name && strtol(files->name, NULL, 10) != v)
-        files++;
-    if (!files->name)
-        return TSN_EBUG;
     (void)snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", v);
     err = tsn_sql_exec(st, "BEGIN IMMEDIATE");
-    if (!err)
+    for (; !err && files->name; files++) {
+        if (strtol(files->name, NULL, 10) != v)
+            continue;
         err = tsn_sql_exec(st, (const char *)files->data);
+        ran++;
+    }
+    if (!err && ran == 0)
+        err = TSN_EBUG;
     if (!err)
         err = tsn_sql_exec(st, sql);
     tsn_fault("store.migrate");

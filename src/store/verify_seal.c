@@ -9,6 +9,7 @@
 #include "core/mem.h"
 #include "core/text.h"
 #include "store/proof_store.h"
+#include "store/record_log.h"
 #include "store/store_int.h"
 
 #define STRIDE 8

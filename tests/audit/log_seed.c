@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "store/record_case.h"
 #include "store/store.h"
 
 static int64_t now_ms;

@@ -20,6 +20,8 @@
 #include "core/id.h"
 #include "core/log.h"
 #include "store/proof_store.h"
+#include "store/record_case.h"
+#include "store/record_log.h"
 
 #define BATCH 2048
 

@@ -18,6 +18,8 @@
 #include "core/log.h"
 #include "engine/engine_impl.h"
 #include "raw_sqlite.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 struct bench {
     char dir[200], db[240];

@@ -23,6 +23,8 @@
 #include "core/text.h"
 #include "engine/engine_impl.h"
 #include "simworld.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 #include "store/verify_store.h"
 #include "worker/box.h"
 

@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 #include "loop/loop.h"
+#include "store/record_system.h"
 #include "store/store_int.h"
 #include "store/writer.h"
 

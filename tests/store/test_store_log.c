@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "store/export.h"
+#include "store/record_system.h"
 
 static void test_story_verifies(void **state)
 {

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "core/embed.h"
+#include "store/record_system.h"
 #include "store/store_int.h"
 
 static void refused(struct lab *l, bool read_only, tsn_err want, const char *code)
@@ -62,12 +63,13 @@ static void test_foreign(void **state)
 }
 
 static const struct tsn_embedded next_schema[] = {
-    {"0001_init.sql", NULL, 0},
+    {"0001_log.sql", NULL, 0},
     {"0002_more.sql", (const unsigned char *)"CREATE TABLE more (x INTEGER) STRICT;", 0},
     {"0003_again.sql", (const unsigned char *)"ALTER TABLE more ADD COLUMN y TEXT;", 0},
+    {"0003_other.sql", (const unsigned char *)"CREATE TABLE other (x INTEGER) STRICT;", 0},
     {NULL, NULL, 0}};
 static const struct tsn_embedded broken_schema[] = {
-    {"0001_init.sql", NULL, 0},
+    {"0001_log.sql", NULL, 0},
     {"0002_more.sql",
      (const unsigned char *)"CREATE TABLE more (x INTEGER) STRICT; DELETE FROM nothing;", 0},
     {NULL, NULL, 0}};
@@ -96,6 +98,7 @@ static void test_migration_copies_first(void **state)
     tsn_store_close(st);
     assert_int_equal(lab_int(&l, "PRAGMA user_version"), 3);
     assert_int_equal(lab_int(&l, "SELECT count(*) FROM pragma_table_info('more')"), 2);
+    assert_int_equal(lab_int(&l, "SELECT count(*) FROM pragma_table_info('other')"), 1);
     refused(&l, false, TSN_ESCHEMA, "S012"); /* this version knows less */
     /* The copy is whole, private and of the old layout. */
     copy = l;

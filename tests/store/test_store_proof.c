@@ -3,6 +3,7 @@
 
 #include "audit/note.h"
 #include "store/proof_store.h"
+#include "store/record_log.h"
 
 #define MANY 66000 /* past the first node of level 16 */
 

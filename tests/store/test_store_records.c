@@ -1,5 +1,11 @@
 /* test_store_records.c - every table, driven by its description: round trip, guards, lists. */
 #include "store/store_lab.h"
+#include "store/record_advisory.h"
+#include "store/record_case.h"
+#include "store/record_feed.h"
+#include "store/record_log.h"
+#include "store/record_run.h"
+#include "store/record_system.h"
 
 static const struct tsn_table *const tables[] = {
     &tsn_table_case,     &tsn_table_report,   &tsn_table_event,    &tsn_table_run,

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "loop/loop.h"
 #include "store/reader.h"
+#include "store/record_system.h"
 #include "store/writer.h"
 
 struct rig {

@@ -3,6 +3,8 @@
 #include "unit/casework/case_world.h"
 
 #include "advisory/advisory_life.h"
+#include "store/record_advisory.h"
+#include "store/record_case.h"
 
 static const struct tsn_publisher publisher = {.name = "Acme PSIRT",
                                                .namespace_url = "https://psirt.acme.example",

@@ -8,6 +8,7 @@
 
 #include "api/api_impl.h"
 #include "core/crypto.h"
+#include "store/record_run.h"
 
 static const struct tsn_route *find(const char *method, const char *path, bool *known, char *id)
 {

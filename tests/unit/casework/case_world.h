@@ -16,6 +16,7 @@
 #include "core/crypto.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "store/record_case.h"
 
 #define NOW INT64_C(1795507200000) /* 2026-11-24T08:00:00Z */
 

@@ -3,6 +3,7 @@
 #include "unit/casework/case_world.h"
 
 #include "casework/access.h"
+#include "store/record_case.h"
 
 static const struct tsn_actor lead = {
     .person = "lead1", .roles = (const char *const[]){"psirt-lead", NULL}, .auth = "local"};

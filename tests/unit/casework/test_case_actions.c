@@ -1,5 +1,6 @@
 /* What playbooks may do to their case, on the real store: rows, entries, refusals. */
 #include "unit/casework/case_world.h"
+#include "store/record_case.h"
 
 static void test_open(void **state)
 {

@@ -6,6 +6,7 @@
 #include "casework/clock_tick.h"
 #include "casework/policy.h"
 #include "core/buf.h"
+#include "store/record_case.h"
 
 static const char *const markets[] = {"eu", "cn", NULL};
 static const struct tsn_actor lead = {

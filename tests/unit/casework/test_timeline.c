@@ -2,6 +2,8 @@
 #include "unit/casework/case_world.h"
 
 #include "core/id.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 struct story {
     struct case_world *w;

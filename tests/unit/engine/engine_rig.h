@@ -19,6 +19,9 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "engine/engine_impl.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
+#include "store/record_system.h"
 
 #define RIG_DEADLINE_MS 30000
 

@@ -1,5 +1,6 @@
 /* The rules of deciding, as tables: who may, when, on what, with which answers. */
 #include "unit/engine/engine_rig.h"
+#include "store/record_run.h"
 
 struct row {
     const char *name, *kind, *state, *verb, *person, *role, *reason, *digest;

@@ -1,6 +1,7 @@
 /* parallel, race and each through the whole engine: outcomes on record, losers ended, and the same
  * after a crash at any moment. */
 #include "unit/engine/engine_rig.h"
+#include "store/record_run.h"
 
 static void branches_run_at_once_and_results_keep_their_order(void **state)
 {

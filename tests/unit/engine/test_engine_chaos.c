@@ -4,6 +4,7 @@
  * The parent starts this very program again as the child that works. About forty points spread
  * over the run; all of them with TOCSIN_CHAOS_FULL=1. */
 #include "unit/engine/engine_rig.h"
+#include "store/record_run.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>

@@ -1,5 +1,6 @@
 /* Runs that start runs: join, bonds, failures, restart with state, and crashes in between. */
 #include "unit/engine/engine_rig.h"
+#include "store/record_run.h"
 
 static const char child_text[] = "rig.send { n = ev.n }\nask { id = \"q\", role = \"r\", title "
                                  "= \"T\" }\nreturn { twice = 2 * ev.n }";

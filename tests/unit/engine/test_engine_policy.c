@@ -1,5 +1,6 @@
 /* Tries by policy, deadlines that end a step, limits of an action, and asking the plugin in doubt. */
 #include "unit/engine/engine_rig.h"
+#include "store/record_run.h"
 
 static unsigned begun, under_way, most, probes;
 static enum tsn_outcome probe_says;

@@ -1,5 +1,6 @@
 /* After a crash: everything goes on, and nothing that must not be repeated is repeated. */
 #include "unit/engine/engine_rig.h"
+#include "store/record_run.h"
 
 static bool hangs(struct rig *g, void *user)
 {

@@ -1,5 +1,6 @@
 /* How runs stop when something is wrong, and that a cancel always works. */
 #include "unit/engine/engine_rig.h"
+#include "store/record_run.h"
 
 static void an_error_fails_the_run_with_its_place(void **state)
 {

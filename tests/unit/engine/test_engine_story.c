@@ -1,5 +1,7 @@
 /* What a run does when all goes well, and how people, time and signals move it. */
 #include "unit/engine/engine_rig.h"
+#include "store/record_run.h"
+#include "store/record_system.h"
 
 static void every_kind_of_step_in_one_run(void **state)
 {

@@ -1,5 +1,6 @@
 /* Taking back: on failure, cancel, case:unwind() and expiry; newest first, once, whatever happens. */
 #include "unit/engine/engine_rig.h"
+#include "store/record_run.h"
 
 static char did[2000]; /* "+a +b -b " */
 static int refuse_undo, hold_put;

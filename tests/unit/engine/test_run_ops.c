@@ -1,5 +1,6 @@
 /* Pause, resume, retry and resolve: what a person does to a run. */
 #include "unit/engine/engine_rig.h"
+#include "store/record_run.h"
 
 static tsn_err act(struct rig *g, const struct tsn_run_act *a)
 {

@@ -1,5 +1,7 @@
 /* Questions and time: reminders, escalation, and a plan that changed while people thought. */
 #include "unit/engine/engine_rig.h"
+#include "store/record_advisory.h"
+#include "store/record_run.h"
 
 static void when_people_are_reminded(void **state)
 {

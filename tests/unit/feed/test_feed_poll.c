@@ -16,6 +16,9 @@
 #include "core/text.h"
 #include "feed/feed_int.h"
 #include "loop/httpd.h"
+#include "store/record_case.h"
+#include "store/record_feed.h"
+#include "store/record_run.h"
 
 #define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 

@@ -16,6 +16,8 @@
 #include "core/mem.h"
 #include "intake/intake.h"
 #include "loop/loop.h"
+#include "store/record_case.h"
+#include "store/record_run.h"
 
 #define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define REPORT                                                                                 \

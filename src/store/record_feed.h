@@ -1,0 +1,46 @@
+/* record_feed.h - what the store keeps of feeds, their documents and what these mean to us.
+ *
+ * Conventions in record.h. Constant tables; any thread.
+ */
+#pragma once
+
+#include "store/record.h"
+
+struct tsn_rec_feed {
+    const char *name, *etag, *modified, *cursor, *error;
+    int64_t polled_at, ok_at, documents;
+};
+extern const struct tsn_table tsn_table_feed;
+
+struct tsn_rec_document {
+    const char *id, *key /* unique: feed LF path */, *feed, *path, *tracking_id, *version,
+        *title;
+    const char *sha256, *state /* current quarantined */, *reason,
+        *listed /* time in the list */;
+    const char *facts;    /* JSON: what matching and difference need */
+    struct tsn_blob body; /* the bytes as received */
+    int64_t fetched_at;
+};
+extern const struct tsn_table tsn_table_document;
+
+struct tsn_rec_match {
+    const char *id, *key /* unique: tracking id LF product */, *document, *product, *owner;
+    const char *certainty /* certain likely guess */, *evidence /* JSON */, *case_id, *run;
+    const char *state /* open closed */, *reason /* why it was closed */;
+    const char *priority; /* JSON: band and what it was computed from */
+    int64_t created_at, closed_at;
+};
+extern const struct tsn_table tsn_table_match;
+
+/* A document of a feed speaks of a vulnerability. */
+struct tsn_rec_naming {
+    const char *id, *key /* unique: vuln LF document */, *vuln, *document;
+};
+extern const struct tsn_table tsn_table_naming;
+
+/* What a feed says of a vulnerability whatever the product: kev, ssvc. */
+struct tsn_rec_mark {
+    const char *id, *key /* unique: kind LF vuln */, *kind, *vuln, *value /* JSON */, *feed;
+    int64_t since;
+};
+extern const struct tsn_table tsn_table_mark;

@@ -1,0 +1,15 @@
+CREATE TABLE "token" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "hash" TEXT NOT NULL UNIQUE,
+  "person" TEXT,
+  "scopes" TEXT,
+  "purpose" TEXT,
+  "created_at" INTEGER NOT NULL DEFAULT 0,
+  "expires_at" INTEGER NOT NULL DEFAULT 0,
+  "revoked_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "meta" (
+  "name" TEXT PRIMARY KEY NOT NULL,
+  "value" TEXT
+) STRICT, WITHOUT ROWID;
