@@ -161,7 +161,7 @@ static void limit(int what, rlim_t value, const char *name, char *weaker, size_t
 }
 
 /* Descriptors that slipped through without close-on-exec. */
-static void close_others(int keep)
+static void close_others(int keep, int passed)
 {
     DIR *dir = opendir("/proc/self/fd");
     struct dirent *e;
@@ -170,7 +170,8 @@ static void close_others(int keep)
     if (!dir)
         return;
     while ((e = readdir(dir)) != NULL) {
-        if (tsn_parse_int(e->d_name, 3, 1 << 20, &fd) == 0 && fd != keep && fd != dirfd(dir))
+        if (tsn_parse_int(e->d_name, 3, 1 << 20, &fd) == 0 &&
+            (fd < keep || fd > keep + passed) && fd != dirfd(dir))
             close((int)fd);
     }
     closedir(dir);
@@ -244,7 +245,7 @@ tsn_err tsn_confine(const struct tsn_confine *c, char *weaker, size_t cap)
 {
     if (cap)
         weaker[0] = '\0';
-    close_others(c->channel_fd);
+    close_others(c->channel_fd, c->passed);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         weaken(weaker, cap, "does not die with its parent");
         /* A parent that was gone before sends no signal: callers see the end of their channel. */

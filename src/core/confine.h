@@ -2,7 +2,7 @@
  *
  * Called by the child itself at the top of its main, before it reads a byte from outside.
  * Sets rlimits, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, not dumpable, closes every descriptor
- * but 0, 1, 2 and `channel_fd`, then installs the seccomp filter of the role (default: kill).
+ * but 0, 1, 2, `channel_fd` and those passed with it, then installs the seccomp filter of the role (default: kill).
  * Where the kernel refuses a part, it goes on and says so in the returned text.
  * Sanitizer builds keep RLIMIT_AS unlimited.
  */
@@ -20,6 +20,7 @@ enum tsn_role {
 struct tsn_confine {
     enum tsn_role role;
     int channel_fd;       /* kept open; -1 = none */
+    int passed;           /* so many descriptors behind it are kept as well */
     size_t memory_bytes;  /* RLIMIT_AS; 0 = leave */
     unsigned cpu_seconds; /* RLIMIT_CPU; 0 = leave */
     unsigned files;       /* RLIMIT_NOFILE; 0 = leave */

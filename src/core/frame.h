@@ -41,7 +41,11 @@ enum tsn_frame_type {
     TSN_FRAME_ROTATE = 43,
     TSN_FRAME_ROTATED = 44,
     TSN_FRAME_PARSE = 50, /* core to parser; parser/main/parser_main.c */
-    TSN_FRAME_PARSED = 51
+    TSN_FRAME_PARSED = 51,
+    TSN_FRAME_UNPACK = 60, /* core to unpack; unpack/main/unpack_main.c */
+    TSN_FRAME_UNPACKED = 61,
+    TSN_FRAME_UNPACK_MORE = 62,
+    TSN_FRAME_UNPACK_FAILED = 63
 };
 
 struct tsn_frame {

@@ -27,6 +27,7 @@ CHILDREN = {
     "sealer": {"core", "audit"},
     "verify": set(),  # the second opinion shares no code with tocsin
     "parser": {"core"},
+    "unpack": {"core"},
     "pluginhost": {"core"},
     "proc/main": {"core"},
 }
