@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "core/mem.h"
 #include "core/text.h"
 
 #define BLOCK (64u << 10)
@@ -131,9 +132,9 @@ static void walk(struct reading *r, struct archive *a, int depth);
 
 static void walk_inner(struct reading *r, struct archive *outer, int depth)
 {
-    struct inner *i = malloc(sizeof *i);
+    struct inner *i = tsn_alloc(sizeof *i);
     struct archive *a = reader(r);
-    if (!i || !a) {
+    if (!a) {
         r->stopped = "there is no memory to read it";
     } else {
         i->outer = outer;
