@@ -1,7 +1,7 @@
 /* unpack_main.c - tocsin-unpack: opens one archive for the core, with nothing in its hands.
  *
  * Descriptor 3 is the channel, 4 the archive (read), 5 the file that takes what comes out. UNPACK (the
- * limits of unpack.h as an object) begins; each slice ends with UNPACKED ({ entries: [[name, at,
+ * limits of packed.h as an object) begins; each slice ends with UNPACKED ({ entries: [[name, at,
  * size]], refused, first_refused, end }), after which it waits for UNPACK_MORE and then writes from the
  * start of the file again. UNPACK_FAILED ({ why }) ends it. 0 when the core hangs up, 2 when what
  * comes is not the protocol.
@@ -20,7 +20,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "unpack/unpack.h"
+#include "unpack/packed.h"
 
 #define ARCHIVE_FD 4
 #define OUT_FD     5

@@ -18,7 +18,7 @@
 #include "core/mem.h"
 #include "loop/loop.h"
 #include "proc/unpack.h"
-#include "unpack/unpack.h"
+#include "unpack/packed.h"
 
 enum kind { ZIP, TAR, RAW };
 

@@ -1,4 +1,4 @@
-/* unpack.h - archives and compressed files, read by a child that has nothing in its hands.
+/* packed.h - archives and compressed files, read by a child that has nothing in its hands.
  *
  * zip, tar (gzip, bzip2, xz, zstd or plain) and single compressed files, by libarchive. The content of
  * what it lets through is written to one file, entry after entry, a slice at a time; names are data

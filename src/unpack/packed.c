@@ -1,5 +1,5 @@
-/* unpack.c - from the bytes of an archive to entries, with every limit counted. See unpack.h. */
-#include "unpack/unpack.h"
+/* packed.c - from the bytes of an archive to entries, with every limit counted. See packed.h. */
+#include "unpack/packed.h"
 
 #include <archive.h>
 #include <archive_entry.h>
