@@ -4,17 +4,54 @@
  */
 #include "audit/payload.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include "core/mem.h"
 #include "core/rand.h"
 #include "core/text.h"
 
 #define SALT_LEN    32
 #define PAYLOAD_MAX ((size_t)64 << 20)
 
+/* Decimal, without printf: this runs once a sealed field. */
+static size_t put_number(char *out, int64_t v)
+{
+    char text[24];
+    size_t at = sizeof text;
+
+    do {
+        text[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    memcpy(out, text + at, sizeof text - at);
+    return sizeof text - at;
+}
+
+/* The caller has seen to it that seq >= 0 and that the name is shorter than 16 bytes. */
 static size_t put_aad(char out[64], int64_t seq, const char *field)
 {
-    return (size_t)snprintf(out, 64, "tocsin-payload/v1\n%lld\n%s", (long long)seq, field);
+    static const char head[] = "tocsin-payload/v1\n";
+    size_t n = sizeof head - 1, len = strlen(field);
+
+    memcpy(out, head, n);
+    n += put_number(out + n, seq);
+    out[n++] = '\n';
+    memcpy(out + n, field, len);
+    return n + len;
+}
+
+#define COMMIT_HEAD     "tocsin-commit/v1\n"
+#define COMMIT_HEAD_MAX (sizeof COMMIT_HEAD + 16)
+
+/* What stands before the salt in a commitment; its length. */
+static size_t put_commit_head(char *out, const char *field)
+{
+    size_t n = sizeof COMMIT_HEAD - 1, len = strlen(field);
+
+    memcpy(out, COMMIT_HEAD, n);
+    memcpy(out + n, field, len);
+    out[n + len] = '\n';
+    return n + len + 1;
 }
 
 static void wipe_free(struct tsn_buf *b)
@@ -28,11 +65,14 @@ static void wipe_free(struct tsn_buf *b)
 tsn_err tsn_payload_commit(uint8_t out[TSN_HASH_LEN], const char *field, const void *salted,
                            size_t n)
 {
+    char head[COMMIT_HEAD_MAX];
     struct tsn_buf in;
     tsn_err err = 0;
 
-    tsn_buf_init(&in, n + 64);
-    tsn_buf_printf(&in, "tocsin-commit/v1\n%s\n", field);
+    if (strlen(field) >= sizeof((struct tsn_commit *)0)->name)
+        return TSN_EINPUT;
+    tsn_buf_init(&in, n + sizeof head);
+    tsn_buf_put(&in, head, put_commit_head(head, field));
     err = tsn_buf_put(&in, salted, n);
     if (err == 0)
         tsn_sha256_once(out, in.data, in.len);
@@ -40,46 +80,40 @@ tsn_err tsn_payload_commit(uint8_t out[TSN_HASH_LEN], const char *field, const v
     return err;
 }
 
+/* One piece of memory, `in`, holds what is hashed; its end, salt || payload, is what is sealed. */
 static tsn_err seal_one(struct tsn_entry *e, struct tsn_buf *blob,
                         const uint8_t key[TSN_KEY_LEN], const struct tsn_field *f)
 {
     struct tsn_commit *c = &e->commits[e->ncommits];
-    struct tsn_buf plain, box;
-    uint8_t salt[SALT_LEN], size[4];
-    char aad[64];
-    size_t name_len = strlen(f->name), aad_len = 0;
+    char small[1024], aad[64], *in = small;
+    uint8_t size[4];
+    size_t name_len = strlen(f->name), head, box_len, len;
     tsn_err err = 0;
 
     if (f->len > PAYLOAD_MAX)
         return TSN_ETOOBIG;
-    tsn_buf_init(&plain, SALT_LEN + f->len);
-    tsn_buf_init(&box, SALT_LEN + f->len + TSN_SEAL_OVERHEAD);
-    tsn_rand_bytes(salt, sizeof salt);
-    tsn_buf_put(&plain, salt, sizeof salt);
-    err = tsn_buf_put(&plain, f->data, f->len);
-    if (err != 0)
-        goto out;
-    err = tsn_payload_commit(c->value, f->name, plain.data, plain.len);
-    if (err != 0)
-        goto out;
-    aad_len = put_aad(aad, e->seq, f->name);
-    err = tsn_seal(&box, key, aad, aad_len, plain.data, plain.len);
-    if (err != 0)
-        goto out;
+    if (COMMIT_HEAD_MAX + SALT_LEN + f->len > sizeof small)
+        in = tsn_alloc(COMMIT_HEAD_MAX + SALT_LEN + f->len);
+    head = put_commit_head(in, f->name);
+    tsn_rand_bytes(in + head, SALT_LEN);
+    if (f->len > 0)
+        memcpy(in + head + SALT_LEN, f->data, f->len);
+    len = head + SALT_LEN + f->len;
+    tsn_sha256_once(c->value, in, len);
+    box_len = SALT_LEN + f->len + TSN_SEAL_OVERHEAD;
     for (int i = 0; i < 4; i++)
-        size[i] = (uint8_t)(box.len >> (24 - 8 * i));
+        size[i] = (uint8_t)(box_len >> (24 - 8 * i));
     tsn_buf_putc(blob, (char)name_len);
     tsn_buf_put(blob, f->name, name_len);
     tsn_buf_put(blob, size, sizeof size);
-    err = tsn_buf_put(blob, box.data, box.len);
-    if (err != 0)
-        goto out;
-    tsn_copy(c->name, sizeof c->name, f->name);
-    e->ncommits++;
-out:
-    tsn_wipe(salt, sizeof salt);
-    wipe_free(&plain);
-    tsn_buf_free(&box);
+    err = tsn_seal(blob, key, aad, put_aad(aad, e->seq, f->name), in + head, len - head);
+    if (err == 0) {
+        tsn_copy(c->name, sizeof c->name, f->name);
+        e->ncommits++;
+    }
+    tsn_wipe(in, len);
+    if (in != small)
+        free(in);
     return err;
 }
 

@@ -58,6 +58,7 @@ struct tsn_store {
     struct tsn_chain_undo *undo;
     size_t nundo, undo_cap;
     struct tsn_case_key *keys[TSN_KEY_BUCKETS];
+    struct tsn_buf text, blob; /* of the entry being appended; the memory is used again */
     char clock[64];
     int64_t clock_at; /* monotonic ms of `clock` */
     char boot[9];

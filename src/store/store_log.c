@@ -172,6 +172,8 @@ void tsn_log_free(struct tsn_store *st)
     forget_chains(st);
     st->in_savepoint = false;
     st->head_dirty = false;
+    tsn_buf_free(&st->text);
+    tsn_buf_free(&st->blob);
 }
 
 static tsn_err flush_chain(struct tsn_store *st, struct tsn_chain_head *h)
@@ -229,11 +231,9 @@ tsn_err tsn_log_flush(struct tsn_store *st)
 static const char *clock_text(struct tsn_store *st)
 {
     struct timex tx = {.modes = 0};
-    struct timespec ts;
     int64_t now = tsn_clock_mono_ms();
     int state;
 
-    clock_gettime(CLOCK_BOOTTIME, &ts);
     if (!st->clock[0] || now - st->clock_at >= 1000 || now < st->clock_at) {
         state = adjtimex(&tx);
         st->clock_at = now;
@@ -311,11 +311,27 @@ static bool mutated(struct tsn_store *st, const struct tsn_append *in, int64_t *
 }
 #endif
 
+static void put_chain(char out[64], const char *kind, const char *id)
+{
+    size_t n = strlen(kind);
+
+    memcpy(out, kind, n);
+    tsn_copy(out + n, 64 - n, id);
+}
+
+/* For the next entry; what a large payload took is given back. */
+static void clear(struct tsn_buf *b)
+{
+    if (b->cap > 64 * 1024)
+        tsn_buf_free(b);
+    tsn_buf_clear(b);
+}
+
 tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int64_t *seq_out)
 {
     char chain[64], id[TSN_ULID_LEN + 1], clock[96];
     struct tsn_chain_head *head;
-    struct tsn_buf text, blob;
+    struct tsn_buf *text = &st->text, *blob = &st->blob;
     struct tsn_entry e;
     struct tsn_diag diag;
     uint8_t leaf[TSN_HASH_LEN];
@@ -330,15 +346,13 @@ tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int6
         return 0;
 #endif
     tsn_fault("store.append");
-    tsn_buf_init(&text, TSN_ENTRY_MAX);
-    tsn_buf_init(&blob, SEALED_MAX);
     tsn_diag_init(&diag);
     if (in->run && !in->case_chain)
-        snprintf(chain, sizeof(chain), "run:%s", in->run);
+        put_chain(chain, "run:", in->run);
     else if (in->case_id)
-        snprintf(chain, sizeof(chain), "case:%s", in->case_id);
+        put_chain(chain, "case:", in->case_id);
     else
-        snprintf(chain, sizeof(chain), "sys");
+        put_chain(chain, "sys", "");
     err = tsn_fault_err("store.write");
     if (err) {
         (void)tsn_store_die(st, err);
@@ -363,18 +377,18 @@ tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int6
         if (!key && !err)
             err = TSN_EDENIED;
         if (!err)
-            err = tsn_payload_seal(&e, &blob, key, in->fields, in->nfields);
+            err = tsn_payload_seal(&e, blob, key, in->fields, in->nfields);
         if (err)
             goto out;
     }
-    err = tsn_entry_print(&text, &e, &diag);
+    err = tsn_entry_print(text, &e, &diag);
     if (err) {
         /* A value that cannot stand in an entry is our bug: every caller must give short codes. */
         tsn_log(TSN_LOG_ERROR, "store.entry_refused", "kind", in->kind, "why", diag.what, NULL);
         goto out;
     }
-    tsn_entry_leaf(leaf, text.data, text.len);
-    err = insert(st, e.seq, head->seq, &text, leaf, &blob);
+    tsn_entry_leaf(leaf, text->data, text->len);
+    err = insert(st, e.seq, head->seq, text, leaf, blob);
     if (!err)
         err = tsn_log_keep_nodes(st, leaf);
     if (err)
@@ -386,13 +400,13 @@ tsn_err tsn_store_append(struct tsn_store *st, const struct tsn_append *in, int6
     memcpy(head->leaf, leaf, TSN_HASH_LEN);
     tsn_tree_append(&st->tree, leaf);
     st->head_dirty = true;
-    st->batch_bytes += text.len + blob.len;
+    st->batch_bytes += text->len + blob->len;
     st->last_ms = e.time_ms;
     if (seq_out)
         *seq_out = e.seq;
 out:
-    tsn_buf_free(&text);
-    tsn_buf_free(&blob);
+    clear(text);
+    clear(blob);
     return err;
 }
 
@@ -718,6 +732,8 @@ tsn_err tsn_log_load(struct tsn_store *st, struct tsn_diag *diag)
     uint64_t size;
     tsn_err err;
 
+    tsn_buf_init(&st->text, TSN_ENTRY_MAX);
+    tsn_buf_init(&st->blob, SEALED_MAX);
     err = read_head(st, &st->tree, root);
     /* A reader opens beside a writer, or to find out what is wrong with the file. */
     if (st->read_only)
