@@ -31,27 +31,28 @@ static size_t put_number(char *out, int64_t v)
 static size_t put_aad(char out[64], int64_t seq, const char *field)
 {
     static const char head[] = "tocsin-payload/v1\n";
-    size_t n = sizeof head - 1, len = strlen(field);
+    size_t n = sizeof head - 1;
 
     memcpy(out, head, n);
     n += put_number(out + n, seq);
     out[n++] = '\n';
-    memcpy(out + n, field, len);
-    return n + len;
+    (void)tsn_copy(out + n, 64 - n, field);
+    return n + strlen(field);
 }
 
 #define COMMIT_HEAD     "tocsin-commit/v1\n"
 #define COMMIT_HEAD_MAX (sizeof COMMIT_HEAD + 16)
 
 /* What stands before the salt in a commitment; its length. */
-static size_t put_commit_head(char *out, const char *field)
+static size_t put_commit_head(char out[COMMIT_HEAD_MAX], const char *field)
 {
-    size_t n = sizeof COMMIT_HEAD - 1, len = strlen(field);
+    size_t n = sizeof COMMIT_HEAD - 1;
 
     memcpy(out, COMMIT_HEAD, n);
-    memcpy(out + n, field, len);
-    out[n + len] = '\n';
-    return n + len + 1;
+    (void)tsn_copy(out + n, COMMIT_HEAD_MAX - n, field);
+    n += strlen(field);
+    out[n] = '\n';
+    return n + 1;
 }
 
 static void wipe_free(struct tsn_buf *b)

@@ -1,8 +1,6 @@
 /* assess_bundle.c - a bundle, tiles or a proof on disk, checked to the last byte. See assess.h. */
-#include "cli/assess.h"
+#include "cli/assess_files.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +13,6 @@
 #define LEVELS         8
 #define PROOF_HEAD     "c2sp.org/tlog-proof@v1\n"
 
-static bool exists(const char *root, const char *name)
-{
-    char path[4096];
-    struct stat info;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", root, name);
-    return stat(path, &info) == 0;
-}
-
 static bool is_proof(const char *path)
 {
     char head[sizeof(PROOF_HEAD)] = "";
@@ -35,6 +24,15 @@ static bool is_proof(const char *path)
     return n == sizeof(PROOF_HEAD) - 1 && memcmp(head, PROOF_HEAD, n) == 0;
 }
 
+static bool exists(const char *root, const char *name)
+{
+    char path[4096];
+    struct stat info;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", root, name);
+    return stat(path, &info) == 0;
+}
+
 bool tsn_assess_takes(const char *path)
 {
     struct stat info;
@@ -44,20 +42,7 @@ bool tsn_assess_takes(const char *path)
     if (S_ISDIR(info.st_mode))
         return exists(path, "manifest") || exists(path, "checkpoint") ||
                exists(path, "entries");
-    return is_proof(path);
-}
-
-/* TAMPERED with `code` when it cannot be read: what is listed must be there. */
-static tsn_err slurp(struct tsn_assess *j, const char *root, const char *name,
-                     struct tsn_buf *out, const char *code)
-{
-    char path[4096];
-
-    tsn_buf_clear(out);
-    (void)snprintf(path, sizeof(path), "%s/%s", root, name);
-    if (tsn_buf_read_file(out, path) == 0)
-        return 0;
-    return tsn_assess_find(j, TSN_TAMPERED, code, "%s is missing or cannot be read", name);
+    return S_ISREG(info.st_mode) && (is_proof(path) || tsn_files_is_tar(path));
 }
 
 /* --- a log as it is taken in ------------------------------------------------------------------ */
@@ -119,50 +104,77 @@ static tsn_err log_add(struct log *l, int64_t seq, const char *text, size_t len,
 
 struct tiles {
     struct tsn_assess *j;
-    const char *root;
+    struct tsn_files *files;
     struct log *log; /* NULL: foreign entries, only hashed */
     bool hold;
-    struct tsn_tree tree;
-    uint8_t rows[LEVELS][TSN_TILE_WIDTH][TSN_HASH_LEN];
-    size_t width[LEVELS];
-    uint64_t full[LEVELS];
-    struct tsn_buf buf;
+    struct
+    { /* a tile being filled and the tree over it; a full one is a leaf of the level above */
+        uint8_t row[TSN_TILE_WIDTH][TSN_HASH_LEN];
+        size_t width;
+        uint64_t full;
+        struct tsn_tree part;
+    } level[LEVELS];
+    struct tsn_buf buf, text;
+    uint64_t taken;
 };
 
 static tsn_err check_tile(struct tiles *t, int level)
 {
-    size_t n = t->width[level] * TSN_HASH_LEN;
+    size_t n = t->level[level].width * TSN_HASH_LEN;
     char path[96];
-    struct tsn_tree part;
     tsn_err err;
 
-    tsn_tile_path(path, level, t->full[level], (unsigned)t->width[level]);
-    err = slurp(t->j, t->root, path, &t->buf, "V120");
+    tsn_tile_path(path, level, t->level[level].full, (unsigned)t->level[level].width);
+    err = tsn_files_read(t->files, path, &t->buf, "V120");
+    if (!err && (t->buf.len != n || memcmp(t->buf.data, t->level[level].row, n) != 0))
+        err = tsn_assess_find(t->j, TSN_TAMPERED, "V120", "%s is wrong", path);
+    return err;
+}
+
+static tsn_err level_add(struct tiles *t, int level, const uint8_t *hash)
+{
+    uint8_t up[TSN_HASH_LEN];
+    tsn_err err;
+
+    memcpy(t->level[level].row[t->level[level].width++], hash, TSN_HASH_LEN);
+    tsn_tree_append(&t->level[level].part, hash);
+    if (t->level[level].width < TSN_TILE_WIDTH || level + 1 == LEVELS)
+        return 0;
+    err = check_tile(t, level);
     if (err)
         return err;
-    if (t->buf.len != n || memcmp(t->buf.data, t->rows[level], n) != 0)
-        return tsn_assess_find(t->j, TSN_TAMPERED, "V120", "%s is wrong", path);
-    if (t->width[level] < TSN_TILE_WIDTH || level + 1 == LEVELS)
-        return 0;
-    tsn_tree_init(&part);
-    for (size_t i = 0; i < TSN_TILE_WIDTH; i++)
-        tsn_tree_append(&part, t->rows[level][i]);
-    tsn_tree_root(&part, t->rows[level + 1][t->width[level + 1]++]);
-    t->full[level]++;
-    t->width[level] = 0;
-    return t->width[level + 1] == TSN_TILE_WIDTH ? check_tile(t, level + 1) : 0;
+    tsn_tree_root(&t->level[level].part, up);
+    tsn_tree_init(&t->level[level].part);
+    t->level[level].full++;
+    t->level[level].width = 0;
+    return level_add(t, level + 1, up);
+}
+
+/* Over all leaves so far. A level's tree holds at most 255 hashes: its nodes are 8 of the whole's. */
+static void root_now(const struct tiles *t, uint8_t root[TSN_HASH_LEN])
+{
+    struct tsn_tree all;
+
+    tsn_tree_init(&all);
+    for (int level = 0; level < LEVELS; level++)
+        for (int i = 0; i < 8 && 8 * level + i < TSN_TREE_LEVELS; i++)
+            memcpy(all.node[8 * level + i], t->level[level].part.node[i], TSN_HASH_LEN);
+    all.size = t->taken;
+    tsn_tree_root(&all, root);
 }
 
 static tsn_err take_leaf(struct tiles *t, const char *text, size_t len)
 {
     uint8_t leaf[TSN_HASH_LEN];
-    int64_t seq = (int64_t)t->tree.size;
+    int64_t seq = (int64_t)t->taken++;
+    tsn_err err;
 
     tsn_entry_leaf(leaf, text, len);
-    tsn_tree_append(&t->tree, leaf);
-    memcpy(t->rows[0][t->width[0]++], leaf, TSN_HASH_LEN);
-    if (t->j->have_old && t->tree.size == t->j->old_size) {
-        tsn_tree_root(&t->tree, t->j->probe);
+    err = level_add(t, 0, leaf);
+    if (err)
+        return err;
+    if (t->j->have_old && t->taken == t->j->old_size) {
+        root_now(t, t->j->probe);
         t->j->probed = true;
     }
     t->j->entries++;
@@ -172,57 +184,55 @@ static tsn_err take_leaf(struct tiles *t, const char *text, size_t len)
 static tsn_err take_texts(struct tiles *t, uint64_t n, unsigned width)
 {
     char path[96];
-    struct tsn_buf b;
+    const struct tsn_buf *b = &t->text;
     size_t at = 0;
     tsn_err err;
 
     tsn_tile_path(path, -1, n, width);
-    tsn_buf_init(&b, FILE_MAX_BYTES);
-    err = slurp(t->j, t->root, path, &b, "V120");
+    err = tsn_files_read(t->files, path, &t->text, "V120");
     for (unsigned i = 0; !err && i < width; i++) {
-        const uint8_t *p = (const uint8_t *)b.data + at;
-        size_t len = b.len - at >= 2 ? (size_t)p[0] << 8 | p[1] : SIZE_MAX - 2;
+        const uint8_t *p = (const uint8_t *)b->data + at;
+        size_t len = b->len - at >= 2 ? (size_t)p[0] << 8 | p[1] : SIZE_MAX - 2;
 
-        if (b.len - at < 2 || b.len - at - 2 < len)
+        if (b->len - at < 2 || b->len - at - 2 < len)
             err = tsn_assess_find(t->j, TSN_TAMPERED, "V120", "entry %llu is cut",
                                   (unsigned long long)n * TSN_TILE_WIDTH + i);
         else
-            err = take_leaf(t, b.data + at + 2, len);
+            err = take_leaf(t, b->data + at + 2, len);
         at += 2 + len;
     }
-    if (!err && at != b.len)
+    if (!err && at != b->len)
         err = tsn_assess_find(t->j, TSN_TAMPERED, "V120", "there is more in %s", path);
-    tsn_buf_free(&b);
     return err;
 }
 
-static tsn_err check_tiles(struct tsn_assess *j, const char *root, struct log *log, bool hold)
+static tsn_err check_tiles(struct tsn_assess *j, struct tsn_files *files, struct log *log,
+                           bool hold)
 {
     struct tiles *t = tsn_alloc(sizeof(*t));
     uint8_t have[TSN_HASH_LEN];
     tsn_err err = 0;
 
     t->j = j;
-    t->root = root;
+    t->files = files;
     t->log = log;
     t->hold = hold;
-    tsn_tree_init(&t->tree);
     tsn_buf_init(&t->buf, FILE_MAX_BYTES);
+    tsn_buf_init(&t->text, FILE_MAX_BYTES);
     for (uint64_t n = 0; !err && n * TSN_TILE_WIDTH < j->cp.size; n++) {
         uint64_t left = j->cp.size - n * TSN_TILE_WIDTH;
 
         err = take_texts(t, n, left < TSN_TILE_WIDTH ? (unsigned)left : TSN_TILE_WIDTH);
-        if (!err && t->width[0] == TSN_TILE_WIDTH)
-            err = check_tile(t, 0);
     }
     for (int level = 0; !err && level < LEVELS; level++)
-        if (t->width[level] > 0)
+        if (t->level[level].width > 0)
             err = check_tile(t, level);
-    tsn_tree_root(&t->tree, have);
+    root_now(t, have);
     if (!err && memcmp(have, j->cp.root, TSN_HASH_LEN) != 0)
         err = tsn_assess_find(j, TSN_TAMPERED, "V005",
                               "the entries do not give the checkpoint's root");
     tsn_buf_free(&t->buf);
+    tsn_buf_free(&t->text);
     free(t);
     return err;
 }
@@ -292,109 +302,9 @@ out:
 
 /* --- the files of a bundle ----------------------------------------------------------------------- */
 
-struct names {
-    char **list;
-    size_t n, cap;
-};
-
-static void names_free(struct names *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        free(s->list[i]);
-    free(s->list);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void walk(const char *root, const char *below, struct names *out)
-{
-    char path[4096];
-    struct dirent *d;
-    struct stat info;
-    DIR *dir;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", root, below);
-    dir = opendir(path);
-    while (dir && (d = readdir(dir)) != NULL) {
-        char name[2048];
-
-        if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-            continue;
-        (void)snprintf(name, sizeof(name), "%s%s%s", below, below[0] ? "/" : "", d->d_name);
-        (void)snprintf(path, sizeof(path), "%s/%s", root, name);
-        if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-            walk(root, name, out);
-            continue;
-        }
-        if (out->n == out->cap) {
-            out->cap = out->cap ? out->cap * 2 : 64;
-            out->list = tsn_realloc(out->list, out->cap * sizeof(*out->list));
-        }
-        out->list[out->n++] = tsn_strdup(name);
-    }
-    if (dir)
-        (void)closedir(dir);
-}
-
-static tsn_err check_file(struct tsn_assess *j, const char *root, const char *line, size_t len,
-                          const char *name, struct tsn_buf *b)
-{
-    uint8_t hash[TSN_HASH_LEN];
-    char hex[2 * TSN_HASH_LEN + 1];
-
-    if (len < 73 || memcmp(line, "sha256 ", 7) != 0 || line[71] != ' ' ||
-        strlen(name) != len - 72 || memcmp(line + 72, name, len - 72) != 0)
-        return tsn_assess_find(j, TSN_TAMPERED, "V110",
-                               "files are missing or too many, or not listed in order: %s",
-                               name);
-    if (slurp(j, root, name, b, "V110") != 0)
-        return TSN_ETAMPERED;
-    tsn_sha256_once(hash, b->data ? b->data : "", b->len);
-    tsn_hex(hex, hash, sizeof(hash));
-    if (memcmp(hex, line + 7, 64) != 0)
-        return tsn_assess_find(j, TSN_TAMPERED, "V110",
-                               "%s is not the file that the manifest lists", name);
-    return 0;
-}
-
-/* The listed files and no others, each with its hash. */
-static tsn_err check_files(struct tsn_assess *j, const char *root, const char *p, size_t n,
-                           struct names *have)
-{
-    struct tsn_buf b;
-    size_t at = 0, needed = 0;
-    tsn_err err = 0;
-
-    walk(root, "", have);
-    if (have->list)
-        qsort(have->list, have->n, sizeof(*have->list), by_name);
-    tsn_buf_init(&b, FILE_MAX_BYTES);
-    for (size_t i = 0; !err && have->list && i < have->n; i++) {
-        const char *name = have->list[i], *end;
-
-        if (!name || strcmp(name, "manifest") == 0)
-            continue;
-        needed += strcmp(name, "checkpoint") == 0 || strcmp(name, "openings") == 0;
-        end = at < n ? memchr(p + at, '\n', n - at) : NULL;
-        if (!end) {
-            err = tsn_assess_find(j, TSN_TAMPERED, "V110", "%s is not in the manifest", name);
-            break;
-        }
-        err = check_file(j, root, p + at, (size_t)(end - (p + at)), name, &b);
-        at = (size_t)(end + 1 - p);
-    }
-    if (!err && (at != n || needed != 2))
-        err = tsn_assess_find(j, TSN_TAMPERED, "V110", "files of the manifest are missing");
-    tsn_buf_free(&b);
-    return err;
-}
-
 /* Nothing that no verifier looks at may hide among what is signed for. */
 static tsn_err check_names(struct tsn_assess *j, const struct tsn_bundle_head *h,
-                           const struct names *have)
+                           const struct tsn_files *have)
 {
     static const char *const known[] = {"README.txt", "checkpoint", "index.html", "manifest",
                                         "openings",   "policy",     "verify.py"};
@@ -403,15 +313,16 @@ static tsn_err check_names(struct tsn_assess *j, const struct tsn_bundle_head *h
 
     for (uint64_t n = h->size; n > 0; n /= TSN_TILE_WIDTH)
         due += (n + TSN_TILE_WIDTH - 1) / TSN_TILE_WIDTH;
-    for (size_t i = 0; i < have->n; i++) {
-        bool good = strncmp(have->list[i], parts, strlen(parts)) == 0;
+    for (size_t i = 0; i < tsn_files_count(have); i++) {
+        const char *name = tsn_files_name(have, i);
+        bool good = strncmp(name, parts, strlen(parts)) == 0;
 
         tiles += good;
         for (size_t k = 0; !good && k < sizeof(known) / sizeof(known[0]); k++)
-            good = strcmp(have->list[i], known[k]) == 0;
+            good = strcmp(name, known[k]) == 0;
         if (!good)
             return tsn_assess_find(j, TSN_TAMPERED, "V110",
-                                   "%s does not belong to such a bundle", have->list[i]);
+                                   "%s does not belong to such a bundle", name);
     }
     if (h->scope == TSN_BUNDLE_ALL && tiles != due)
         return tsn_assess_find(j, TSN_TAMPERED, "V110", "there are tiles too many or too few");
@@ -427,12 +338,12 @@ static int by_seq(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static tsn_err list_seqs(struct tsn_assess *j, const struct names *have, int64_t *seqs,
+static tsn_err list_seqs(struct tsn_assess *j, const struct tsn_files *have, int64_t *seqs,
                          size_t *n)
 {
     *n = 0;
-    for (size_t i = 0; i < have->n; i++) {
-        const char *name = have->list[i], *dot;
+    for (size_t i = 0; i < tsn_files_count(have); i++) {
+        const char *name = tsn_files_name(have, i), *dot;
         char digits[24] = "";
 
         if (strncmp(name, "entries/", 8) != 0)
@@ -452,7 +363,7 @@ static tsn_err list_seqs(struct tsn_assess *j, const struct names *have, int64_t
     return 0;
 }
 
-static tsn_err take_proofs(struct tsn_assess *j, const char *root, struct log *l,
+static tsn_err take_proofs(struct tsn_assess *j, struct tsn_files *files, struct log *l,
                            const int64_t *seqs, size_t n)
 {
     struct tsn_buf b;
@@ -464,7 +375,7 @@ static tsn_err take_proofs(struct tsn_assess *j, const char *root, struct log *l
         char name[64];
 
         (void)snprintf(name, sizeof(name), "entries/%lld.tlog-proof", (long long)seqs[i]);
-        err = slurp(j, root, name, &b, "V110");
+        err = tsn_files_read(files, name, &b, "V110");
         if (!err)
             err = check_proof(j, &b, &p);
         if (!err && (!p.extra || p.index != (uint64_t)seqs[i]))
@@ -658,15 +569,15 @@ static tsn_err check_openings(struct tsn_assess *j, const struct log *l,
     return err;
 }
 
-static tsn_err check_proofs(struct tsn_assess *j, const char *root, struct log *l,
-                            const struct tsn_bundle_head *h, const struct names *have)
+static tsn_err check_proofs(struct tsn_assess *j, struct tsn_files *files, struct log *l,
+                            const struct tsn_bundle_head *h)
 {
-    int64_t *seqs = tsn_alloc((have->n + 1) * sizeof(*seqs));
+    int64_t *seqs = tsn_alloc((tsn_files_count(files) + 1) * sizeof(*seqs));
     size_t n;
-    tsn_err err = list_seqs(j, have, seqs, &n);
+    tsn_err err = list_seqs(j, files, seqs, &n);
 
     if (!err)
-        err = take_proofs(j, root, l, seqs, n);
+        err = take_proofs(j, files, l, seqs, n);
     for (size_t i = 0; !err && h->scope == TSN_BUNDLE_RANGE && i < n; i++)
         if (seqs[i] != h->from + (int64_t)i)
             n = 0; /* a gap */
@@ -680,8 +591,7 @@ static tsn_err check_proofs(struct tsn_assess *j, const char *root, struct log *
     return err;
 }
 
-static void judge_manifest(struct tsn_assess *j, const char *root, struct log *l,
-                           struct names *have)
+static void judge_manifest(struct tsn_assess *j, struct tsn_files *files, struct log *l)
 {
     struct tsn_bundle_head h;
     struct tsn_buf b, manifest;
@@ -691,17 +601,16 @@ static void judge_manifest(struct tsn_assess *j, const char *root, struct log *l
 
     tsn_buf_init(&b, FILE_MAX_BYTES);
     tsn_buf_init(&manifest, FILE_MAX_BYTES);
-    err = slurp(j, root, "manifest", &manifest, "V110");
+    err = tsn_files_read(files, "manifest", &manifest, "V110");
     if (!err &&
         tsn_bundle_head_parse(&h, manifest.data ? manifest.data : "", manifest.len, &used) != 0)
         err = tsn_assess_find(j, TSN_TAMPERED, "V110", "the manifest is not one");
     if (!err)
-        err = check_files(j, root, manifest.data ? manifest.data + used : "",
-                          manifest.len - used, have);
+        err = tsn_files_listed(files, manifest.data + used, manifest.len - used);
     if (!err)
-        err = check_names(j, &h, have);
+        err = check_names(j, &h, files);
     if (!err)
-        err = slurp(j, root, "checkpoint", &b, "V110");
+        err = tsn_files_read(files, "checkpoint", &b, "V110");
     if (!err)
         err = tsn_assess_checkpoint(j, b.data ? b.data : "", b.len);
     if (!err && (h.size != j->cp.size || strlen(h.origin) != j->cp.origin_len ||
@@ -712,11 +621,11 @@ static void judge_manifest(struct tsn_assess *j, const char *root, struct log *l
         goto out;
     if (h.scope == TSN_BUNDLE_RANGE)
         tsn_verify_partial(l->v);
-    if (slurp(j, root, "openings", &b, "V110") != 0)
+    if (tsn_files_read(files, "openings", &b, "V110") != 0)
         goto out;
     /* Entries of a whole log are held only when something opens them. */
-    err = h.scope == TSN_BUNDLE_ALL ? check_tiles(j, root, l, b.len > 0)
-                                    : check_proofs(j, root, l, &h, have);
+    err = h.scope == TSN_BUNDLE_ALL ? check_tiles(j, files, l, b.len > 0)
+                                    : check_proofs(j, files, l, &h);
     if (!err && h.scope != TSN_BUNDLE_RANGE) {
         tsn_verify_closes(l->v);
         tsn_verify_result(l->v, &r);
@@ -724,7 +633,9 @@ static void judge_manifest(struct tsn_assess *j, const char *root, struct log *l
             err = tsn_assess_find(j, TSN_TAMPERED, r.diag.code, "%s", r.diag.what);
     }
     if (!err)
-        (void)check_openings(j, l, &b);
+        err = check_openings(j, l, &b);
+    if (!err)
+        (void)tsn_files_rest(files);
     j->what = tsn_arena_printf(
         j->arena, "%s%s, %llu entries, %llu opened%s",
         h.scope == TSN_BUNDLE_ALL ? "all"
@@ -741,44 +652,48 @@ out:
     tsn_buf_free(&manifest);
 }
 
-static bool only_tiles(const char *path)
+static bool only_tiles(const struct tsn_files *files)
 {
-    struct dirent *d;
-    DIR *dir = opendir(path);
-    bool good = dir && exists(path, "checkpoint") && exists(path, "tile");
+    size_t n = tsn_files_count(files), tiles = 0;
 
-    while (good && (d = readdir(dir)) != NULL)
-        good = strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
-               strcmp(d->d_name, "checkpoint") == 0 || strcmp(d->d_name, "tile") == 0;
-    if (dir)
-        (void)closedir(dir);
-    return good;
+    for (size_t i = 0; i < n; i++)
+        tiles += strncmp(tsn_files_name(files, i), "tile/", 5) == 0;
+    return tsn_files_has(files, "checkpoint") && tiles > 0 && tiles + 1 == n;
+}
+
+static void judge_tiles(struct tsn_assess *j, struct tsn_files *files)
+{
+    struct tsn_buf b;
+
+    tsn_buf_init(&b, TSN_NOTE_MAX + 1);
+    if (tsn_files_read(files, "checkpoint", &b, "V111") == 0 &&
+        tsn_assess_checkpoint(j, b.data, b.len) == 0)
+        (void)check_tiles(j, files, NULL, false);
+    j->what = tsn_arena_printf(j->arena, "tiles, %llu entries", (unsigned long long)j->entries);
+    tsn_buf_free(&b);
 }
 
 void tsn_assess_path(struct tsn_assess *j, const char *path)
 {
     struct log l = {.j = j};
-    struct names have = {NULL, 0, 0};
-    struct tsn_buf b;
+    struct tsn_files *files;
 
-    l.arena = tsn_arena_new();
-    l.v = tsn_verify_new();
     if (is_proof(path)) {
         judge_proof(j, path);
-    } else if (exists(path, "manifest")) {
-        judge_manifest(j, path, &l, &have);
-    } else if (only_tiles(path)) {
-        tsn_buf_init(&b, TSN_NOTE_MAX + 1);
-        if (slurp(j, path, "checkpoint", &b, "V111") == 0 &&
-            tsn_assess_checkpoint(j, b.data ? b.data : "", b.len) == 0)
-            (void)check_tiles(j, path, NULL, false);
-        j->what =
-            tsn_arena_printf(j->arena, "tiles, %llu entries", (unsigned long long)j->entries);
-        tsn_buf_free(&b);
-    } else {
+        return;
+    }
+    files = tsn_files_open(j, path);
+    if (!files)
+        return;
+    l.arena = tsn_arena_new();
+    l.v = tsn_verify_new();
+    if (tsn_files_has(files, "manifest"))
+        judge_manifest(j, files, &l);
+    else if (only_tiles(files))
+        judge_tiles(j, files);
+    else
         (void)tsn_assess_find(j, TSN_UNUSABLE, "V118",
                               "%s is neither a bundle, nor tiles, nor a proof", path);
-    }
-    names_free(&have);
+    tsn_files_close(files);
     log_free(&l);
 }

@@ -315,8 +315,8 @@ static void put_chain(char out[64], const char *kind, const char *id)
 {
     size_t n = strlen(kind);
 
-    memcpy(out, kind, n);
-    tsn_copy(out + n, 64 - n, id);
+    (void)tsn_copy(out, 64, kind);
+    (void)tsn_copy(out + n, 64 - n, id);
 }
 
 /* For the next entry; what a large payload took is given back. */

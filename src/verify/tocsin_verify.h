@@ -48,6 +48,20 @@ struct tree {
 void tree_add(struct tree *t, const unsigned char *leaf);
 void tree_root(const struct tree *t, unsigned char out[HASH]);
 
+/* --- verify_files.c: what was handed out, a folder or a tar file --- */
+
+bool files_is_tar(const char *path);
+void files_open(const char *path); /* lists everything below it, by name in byte order */
+void files_close(void);
+size_t files_count(void);
+const char *files_name(size_t i);
+bool files_has(const char *name);
+/* TAMPERED with `code` when it is not there; V110 when it is not what the manifest lists. */
+struct bytes files_read(const char *name, const char *code);
+/* The manifest's lines from `at` on must list every file; its bytes must stay until files_rest. */
+void files_listed(const struct bytes *manifest, size_t at);
+void files_rest(void); /* reads what nobody asked for, for its hash */
+
 /* --- verify_json.c: one line of the JSON export --- */
 
 struct row {

@@ -3,7 +3,8 @@
 
     python3 verify.py PATH --trust KEY [--witness KEY]... [--at-least N] [--remember FILE]
 
-PATH      a bundle, a directory of tiles with a checkpoint (C2SP tlog-tiles), or one .tlog-proof
+PATH      a bundle or tiles with a checkpoint (C2SP tlog-tiles), as a folder or a tar file; or one
+          .tlog-proof
 KEY       a verifier key NAME+ID+BASE64, or a file of such lines (`log KEY`, `witness NAME KEY` too)
 Exits     0 verified, 20 tampered, 21 cannot tell, 22 unusable; docs/audit.md says what each means
 """
@@ -308,6 +309,73 @@ def read(path):
         raise Finding(UNUSABLE, "V118", str(error))
 
 
+class Files:
+    """What was handed out: a folder, or a tar file (ustar) of one. Names are bytes in order."""
+
+    def __init__(self, path):
+        self.path, self.at = path, {}
+        if os.path.isdir(path):
+            for folder, below, names in os.walk(path):
+                links = [n for n in below if os.path.islink(os.path.join(folder, n))]
+                for n in names + links:
+                    full = os.path.join(folder, n)
+                    self.at[os.path.relpath(full, path)] = full
+        else:
+            self.list_tar()
+        self.names = sorted(self.at, key=os.fsencode)
+
+    def list_tar(self):
+        size, at = os.path.getsize(self.path), 0
+        with open(self.path, "rb") as f:
+            while True:
+                f.seek(at)
+                head = f.read(512)
+                if len(head) < 512:
+                    raise tampered("V110", "the tar file at byte %d: it is cut", at)
+                if not any(head):
+                    break
+                if not re.fullmatch(b"[0-7]{1,7}[\\0 ].*", head[148:156], re.S) or \
+                        int(re.match(b"[0-7]+", head[148:156]).group(), 8) != \
+                        sum(head[:148]) + sum(head[156:]) + 256 or head[257:262] != b"ustar" or \
+                        head[345] or not re.match(b"[0-7]{1,11}[\\0 ]", head[124:136]) or \
+                        head[156] not in b"\x0005":
+                    raise tampered("V110", "the tar file at byte %d: not as it is written", at)
+                n = int(re.match(b"[0-7]+", head[124:136]).group(), 8)
+                at += 512
+                f.seek(at + n)
+                pad = f.read(-n % 512)
+                if at + n + -n % 512 > size or any(pad):
+                    raise tampered("V110", "the tar file at byte %d: it is cut, or holds more", at)
+                name = os.fsdecode(head[:100].split(b"\0")[0])
+                name = name[2:] if name.startswith("./") else name
+                if head[156] != ord("5"):
+                    if name in self.at:
+                        raise tampered("V110", "%s is there twice", name)
+                    self.at[name] = (at, n)
+                at += n + -n % 512
+            f.seek(at)
+            rest = f.read()
+        if len(rest) < 1024 or any(rest):
+            raise tampered("V110", "the tar file at byte %d: it is cut, or holds more", at)
+
+    def __contains__(self, name):
+        return name in self.at
+
+    def read(self, name, code="V110"):
+        where = self.at.get(name)
+        try:
+            if isinstance(where, str):
+                with open(where, "rb") as f:
+                    return f.read()
+            if where is not None:
+                with open(self.path, "rb") as f:
+                    f.seek(where[0])
+                    return f.read(where[1])
+        except OSError:
+            pass
+        raise tampered(code, "%s is missing or cannot be read", name)
+
+
 def parse_proof(data):
     """(entry or None, index, hashes, checkpoint bytes) of c2sp.org/tlog-proof@v1."""
     head, gap, note = data.partition(b"\n\n")
@@ -357,17 +425,12 @@ def tiles_of(size):
         yield -1, n, min(256, size - 256 * n)
 
 
-def check_tiles(root, cp, log, probe):
+def check_tiles(files, cp, log, probe):
     """Entries go to log.add when there is a log; probe gets the roots of the sizes it asks for."""
     tree, rows = Tree(), [[]]
 
     def take(level, n, width):
-        try:
-            with open(os.path.join(root, tile_path("entries" if level < 0 else level, n, width)),
-                      "rb") as f:
-                return f.read()
-        except OSError:
-            raise tampered("V120", "%s is missing", tile_path("entries" if level < 0 else level, n, width))
+        return files.read(tile_path("entries" if level < 0 else level, n, width), "V120")
 
     for _, n, width in (t for t in tiles_of(cp.size) if t[0] < 0):
         data, at = take(-1, n, width), 0
@@ -473,11 +536,11 @@ FILES = {"README.txt", "checkpoint", "index.html", "openings", "policy", "verify
 
 
 class Bundle:
-    """A directory with a manifest."""
+    """Files with a manifest."""
 
-    def __init__(self, root, probe):
-        self.root, self.why_not = root, None
-        lines = read(os.path.join(root, "manifest")).decode("utf-8", "replace").split("\n")
+    def __init__(self, files, probe):
+        self.files, self.why_not = files, None
+        lines = files.read("manifest").decode("utf-8", "replace").split("\n")
         if lines.pop() != "" or len(lines) < 4 or lines[0] != "tocsin-bundle/v1":
             raise tampered("V110", "the manifest is not one")
         scope = lines[1].split(" ")
@@ -485,8 +548,8 @@ class Bundle:
             pass
         elif not re.fullmatch("scope (case %s|range %s %s)" % (ULID, NUM, NUM), lines[1]):
             raise tampered("V110", "the manifest has no scope")
-        listed = self.files(lines[4:])
-        self.cp = Checkpoint(read(os.path.join(root, "checkpoint")))
+        listed = self.listed(lines[4:])
+        self.cp = Checkpoint(files.read("checkpoint"))
         if lines[2] != "origin " + self.cp.origin or lines[3] != "size %d" % self.cp.size:
             raise tampered("V110", "manifest and checkpoint name another log or size")
         parts = "tile/" if scope[1] == "all" else "entries/"
@@ -497,7 +560,7 @@ class Bundle:
         self.log = Log(scope[1] != "range")
         seqs = self.proofs() if scope[1] != "all" else []
         if scope[1] == "all":
-            check_tiles(root, self.cp, self.log, probe)
+            check_tiles(files, self.cp, self.log, probe)
         elif scope[1] == "range" and seqs != list(range(number(scope[2]), number(scope[3]) + 1)):
             raise tampered("V119", "the range is not %s to %s without a gap", scope[2], scope[3])
         elif scope[1] == "case":
@@ -505,7 +568,7 @@ class Bundle:
                 self.why_not = ("V119", "nothing shows that no later entry of the case was left out")
         if scope[1] != "range":
             self.log.finish()
-        opened, gone = check_openings(read(os.path.join(root, "openings")), self.log)
+        opened, gone = check_openings(files.read("openings"), self.log)
         lost = uncovered(self.log, gone)
         self.what = "%s, %d entries, %d opened" % (" ".join(scope[1:]), len(self.log.entries), opened)
         if len(gone) > len(lost):
@@ -514,31 +577,27 @@ class Bundle:
             self.why_not = ("V009", "entry %d: what it commits to is gone, and no audit.erase here says "
                             "why" % lost[0])
 
-    def files(self, lines):
+    def listed(self, lines):
         """The listed files and no others, each with its hash."""
-        have = []
-        for folder, _, names in os.walk(self.root):
-            have += [os.path.relpath(os.path.join(folder, n), self.root) for n in names]
-        have.remove("manifest")
+        have = [n for n in self.files.names if n != "manifest"]
         listed = [line[72:] for line in lines]
-        if sorted(h.encode() for h in have) != [p.encode() for p in listed] or \
-                not {"checkpoint", "openings"} <= set(listed):
+        if have != listed or not {"checkpoint", "openings"} <= set(listed):
             raise tampered("V110", "files are missing or too many, or not listed in order")
-        for line, path in zip(lines, listed):
-            if line != "sha256 %s %s" % (sha(read(os.path.join(self.root, path))).hex(), path):
-                raise tampered("V110", "%s is not the file that the manifest lists", path)
+        for line, name in zip(lines, listed):
+            if line != "sha256 %s %s" % (sha(self.files.read(name)).hex(), name):
+                raise tampered("V110", "%s is not the file that the manifest lists", name)
         return listed
 
     def proofs(self):
-        folder = os.path.join(self.root, "entries")
-        names = os.listdir(folder) if os.path.isdir(folder) else []
         seqs = []
-        for name in names:
-            if not re.fullmatch(NUM + "\\.tlog-proof", name):
-                raise tampered("V110", "entries/%s does not belong there", name)
-            seqs.append(number(name.split(".")[0]))
+        for name in self.files.names:
+            if not name.startswith("entries/"):
+                continue
+            if not re.fullmatch("entries/" + NUM + "\\.tlog-proof", name):
+                raise tampered("V110", "%s does not belong there", name)
+            seqs.append(number(name[8:].split(".")[0]))
         for seq in sorted(seqs):
-            text, index, _ = check_proof(read(os.path.join(folder, "%d.tlog-proof" % seq)), self.cp)
+            text, index, _ = check_proof(self.files.read("entries/%d.tlog-proof" % seq), self.cp)
             if index != seq:
                 raise tampered("V116", "entry %d: its proof is of another", seq)
             self.log.add(text, seq)
@@ -547,21 +606,26 @@ class Bundle:
 
 def subject(path, probe):
     """(checkpoint, words, None or (code, why) when it cannot tell)"""
+    neither = Finding(UNUSABLE, "V118", "%s is neither a bundle, nor tiles, nor a proof" % path)
     if os.path.isfile(path):
-        data = read(path)
-        if not data.startswith(b"c2sp.org/tlog-proof@v1\n"):
-            raise Finding(UNUSABLE, "V118", "%s is neither a bundle, nor tiles, nor a proof" % path)
-        text, index, cp = check_proof(data)
-        if text.startswith(b"tocsin-audit/v1\n") and parse_entry(text, index)["seq"] != index:
-            raise tampered("V002", "entry %d: it names another position", index)
-        return cp, "one entry, #%d" % index, None
-    if os.path.exists(os.path.join(path, "manifest")):
-        b = Bundle(path, probe)
+        with open(path, "rb") as f:
+            head = f.read(512)
+        if head.startswith(b"c2sp.org/tlog-proof@v1\n"):
+            text, index, cp = check_proof(read(path))
+            if text.startswith(b"tocsin-audit/v1\n") and parse_entry(text, index)["seq"] != index:
+                raise tampered("V002", "entry %d: it names another position", index)
+            return cp, "one entry, #%d" % index, None
+        if len(head) < 512 or head[257:262] != b"ustar":
+            raise neither
+    files = Files(path)
+    if "manifest" in files:
+        b = Bundle(files, probe)
         return b.cp, b.what, b.why_not
-    if sorted(set(os.listdir(path)) if os.path.isdir(path) else []) != ["checkpoint", "tile"]:
-        raise Finding(UNUSABLE, "V118", "%s is neither a bundle, nor tiles, nor a proof" % path)
-    cp = Checkpoint(read(os.path.join(path, "checkpoint")))
-    check_tiles(path, cp, None, probe)
+    if "checkpoint" not in files or not any(n.startswith("tile/") for n in files.names) or \
+            any(n != "checkpoint" and not n.startswith("tile/") for n in files.names):
+        raise neither
+    cp = Checkpoint(files.read("checkpoint", "V111"))
+    check_tiles(files, cp, None, probe)
     return cp, "tiles, %d entries" % cp.size, None
 
 

@@ -2,7 +2,6 @@
  * tocsin_verify.h; the formats are in docs/audit.md. */
 #include "verify/tocsin_verify.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,26 +10,6 @@
 #define WIDTH      256
 #define LEVELS     8
 #define PROOF_HEAD "c2sp.org/tlog-proof@v1\n"
-
-static const char *root; /* of the bundle */
-
-static bool exists(const char *name)
-{
-    char path[8192];
-    struct stat info;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", root, name);
-    return stat(path, &info) == 0;
-}
-
-static struct bytes must_read(const char *name, const char *code)
-{
-    struct bytes b;
-
-    if (!read_file(&b, root, name))
-        finding(TAMPERED, code, "%s is missing or cannot be read", name);
-    return b;
-}
 
 static bool starts(const char *s, size_t n, const char *with)
 {
@@ -71,10 +50,14 @@ static void take(int64_t seq, const char *text, size_t len, bool part, bool hold
 
 /* --- tiles ------------------------------------------------------------------------------------- */
 
-static unsigned char rows[LEVELS][WIDTH][HASH];
-static size_t width[LEVELS];
-static uint64_t full[LEVELS];
-static struct tree tree;
+/* A level: its tile being filled and the tree over that; a full tile is one leaf of the level above. */
+static struct {
+    unsigned char row[WIDTH][HASH];
+    size_t width;
+    uint64_t full;
+    struct tree part;
+} levels[LEVELS];
+static int64_t taken; /* leaves so far */
 
 static void tile_path(char out[96], int level, uint64_t n, size_t w)
 {
@@ -99,22 +82,45 @@ static void check_tile(int level)
 {
     char path[96];
     struct bytes b;
-    struct tree part = {.size = 0};
 
-    tile_path(path, level, full[level], width[level]);
-    b = must_read(path, "V120");
-    if (b.n != width[level] * HASH || memcmp(b.p, rows[level], b.n) != 0)
+    tile_path(path, level, levels[level].full, levels[level].width);
+    b = files_read(path, "V120");
+    if (b.n != levels[level].width * HASH || memcmp(b.p, levels[level].row, b.n) != 0)
         finding(TAMPERED, "V120", "%s is wrong", path);
     free(b.p);
-    if (width[level] < WIDTH || level + 1 == LEVELS)
+}
+
+static void level_add(int level, const unsigned char *hash)
+{
+    unsigned char up[HASH];
+
+    memcpy(levels[level].row[levels[level].width++], hash, HASH);
+    tree_add(&levels[level].part, hash);
+    if (levels[level].width < WIDTH || level + 1 == LEVELS)
         return;
-    for (int i = 0; i < WIDTH; i++)
-        tree_add(&part, rows[level][i]);
-    tree_root(&part, rows[level + 1][width[level + 1]++]);
-    full[level]++;
-    width[level] = 0;
-    if (width[level + 1] == WIDTH)
-        check_tile(level + 1);
+    check_tile(level);
+    tree_root(&levels[level].part, up);
+    memset(&levels[level].part, 0, sizeof(levels[level].part));
+    levels[level].full++;
+    levels[level].width = 0;
+    level_add(level + 1, up);
+}
+
+/* The root over all leaves so far: the peaks of the levels, the lowest ones last. */
+static void levels_root(unsigned char out[HASH])
+{
+    bool any = false;
+
+    if (taken == 0)
+        sha256(out, "", 0);
+    for (int level = 0; level < LEVELS; level++)
+        for (int i = levels[level].part.n; i > 0; i--) {
+            if (any)
+                join(out, levels[level].part.peak[i - 1], out);
+            else
+                memcpy(out, levels[level].part.peak[i - 1], HASH);
+            any = true;
+        }
 }
 
 static void take_leaf(const char *text, size_t len, bool ours, bool hold)
@@ -122,13 +128,13 @@ static void take_leaf(const char *text, size_t len, bool ours, bool hold)
     unsigned char leaf[HASH], at[HASH];
 
     if (ours)
-        take((int64_t)tree.size, text, len, false, hold, leaf);
+        take(taken, text, len, false, hold, leaf);
     else
         leaf_of(leaf, text, len);
-    tree_add(&tree, leaf);
-    memcpy(rows[0][width[0]++], leaf, HASH);
-    if ((int64_t)tree.size == memory_size()) {
-        tree_root(&tree, at);
+    taken++;
+    level_add(0, leaf);
+    if (taken == memory_size()) {
+        levels_root(at);
         memory_probe(at);
     }
 }
@@ -144,7 +150,7 @@ static void check_tiles(const struct checkpoint *c, bool ours, bool hold)
         size_t at = 0;
 
         tile_path(path, -1, (uint64_t)n, (size_t)w);
-        b = must_read(path, "V120");
+        b = files_read(path, "V120");
         for (int64_t i = 0; i < w; i++) {
             const unsigned char *p = (const unsigned char *)b.p + at;
             size_t len;
@@ -157,13 +163,11 @@ static void check_tiles(const struct checkpoint *c, bool ours, bool hold)
         if (at != b.n)
             finding(TAMPERED, "V120", "there is more in %s", path);
         free(b.p);
-        if (width[0] == WIDTH)
-            check_tile(0);
     }
     for (int level = 0; level < LEVELS; level++)
-        if (width[level] > 0)
+        if (levels[level].width > 0)
             check_tile(level);
-    tree_root(&tree, have);
+    levels_root(have);
     if (memcmp(have, c->root, HASH) != 0)
         finding(TAMPERED, "V005", "the entries do not give the checkpoint's root");
 }
@@ -280,75 +284,6 @@ static void single_proof(const struct bytes *b)
     free(c.note.p);
 }
 
-/* --- the files of a bundle ------------------------------------------------------------------------- */
-
-static char **names;
-static size_t nnames;
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void walk(const char *below)
-{
-    char path[8192], name[4096];
-    struct stat info;
-    struct dirent *d;
-    DIR *dir;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", root, below);
-    dir = opendir(path);
-    while (dir && (d = readdir(dir)) != NULL) {
-        if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-            continue;
-        (void)snprintf(name, sizeof(name), "%s%s%s", below, *below ? "/" : "", d->d_name);
-        (void)snprintf(path, sizeof(path), "%s/%s", root, name);
-        if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-            walk(name);
-            continue;
-        }
-        if (nnames % 256 == 0)
-            names = more(names, nnames * sizeof(*names), (nnames + 256) * sizeof(*names));
-        names[nnames] = need(strlen(name) + 1);
-        memcpy(names[nnames++], name, strlen(name));
-    }
-    if (dir)
-        (void)closedir(dir);
-}
-
-static void check_files(const struct bytes *manifest, size_t at)
-{
-    int needed = 0;
-
-    walk("");
-    qsort(names, nnames, sizeof(*names), by_name);
-    for (size_t i = 0; i < nnames; i++) {
-        const char *line, *name = names[i];
-        size_t len;
-        struct bytes b;
-        unsigned char hash[HASH];
-        char text[2 * HASH + 1];
-
-        if (strcmp(name, "manifest") == 0)
-            continue;
-        needed += strcmp(name, "checkpoint") == 0 || strcmp(name, "openings") == 0;
-        if (!next_line(manifest, &at, &line, &len) || len < 73 ||
-            !starts(line, len, "sha256 ") || line[71] != ' ' || strlen(name) != len - 72 ||
-            memcmp(line + 72, name, len - 72) != 0)
-            finding(TAMPERED, "V110",
-                    "files are missing or too many, or not listed in order: %s", name);
-        b = must_read(name, "V110");
-        sha256(hash, b.p, b.n);
-        hex(text, hash);
-        if (memcmp(text, line + 7, 64) != 0)
-            finding(TAMPERED, "V110", "%s is not the file that the manifest lists", name);
-        free(b.p);
-    }
-    if (at != manifest->n || needed != 2)
-        finding(TAMPERED, "V110", "files of the manifest are missing");
-}
-
 /* --- a bundle ------------------------------------------------------------------------------------------ */
 
 struct scope {
@@ -392,14 +327,15 @@ static void check_names(const struct scope *s, int64_t size)
 
     for (int64_t n = size; n > 0; n /= WIDTH)
         due += (n + WIDTH - 1) / WIDTH;
-    for (size_t i = 0; i < nnames; i++) {
-        bool good = starts(names[i], strlen(names[i]), parts);
+    for (size_t i = 0; i < files_count(); i++) {
+        const char *name = files_name(i);
+        bool good = starts(name, strlen(name), parts);
 
         tiles += good;
         for (size_t k = 0; !good && k < sizeof(known) / sizeof(known[0]); k++)
-            good = strcmp(names[i], known[k]) == 0;
+            good = strcmp(name, known[k]) == 0;
         if (!good)
-            finding(TAMPERED, "V110", "%s does not belong to such a bundle", names[i]);
+            finding(TAMPERED, "V110", "%s does not belong to such a bundle", name);
     }
     if (s->kind == 'a' && tiles != due)
         finding(TAMPERED, "V110", "there are tiles too many or too few");
@@ -414,11 +350,11 @@ static int by_seq(const void *a, const void *b)
 
 static size_t take_proofs(const struct scope *s, struct checkpoint *c)
 {
-    int64_t *seqs = need((nnames + 1) * sizeof(*seqs));
+    int64_t *seqs = need((files_count() + 1) * sizeof(*seqs));
     size_t n = 0;
 
-    for (size_t i = 0; i < nnames; i++) {
-        const char *name = names[i], *dot;
+    for (size_t i = 0; i < files_count(); i++) {
+        const char *name = files_name(i), *dot;
 
         if (!starts(name, strlen(name), "entries/"))
             continue;
@@ -436,7 +372,7 @@ static size_t take_proofs(const struct scope *s, struct checkpoint *c)
         struct proof p;
 
         (void)snprintf(name, sizeof(name), "entries/%lld.tlog-proof", (long long)seqs[i]);
-        b = must_read(name, "V110");
+        b = files_read(name, "V110");
         if (!proof_parse(&p, &b))
             finding(TAMPERED, "V116", "%s is malformed", name);
         proof_check(&p, c);
@@ -590,7 +526,7 @@ static size_t check_openings(const struct bytes *b)
 
 static void bundle(void)
 {
-    struct bytes manifest = must_read("manifest", "V110"), openings;
+    struct bytes manifest = files_read("manifest", "V110"), openings;
     struct checkpoint c;
     struct scope s;
     const char *line, *why_not = NULL, *code = "V119";
@@ -606,12 +542,12 @@ static void bundle(void)
     if (!next_line(&manifest, &at, &line, &len) || !starts(line, len, "size ") ||
         !decimal_of(line + 5, len - 5, &size))
         finding(TAMPERED, "V110", "the manifest is not one");
-    check_files(&manifest, at);
-    checkpoint_parse(&c, must_read("checkpoint", "V110"));
+    files_listed(&manifest, at);
+    checkpoint_parse(&c, files_read("checkpoint", "V110"));
     if (size != c.size || strcmp(origin, c.origin) != 0)
         finding(TAMPERED, "V110", "manifest and checkpoint name another log or size");
     check_names(&s, size);
-    openings = must_read("openings", "V110");
+    openings = files_read("openings", "V110");
     if (s.kind == 'a') {
         check_tiles(&c, true, openings.n > 0);
         n = (size_t)c.size;
@@ -623,6 +559,7 @@ static void bundle(void)
     if (s.kind != 'r')
         log_closes();
     len = check_openings(&openings);
+    files_rest();
     for (size_t i = 0; i < nlist; i++)
         log_erase(&list[i].e);
     erased = log_erased(&lost);
@@ -647,9 +584,6 @@ static void bundle(void)
     free(c.note.p);
     free(openings.p);
     free(manifest.p);
-    for (size_t i = 0; i < nnames; i++)
-        free(names[i]);
-    free(names);
     free(list);
 }
 
@@ -657,52 +591,51 @@ static void bundle(void)
 
 static bool only_tiles(void)
 {
-    struct dirent *d;
-    DIR *dir = opendir(root);
-    bool good = dir && exists("checkpoint") && exists("tile");
+    size_t n = files_count(), tiles = 0;
 
-    while (good && (d = readdir(dir)) != NULL)
-        good = strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
-               strcmp(d->d_name, "checkpoint") == 0 || strcmp(d->d_name, "tile") == 0;
-    if (dir)
-        (void)closedir(dir);
-    return good;
+    for (size_t i = 0; i < n; i++)
+        tiles += starts(files_name(i), strlen(files_name(i)), "tile/");
+    return files_has("checkpoint") && tiles > 0 && tiles + 1 == n;
+}
+
+static bool is_proof(const char *path)
+{
+    char head[sizeof(PROOF_HEAD)] = "";
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(head, 1, sizeof(head) - 1, f) : 0;
+
+    if (f)
+        (void)fclose(f);
+    return n == sizeof(head) - 1 && strcmp(head, PROOF_HEAD) == 0;
 }
 
 bool bundle_takes(const char *path)
 {
     struct stat info;
-    char head[sizeof(PROOF_HEAD)] = "";
-    FILE *f;
 
     if (stat(path, &info) != 0)
         return false;
-    if (S_ISDIR(info.st_mode))
-        return true;
-    f = fopen(path, "rb");
-    if (f && fread(head, 1, sizeof(head) - 1, f) != sizeof(head) - 1)
-        head[0] = '\0';
-    if (f)
-        (void)fclose(f);
-    return strcmp(head, PROOF_HEAD) == 0;
+    return S_ISDIR(info.st_mode) ||
+           (S_ISREG(info.st_mode) && (is_proof(path) || files_is_tar(path)));
 }
 
 void bundle_verify(const char *path)
 {
-    struct stat info;
     struct bytes b;
     struct checkpoint c;
 
-    root = path;
-    if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode)) {
+    if (is_proof(path)) {
         if (!read_file(&b, path, ""))
             finding(UNUSABLE, "V118", "%s cannot be read", path);
         single_proof(&b);
         free(b.p);
-    } else if (exists("manifest")) {
+        return;
+    }
+    files_open(path);
+    if (files_has("manifest")) {
         bundle();
     } else if (only_tiles()) {
-        checkpoint_parse(&c, must_read("checkpoint", "V111"));
+        checkpoint_parse(&c, files_read("checkpoint", "V111"));
         check_tiles(&c, false, false);
         printf("tiles, %lld entries\n", (long long)c.size);
         settle(&c, "", NULL);
@@ -710,4 +643,5 @@ void bundle_verify(const char *path)
     } else {
         finding(UNUSABLE, "V118", "%s is neither a bundle, nor tiles, nor a proof", path);
     }
+    files_close();
 }

@@ -60,22 +60,32 @@ static bool is(struct span s, const char *text)
 }
 
 /* What a byte may be part of: entries are mostly hashes, ids and numbers, so this is asked often. */
-enum { DIGIT = 1, HEXA = 2, CROCKFORD = 4 };
+enum { DIGIT = 1, HEXA = 2, CROCKFORD = 4, PRINT = 8 };
 
+#define P PRINT
+#define N (DIGIT | HEXA | CROCKFORD | PRINT)
+#define X (HEXA | PRINT)
+#define C (CROCKFORD | PRINT)
 static const unsigned char classes[256] = {
-    ['0'] = 7, ['1'] = 7, ['2'] = 7, ['3'] = 7, ['4'] = 7, ['5'] = 7, ['6'] = 7, ['7'] = 7,
-    ['8'] = 7, ['9'] = 7, ['a'] = 2, ['b'] = 2, ['c'] = 2, ['d'] = 2, ['e'] = 2, ['f'] = 2,
-    ['A'] = 4, ['B'] = 4, ['C'] = 4, ['D'] = 4, ['E'] = 4, ['F'] = 4, ['G'] = 4, ['H'] = 4,
-    ['J'] = 4, ['K'] = 4, ['M'] = 4, ['N'] = 4, ['P'] = 4, ['Q'] = 4, ['R'] = 4, ['S'] = 4,
-    ['T'] = 4, ['V'] = 4, ['W'] = 4, ['X'] = 4, ['Y'] = 4, ['Z'] = 4,
+    [0x20] = 0, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P,
+    [0x30] = N, N, N, N, N, N, N, N, N, N, P, P, P, P, P, P,
+    [0x40] = P, C, C, C, C, C, C, C, C, P, C, C, P, C, C, P,
+    [0x50] = C, C, C, C, C, P, C, C, C, C, C, P, P, P, P, P,
+    [0x60] = P, X, X, X, X, X, X, P, P, P, P, P, P, P, P, P,
+    [0x70] = P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, 0,
 };
+#undef P
+#undef N
+#undef X
+#undef C
 
 static bool only(struct span s, unsigned char class)
 {
+    unsigned char all = class;
+
     for (size_t i = 0; i < s.n; i++)
-        if (!(classes[(unsigned char)s.p[i]] & class))
-            return false;
-    return s.n > 0;
+        all &= classes[(unsigned char)s.p[i]];
+    return all && s.n > 0;
 }
 
 static bool decimal(struct span s)
@@ -86,19 +96,14 @@ static bool decimal(struct span s)
 /* False when it does not fit. */
 static bool number(struct span s, int64_t *out)
 {
-    int64_t v = 0;
+    uint64_t v = 0;
 
-    if (!decimal(s))
+    if (!decimal(s) || s.n > 19)
         return false;
-    for (size_t i = 0; i < s.n; i++) {
-        int d = s.p[i] - '0';
-
-        if (v > (INT64_MAX - d) / 10)
-            return false;
-        v = v * 10 + d;
-    }
-    *out = v;
-    return true;
+    for (size_t i = 0; i < s.n; i++)
+        v = v * 10 + (uint64_t)(s.p[i] - '0'); /* 19 digits fit */
+    *out = (int64_t)v;
+    return v <= INT64_MAX;
 }
 
 static bool hash(struct span s)
@@ -174,7 +179,7 @@ static bool node_ok(struct span s)
 {
     struct span name;
 
-    return until_comma(&s, &name) && name.n > 0 && decimal(s);
+    return until_comma(&s, &name) && only(name, PRINT) && decimal(s);
 }
 
 static bool kind_ok(struct span s)
@@ -201,13 +206,12 @@ static bool chain_ok(struct span s)
     return is(s, "sys");
 }
 
-static bool value_ok(char rule, struct span s, struct entry *out)
+/* `v` gets a number's value. */
+static bool value_ok(char rule, struct span s, struct entry *out, int64_t *v)
 {
-    int64_t v;
-
     switch (rule) {
     case 'n':
-        return number(s, &v);
+        return number(s, v);
     case 'u':
         return ulid(s);
     case 't':
@@ -223,7 +227,7 @@ static bool value_ok(char rule, struct span s, struct entry *out)
     case 'x':
         return hash(s);
     default:
-        return true; /* a word: the scan saw to it */
+        return only(s, PRINT); /* a word */
     }
 }
 
@@ -233,22 +237,22 @@ static void keep(char *to, struct span s)
     to[s.n] = '\0';
 }
 
-static void remember(struct entry *out, enum keep what, struct span s)
+static void remember(struct entry *out, enum keep what, struct span s, int64_t v)
 {
     switch (what) {
     case K_NONE:
         break;
     case K_SEQ:
-        (void)number(s, &out->seq);
+        out->seq = v;
         break;
     case K_RSEQ:
-        (void)number(s, &out->rseq);
+        out->rseq = v;
         break;
     case K_REF:
-        (void)number(s, &out->ref);
+        out->ref = v;
         break;
     case K_RLEN:
-        (void)number(s, &out->rlen);
+        out->rlen = v;
         break;
     case K_KIND:
         keep(out->kind, s);
@@ -285,11 +289,74 @@ static bool field_ok(struct span s)
     return s.n > 0;
 }
 
+/* Does the text go on with this key and a space? */
+static bool goes_on(const char *p, size_t left, const char *name, size_t len)
+{
+    return left > len && p[0] == name[0] && p[len] == ' ' && memcmp(p, name, len) == 0;
+}
+
+/* c.FIELD HASH: in order of the fields, none twice. */
+static bool commitment(struct entry *out, const char *line, size_t len, struct span *last)
+{
+    const char *gap = memchr(line, ' ', len);
+    struct span field = {line + 2, gap ? (size_t)(gap - line) - 2 : 0}, value;
+    size_t both = field.n < last->n ? field.n : last->n;
+    int order = memcmp(last->p, field.p, both);
+
+    if (!gap || field.n > 15 || !field_ok(field) || out->ncommits == COMMITS || order > 0 ||
+        (order == 0 && last->n >= field.n))
+        return false;
+    value = (struct span){gap + 1, len - (size_t)(gap + 1 - line)};
+    if (!hash(value))
+        return false;
+    keep(out->commit[out->ncommits].name, field);
+    keep(out->commit[out->ncommits++].value, value);
+    *last = field;
+    return true;
+}
+
+/* The order of the keys is fixed, so the next line is nearly always the key that is due. */
+static const char *lines_parse(struct entry *out, const char *text, size_t len, size_t at)
+{
+    struct span last = {"", 0};
+    size_t next = 0;
+
+    while (at < len) {
+        const char *line = text + at, *end = memchr(line, '\n', len - at);
+        size_t n = (size_t)(end - line), k = next;
+        struct span value;
+        int64_t v = 0;
+
+        at += n + 1;
+        if (n > 2 && line[0] == 'c' && line[1] == '.') {
+            if (!commitment(out, line, n, &last))
+                return "a commitment is malformed or out of order";
+            for (; next < KEYS; next++)
+                if (table[next].need)
+                    return "a key is missing";
+            continue;
+        }
+        for (; k < KEYS && !goes_on(line, n, table[k].name, table[k].len); k++)
+            if (table[k].need)
+                return "a key is unknown, missing, repeated or out of order";
+        if (k == KEYS)
+            return "a key is unknown, repeated or out of order";
+        value = (struct span){line + table[k].len + 1, n - table[k].len - 1};
+        if (value.n > VALUE_MAX || !value_ok(table[k].rule, value, out, &v))
+            return "a value does not have the form of its key";
+        next = k + 1;
+        remember(out, table[k].keep, value, v);
+    }
+    for (; next < KEYS; next++)
+        if (table[next].need)
+            return "a key is missing";
+    return NULL;
+}
+
 const char *entry_parse(struct entry *out, const char *text, size_t len)
 {
-    struct span last_commitment = {"", 0};
-    size_t next = 0, commitments = 0, at = sizeof(HEAD) - 1;
-    bool seen[KEYS] = {false};
+    const char *wrong;
+    size_t at = sizeof(HEAD) - 1;
 
     out->kind[0] = out->node[0] = out->chain[0] = out->run[0] = '\0';
     out->case_id[0] = out->from[0] = out->rprev[0] = out->rlast[0] = '\0';
@@ -300,48 +367,9 @@ const char *entry_parse(struct entry *out, const char *text, size_t len)
         return "the entry is too long";
     if (len < at || memcmp(text, HEAD, at) != 0 || text[len - 1] != '\n')
         return "it does not begin and end as an entry does";
-    while (at < len) {
-        const char *end = memchr(text + at, '\n', len - at);
-        size_t line = (size_t)(end - (text + at)), k = next;
-        const char *gap = memchr(text + at, ' ', line);
-        struct span name = {text + at, gap ? (size_t)(gap - (text + at)) : 0}, value;
-
-        if (!gap || name.n + 1 == line || line - name.n - 1 > VALUE_MAX)
-            return "a line is not a key and a value";
-        value = (struct span){gap + 1, line - name.n - 1};
-        for (size_t i = 0; i < line; i++)
-            if ((text[at + i] < 0x21 || text[at + i] > 0x7e) && text + at + i != gap)
-                return "a byte that no entry may hold";
-        at += line + 1;
-        if (name.n >= 2 && memcmp(name.p, "c.", 2) == 0) {
-            struct span field = {name.p + 2, name.n - 2};
-            size_t both = field.n < last_commitment.n ? field.n : last_commitment.n;
-            int order = memcmp(last_commitment.p, field.p, both);
-
-            if (field.n > 15 || !field_ok(field) || !hash(value) || ++commitments > 6 ||
-                order > 0 || (order == 0 && last_commitment.n >= field.n))
-                return "a commitment is malformed or out of order";
-            last_commitment = field;
-            keep(out->commit[commitments - 1].name, field);
-            keep(out->commit[commitments - 1].value, value);
-            out->ncommits = commitments;
-            next = KEYS;
-            continue;
-        }
-        while (k < KEYS &&
-               (name.n != table[k].len || memcmp(name.p, table[k].name, name.n) != 0))
-            k++;
-        if (k == KEYS)
-            return "a key is unknown, repeated or out of order";
-        if (!value_ok(table[k].rule, value, out))
-            return "a value does not have the form of its key";
-        seen[k] = true;
-        next = k + 1;
-        remember(out, table[k].keep, value);
-    }
-    for (size_t k = 0; k < KEYS; k++)
-        if (table[k].need && !seen[k])
-            return "a key is missing";
+    wrong = lines_parse(out, text, len, at);
+    if (wrong)
+        return wrong;
     if (out->chain[0] == 'r' && strcmp(out->chain + 4, out->run) != 0)
         return "chain and run are not the same run";
     if (out->chain[0] == 'c' && strcmp(out->case_id, out->chain + 5) != 0)

@@ -99,6 +99,71 @@ def test_the_same_of_the_database(lab):
     assert agreed(part, "--trust", lab.key)[0] == 0
 
 
+def packed(folder, out, prefix=""):
+    with tarfile.open(out, "w", format=tarfile.USTAR_FORMAT) as f:
+        f.add(folder, arcname=prefix or ".")
+    return out
+
+
+def test_tar_needs_no_unpacking(lab):
+    """What export writes as one file, and what tar makes of a folder, is verified as it is."""
+    out = os.path.join(lab.folder, "whole.tar")
+    assert run([t.BINARY, "audit", "export", "all", "--data", lab.data, "--out", out])[0] == 0
+    code, said = agreed(out, "--trust", lab.key)
+    assert code == 0 and said.count("VERIFIED") == 3, said
+    assert agreed(out)[0] == 21 and agreed(out, "--trust", lab.key, "--at-least", "9999999")[0] == 20
+    memory = os.path.join(lab.folder, "memory-tar")
+    assert agreed(out, "--trust", lab.key, "--remember", memory)[0] == 0
+    again = os.path.join(lab.folder, "again.tar")
+    for path, want in ((lab.case, 0), (lab.all, 0), (lab.range, 0), (lab.tiles, 0),
+                       (os.path.join(lab.case, "entries"), 22)):
+        assert agreed(packed(path, again), "--trust", lab.key)[0] == want, path
+    assert agreed(packed(lab.case, again, "case"), "--trust", lab.key)[0] == 22, "nothing at its top"
+    assert run(["tar", "-C", lab.case, "-cf", again, "."])[0] == 0
+    assert agreed(again, "--trust", lab.key)[0] == 0, "as GNU tar packs it"
+    write(b"", again)
+    assert agreed(again, "--trust", lab.key)[0] == 22
+
+
+def block(name, data, kind=b"0"):
+    """A tar member."""
+    head = bytearray(512)
+    head[:len(name)] = name
+    head[100:108], head[124:136], head[156:157] = b"0000644\0", b"%011o\0" % len(data), kind
+    head[257:265], head[148:156] = b"ustar\x0000", b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + data + bytes(-len(data) % 512)
+
+
+def test_changed_tar(lab):
+    rnd = random.Random(SEED + 3)
+    path = os.path.join(lab.folder, "changed.tar")
+    subjects = [read(packed(p, path)) for p in (lab.case, lab.all, lab.range)]
+    case = subjects[0]
+    end = len(case.rstrip(b"\0")) + 511 & ~511
+    first = read(lab.case, "checkpoint")
+    for name, data, want in (
+            ("untouched", case, 0), ("a block less", case[:end + 512], 20), ("no end", case[:end], 20),
+            ("cut", case[:-1], 0), ("zeros behind", case + bytes(700), 0), ("more behind", case + b"x", 20),
+            ("a file more", case[:end] + block(b"x", b"y") + bytes(1024), 20),
+            ("a file twice", case[:end] + block(b"checkpoint", first) + bytes(1024), 20),
+            ("twice with ./", case[:end] + block(b"./checkpoint", first) + bytes(1024), 20),
+            ("a folder more", case[:end] + block(b"x/", b"", b"5") + bytes(1024), 0),
+            ("a link", case[:end] + block(b"x", b"", b"2") + bytes(1024), 20),
+            ("a larger file", case[:end] + block(b"x", b"") + case[end:], 20),
+            ("without a mark", case.replace(b"ustar", b"uxtar", 1), 22)):
+        write(data, path)
+        code, said = agreed(path, "--trust", lab.key)
+        assert code == want, (name, code, said)
+    for n in range(ATTACKS // 2):
+        data = subjects[n % 3]
+        write(rnd.choice([flip(data, rnd), flip(data, rnd), data[:rnd.randrange(512, len(data) - 10240)],
+                          data[:(at := rnd.randrange(len(data) // 512) * 512)] + bytes([1]) * 512 + data[at:]]),
+              path)
+        code, said = agreed(path, "--trust", lab.key)
+        assert code in (20, 22), "tar %d of seed %d: %d\n%s" % (n, SEED, code, said)
+
+
 # --- changed ------------------------------------------------------------------------------------------
 
 def files_of(folder):
@@ -441,7 +506,8 @@ def main():
     try:
         t.main([(lambda f: setattr(w := (lambda: f(lab)), "__name__", f.__name__) or w)(f)
                 for f in (test_untouched_is_verified, test_trust_age_and_memory,
-                          test_the_same_of_the_database, test_changed_is_not_verified,
+                          test_the_same_of_the_database, test_tar_needs_no_unpacking,
+                          test_changed_is_not_verified, test_changed_tar,
                           test_changed_tiles_and_proofs, test_changed_database,
                           test_a_whole_older_log)])
     finally:
