@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include "core/clock.h"
+#include "core/cwe.h"
 #include "core/json.h"
 #include "store/record_case.h"
 
@@ -57,6 +58,9 @@ static tsn_err apply_set(struct tsn_store *st, struct tsn_arena *arena,
                                   &seq, &changed, diag);
     if (!err) {
         *result = json_object();
+        const char *cwe = tsn_json_str(call->args, "cwe", NULL), *warn = NULL;
+        if (cwe && tsn_cwe_judge(cwe, &warn, NULL) == 0 && warn)
+            json_object_set_new(*result, "warning", json_sprintf("%s: %s", cwe, warn));
         json_object_set_new(*result, "changed", changed);
     }
     return err;

@@ -7,15 +7,18 @@
 
 #include <string.h>
 #include <strings.h>
+#include "casework/cvss.h"
 #include "core/clock.h"
+#include "core/cve_id.h"
+#include "core/cwe.h"
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "store/record_case.h"
 
-static const char *const reserved[] = {TSN_FACT_REPORT,  TSN_FACT_RECEIPT, TSN_FACT_STATE,
-                                       TSN_FACT_UPDATES, TSN_FACT_LINKS,   TSN_FACT_CLOCKS,
-                                       "instants",       "done_by",        "legal_hold"};
+static const char *const reserved[] = {
+    TSN_FACT_REPORT, TSN_FACT_RECEIPT, TSN_FACT_STATE, TSN_FACT_UPDATES, TSN_FACT_LINKS,
+    TSN_FACT_CLOCKS, "instants",       "done_by",      "legal_hold",     "scores"};
 static const char *const severities[] = {"none", "low", "medium", "high", "critical"};
 static const char *const tlps[] = {"clear", "green", "amber", "amber+strict", "red"};
 
@@ -125,6 +128,32 @@ static void note_diff(json_t *diff, const char *key, json_t *from, json_t *to)
     json_object_set_new(diff, key, pair);
 }
 
+/* Facts that others look up by are what they say they are. */
+static tsn_err check_ids(const char *key, const json_t *given, struct tsn_diag *diag)
+{
+    const char *s = json_string_value(given), *warn;
+    struct tsn_cve_id id;
+    struct tsn_cvss v;
+    size_t i;
+    json_t *item;
+    if (!strcmp(key, "cwe") && s)
+        return tsn_cwe_judge(s, &warn, diag);
+    if (!strcmp(key, "cve") && s)
+        return tsn_cve_id_parse(s, &id, diag);
+    if (!strcmp(key, "cvss") && s)
+        return tsn_cvss_parse(s, &v, diag);
+    if (strcmp(key, "cves") != 0)
+        return 0;
+    json_array_foreach(given, i, item)
+    {
+        tsn_err err =
+            json_is_string(item) ? tsn_cve_id_parse(json_string_value(item), &id, diag) : 0;
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
 static tsn_err change_one(struct tsn_arena *arena, const struct tsn_casework_config *config,
                           struct change *ch, const char *key, json_t *given,
                           struct tsn_diag *diag)
@@ -148,6 +177,9 @@ static tsn_err change_one(struct tsn_arena *arena, const struct tsn_casework_con
             return tsn_case_bad(diag, "case.set", "`%s` is kept by tocsin itself", key);
     if (strlen(key) > 64 || !key[0])
         return tsn_case_bad(diag, "case.set", "a fact's name has 1 to 64 bytes");
+    tsn_err err = check_ids(key, given, diag);
+    if (err)
+        return err;
     json_t *old = json_object_get(ch->facts, key);
     if (json_is_null(given) ? !old : old && json_equal(old, given))
         return 0;

@@ -306,6 +306,8 @@ tsn_err tsn_case_report_came(struct tsn_store *st, struct tsn_arena *arena,
         err = tsn_track_move(&w, TSN_TRACK_INCIDENT, "", "received", NULL, diag);
     how.label = NULL;
     if (!err)
+        tsn_case_reporter_score(&w, r);
+    if (!err)
         err = tsn_facts_raise(&w, "", TSN_FACT_V, &how, diag);
     if (!err)
         err = tsn_case_instant(&w, "received", r->received_at, NULL, false, diag);

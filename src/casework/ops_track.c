@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "core/clock.h"
+#include "core/cve_id.h"
 #include "core/json.h"
 #include "core/zone.h"
 #include "store/record_case.h"
@@ -48,6 +49,12 @@ static tsn_err op_move(struct tsn_case_work *w, const json_t *args, json_t **res
     if (!subject[0] && track != TSN_TRACK_INCIDENT)
         return tsn_diag_set(diag, TSN_EINPUT, "W005",
                             "`subject` is missing: which %s of the case is meant", name);
+    if (track == TSN_TRACK_CVE) {
+        struct tsn_cve_id id;
+        tsn_err err = tsn_cve_id_parse(subject, &id, diag);
+        if (err)
+            return err;
+    }
     if (track == TSN_TRACK_REPORT) {
         struct tsn_rec_track link;
         tsn_err err = tsn_track_get(w, TSN_TRACK_LINK, subject, &link);

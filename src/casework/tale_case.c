@@ -260,6 +260,27 @@ static void tell_instant(struct tsn_tale *t, struct tsn_tale_line *l)
     }
 }
 
+/* weakness CWE-20 -> CWE-787, score ..., ssvc ...: the values stand sealed in `diff`. */
+static void tell_assessed(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    json_t *diff = tsn_tale_json(t, l->logged, "diff");
+    const json_t *cwe = json_object_get(diff, "cwe"), *cvss = json_object_get(diff, "cvss");
+    const json_t *change = cwe ? cwe : cvss ? cvss : diff;
+    const json_t *by = json_object_get(json_object_get(diff, "ssvc"), "table");
+    l->word = "assessed";
+    tsn_buf_puts(&l->text, l->e->reason ? l->e->reason : "");
+    if (json_object_get(diff, "by"))
+        tsn_buf_printf(&l->text, " by %s", tsn_json_str(diff, "by", ""));
+    if (by)
+        tsn_buf_printf(&l->text, " (%s)", json_string_value(by));
+    if (change)
+        tsn_buf_printf(&l->text, ": %s → %s", tsn_json_str(change, "from", "none"),
+                       tsn_json_str(change, "to", "none"));
+    if (json_object_get(diff, "warning"))
+        tsn_buf_printf(&l->text, " (%s)", tsn_json_str(diff, "warning", ""));
+    json_decref(diff);
+}
+
 const struct tsn_tale_teller tsn_tale_case[] = {
     {"case.created", tell_created},
     {"case.updated", tell_updated},
@@ -269,6 +290,7 @@ const struct tsn_tale_teller tsn_tale_case[] = {
     {"case.done", tell_closed},
     {"case.phase", tell_phase},
     {"case.instant", tell_instant},
+    {"case.assessed", tell_assessed},
     {"track.", tell_track},
     {"report.received", tell_report},
     {"report.updated", tell_report_update},

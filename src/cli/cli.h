@@ -112,6 +112,10 @@ enum tsn_flag {
     TSN_FLAG_AT_LEAST,
     TSN_FLAG_REMEMBER,
     TSN_FLAG_PROGRAMME,
+    TSN_FLAG_WITHIN,
+    TSN_FLAG_CWE,
+    TSN_FLAG_CVSS,
+    TSN_FLAG_AFFECTED,
     TSN_FLAGS
 };
 /* A set of flags: there are more than 64. */
@@ -269,6 +273,9 @@ int tsn_cmd_run_export_fixture(struct tsn_cli *cli);
 int tsn_cmd_version_compare(struct tsn_cli *cli);
 int tsn_cmd_purl(struct tsn_cli *cli);
 int tsn_cmd_cpe(struct tsn_cli *cli);
+int tsn_cmd_cwe(struct tsn_cli *cli);
+int tsn_cmd_cve(struct tsn_cli *cli);
+int tsn_cmd_ssvc(struct tsn_cli *cli);
 int tsn_cmd_mail_parse(struct tsn_cli *cli);
 int tsn_cmd_plugin_list(struct tsn_cli *cli);
 int tsn_cmd_plugin_show(struct tsn_cli *cli);

@@ -34,9 +34,9 @@ static json_t *what_of(json_t *v)
 /* What the intake adds to a report is not part of what a reporter sends. */
 static void strip_report(json_t *what)
 {
-    static const char *const sent[] = {"kind",    "title",     "text",     "product",
-                                       "version", "contact",   "severity", "indicators",
-                                       "cves",    "references"};
+    static const char *const sent[] = {
+        "kind",       "title", "text",       "product",  "version", "contact", "severity",
+        "indicators", "cves",  "references", "versions", "cwe",     "cvss"};
     json_t *report = json_object_get(what, "report"), *plain = json_object();
 
     for (size_t i = 0; report && i < sizeof(sent) / sizeof(sent[0]); i++) {

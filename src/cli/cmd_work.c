@@ -303,6 +303,8 @@ static int report_from_flags(struct tsn_cli *cli, json_t **out)
         {TSN_FLAG_PRODUCT, "product", "Product:"},
         {TSN_FLAG_TEXT, "text", "What happened:"},
         {TSN_FLAG_SEVERITY, "severity", NULL},
+        {TSN_FLAG_CWE, "cwe", NULL},
+        {TSN_FLAG_CVSS, "cvss", NULL},
     };
     json_t *r = json_object();
     const char *kind =
@@ -325,6 +327,13 @@ static int report_from_flags(struct tsn_cli *cli, json_t **out)
         }
         if (value)
             json_object_set_new(r, fields[i].key, json_string(value));
+    }
+    if (cli->given & TSN_BIT(TSN_FLAG_AFFECTED)) {
+        json_t *versions = json_array();
+        char *list = tsn_arena_strdup(cli->arena, cli->flag[TSN_FLAG_AFFECTED]), *save = NULL;
+        for (char *v = strtok_r(list, ",", &save); v; v = strtok_r(NULL, ",", &save))
+            json_array_append_new(versions, json_string(v + strspn(v, " ")));
+        json_object_set_new(r, "versions", versions);
     }
     json_t *contact = json_object();
     if (cli->given & TSN_BIT(TSN_FLAG_MAIL))

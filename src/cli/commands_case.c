@@ -12,7 +12,8 @@ const struct tsn_command tsn_commands_case[] = {
      "--mail sec@customer.example --text -",
      B(TSN_FLAG_KIND) | B(TSN_FLAG_TITLE) | B(TSN_FLAG_PRODUCT) | B(TSN_FLAG_MAIL) |
          B(TSN_FLAG_NAME) | B(TSN_FLAG_SEVERITY) | B(TSN_FLAG_TEXT) | B(TSN_FLAG_INDICATOR) |
-         B(TSN_FLAG_FILE) | B(TSN_FLAG_KEY),
+         B(TSN_FLAG_FILE) | B(TSN_FLAG_KEY) | B(TSN_FLAG_CWE) | B(TSN_FLAG_CVSS) |
+         B(TSN_FLAG_AFFECTED),
      0, 0, tsn_cmd_report_submit},
     {"report list", "", "reports that came in", "tocsin report list --kind incident",
      B(TSN_FLAG_KIND) | B(TSN_FLAG_CASE) | B(TSN_FLAG_LIMIT), 0, 0, tsn_cmd_report_list},
@@ -76,6 +77,16 @@ const struct tsn_command tsn_commands_case[] = {
     {"policy reject", "NAME@VERSION", "refuse a proposed version",
      "tocsin policy reject cra@2 --reason \"wrong calendar\"", B(TSN_FLAG_REASON), 1, 1,
      tsn_cmd_policy_decide},
+    {"cwe", "[ID...|-]", "weaknesses: which exist, which may be mapped to; no daemon",
+     "tocsin cwe CWE-787 CWE-20", 0, 0, TSN_ARGS_MAX, tsn_cmd_cwe},
+    {"cve", "ID|BLOCK...|-", "CVE ids and blocks of them: syntax, size, membership; no daemon",
+     "tocsin cve CVE-2026-1042 --within CVE-2026-1000..1099", B(TSN_FLAG_WITHIN), 1,
+     TSN_ARGS_MAX, tsn_cmd_cve},
+    {"ssvc", "[TABLE [POINT=VALUE...]]",
+     "SSVC: what a decision table says, and what it hangs on; no daemon",
+     "tocsin ssvc supplier exploitation=active utility=efficient technical-impact=total "
+     "public-safety-impact=minimal",
+     0, 0, TSN_ARGS_MAX, tsn_cmd_ssvc},
     {"cvss", "[VECTOR...|-]",
      "scores of CVSS 2.0 to 4.0 vectors, from standard input one a line",
      "tocsin cvss CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/RL:O", B(TSN_FLAG_TSV), 0,

@@ -6,6 +6,9 @@
 
 #include <ctype.h>
 #include <string.h>
+#include "casework/cvss.h"
+#include "core/cve_id.h"
+#include "core/cwe.h"
 #include "core/json.h"
 #include "core/text.h"
 
@@ -173,6 +176,35 @@ static tsn_err take_list(const json_t *in, json_t *out, const char *key, struct 
     return 0;
 }
 
+/* Ids are looked for and compared later, so a misspelt one is refused here. */
+static tsn_err check_ids(const json_t *out, struct tsn_diag *diag)
+{
+    char pointer[64];
+    size_t i;
+    json_t *item;
+    const char *cwe = tsn_json_str(out, "cwe", NULL), *cvss = tsn_json_str(out, "cvss", NULL);
+    struct tsn_diag inner;
+    struct tsn_cvss v;
+    tsn_diag_init(&inner);
+    json_array_foreach(json_object_get(out, "cves"), i, item)
+    {
+        snprintf(pointer, sizeof pointer, "/cves/%zu", i);
+        if (!tsn_cve_id_ok(json_string_value(item)))
+            return bad(diag, TSN_EINPUT, "H015", pointer, "is not a CVE id",
+                       "CVE-2026-12345, in capitals");
+    }
+    if (cwe && !tsn_cwe_number(cwe))
+        return bad(diag, TSN_EINPUT, "H015", "/cwe", "is not a CWE id", "CWE-787, in capitals");
+    if (cvss && tsn_cvss_parse(cvss, &v, &inner)) {
+        tsn_diag_set(diag, TSN_EINPUT, "H015", "/cvss is not a CVSS vector: %.120s (column %d)",
+                     inner.what, inner.col);
+        tsn_diag_at(diag, "/cvss", 0, 0);
+        tsn_diag_hint(diag, "`tocsin cvss VECTOR` reads 2.0, 3.0, 3.1 and 4.0");
+        return TSN_EINPUT;
+    }
+    return 0;
+}
+
 /* Absent: an anonymous report, which is accepted. */
 static tsn_err take_contact(const json_t *in, json_t *out, struct tsn_diag *diag)
 {
@@ -205,9 +237,9 @@ static tsn_err take_contact(const json_t *in, json_t *out, struct tsn_diag *diag
 
 tsn_err tsn_report_check(const json_t *report, json_t **normal, struct tsn_diag *diag)
 {
-    static const char *const known[] = {"kind",    "title",     "text",     "product",
-                                        "version", "contact",   "severity", "indicators",
-                                        "cves",    "references"};
+    static const char *const known[] = {
+        "kind",       "title", "text",       "product",  "version", "contact", "severity",
+        "indicators", "cves",  "references", "versions", "cwe",     "cvss"};
     static const char *const kinds[] = {"incident", "weakness"};
     static const char *const severities[] = {"none", "low", "medium", "high", "critical"};
     *normal = NULL;
@@ -237,6 +269,14 @@ tsn_err tsn_report_check(const json_t *report, json_t **normal, struct tsn_diag 
         err = take_list(report, out, "cves", diag);
     if (!err)
         err = take_list(report, out, "references", diag);
+    if (!err)
+        err = take_list(report, out, "versions", diag);
+    if (!err)
+        err = take_text(report, out, "", "cwe", false, FORM_WORD, diag);
+    if (!err)
+        err = take_text(report, out, "", "cvss", false, FORM_ITEM, diag);
+    if (!err)
+        err = check_ids(out, diag);
     if (err) {
         json_decref(out);
         return err;

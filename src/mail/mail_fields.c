@@ -9,6 +9,8 @@
 #include <strings.h>
 
 #include "casework/cvss.h"
+#include "core/cve_id.h"
+#include "core/cwe.h"
 #include "core/diag.h"
 #include "core/mem.h"
 #include "core/text.h"
@@ -125,7 +127,8 @@ static void identifiers(json_t *out, const char *s, size_t n, int line)
             continue;
         (void)snprintf(text, sizeof(text), "%s%.*s", cve ? "CVE-" : "CWE-", (int)(end - i - 4),
                        s + i + 4);
-        put(out, cve ? "cve" : "cwe", text, strlen(text), line);
+        if (cve ? tsn_cve_id_ok(text) : tsn_cwe_number(text) != 0)
+            put(out, cve ? "cve" : "cwe", text, strlen(text), line);
         i = end - 1;
     }
 }

@@ -146,6 +146,8 @@ json_t *tsn_mail_report(const json_t *found, const char *our_key, const char *ma
     if (json_array_size(ids))
         json_object_set(out, "cves", ids);
     json_decref(ids);
+    put_word(out, "cwe", offered(found, "cwe"));
+    put_word(out, "cvss", offered(found, "cvss"));
     json_object_set_new(out, "mail", mail_part(found, our_key, mail_id, answer));
     return out;
 }
