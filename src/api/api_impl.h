@@ -254,7 +254,8 @@ void tsn_act_products(struct tsn_req *req);
 void tsn_act_mail(struct tsn_req *req);
 void tsn_act_mail_decide(struct tsn_req *req);
 tsn_read_fn tsn_read_mails;
-tsn_read_fn tsn_read_matches, tsn_read_explain; /* read_feed.c */
+tsn_read_fn tsn_read_matches, tsn_read_explain;                   /* read_feed.c */
+tsn_read_fn tsn_read_feed, tsn_read_decisions, tsn_read_decision; /* read_decision.c */
 void tsn_act_report(struct tsn_req *req);
 void tsn_act_note(struct tsn_req *req);
 void tsn_act_answer(struct tsn_req *req);

@@ -74,6 +74,9 @@ const struct tsn_route tsn_routes[] = {
      NULL},
 
     {"GET", V1 "/feeds", TSN_NEED_READ, 0, NULL, tsn_act_feeds, NULL},
+    {"GET", V1 "/feeds/{id}", TSN_NEED_READ, 0, tsn_read_feed, NULL, NULL},
+    {"GET", V1 "/decisions", TSN_NEED_READ, 0, tsn_read_decisions, NULL, NULL},
+    {"GET", V1 "/decisions/{id}", TSN_NEED_READ, 0, tsn_read_decision, NULL, NULL},
     {"GET", V1 "/matches", TSN_NEED_READ, 0, tsn_read_matches, NULL, NULL},
     {"GET", V1 "/explain/{id}", TSN_NEED_READ, 0, tsn_read_explain, NULL, NULL},
     {"GET", V1 "/products", TSN_NEED_READ, 0, NULL, tsn_act_products, NULL},

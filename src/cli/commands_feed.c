@@ -15,6 +15,13 @@ const struct tsn_command tsn_commands_feed[] = {
      tsn_cmd_feed_diff},
     {"feed poll", "NAME", "look for news now and wait for the result", "tocsin feed poll acme",
      0, 1, 1, tsn_cmd_feed_poll},
+    {"feed show", "NAME", "what became of everything that a feed brought",
+     "tocsin feed show acme", 0, 1, 1, tsn_cmd_feed_show},
+    {"decision list", "", "what differences in our matches led to, and what waits",
+     "tocsin decision list --state held", B(TSN_FLAG_STATE) | B(TSN_FLAG_LIMIT), 0, 0,
+     tsn_cmd_decision_list},
+    {"decision show", "ID", "one decision with what it was made from",
+     "tocsin decision show 01JD8X3Q7Z5V9T1KQ6W4R2B0NM", 0, 1, 1, tsn_cmd_decision_show},
     {"match", "[DIR|FILE...]",
      "an SBOM against advisories in files: OSV, CVE, CSAF, GHSA, VEX, KEV and others; no "
      "daemon",

@@ -10,10 +10,10 @@
 #include "feed/feed_int.h"
 #include "feed/inventory.h"
 #include "proc/pgp.h"
-#include "store/record_feed.h"
 
 #define FIRST_MS     300
 #define NOT_READY_MS 500
+#define SOON_MS      20 /* somebody waits */
 #define BACKOFF_MIN  INT64_C(30000)
 #define BACKOFF_MAX  INT64_C(21600000) /* 6 h */
 
@@ -39,6 +39,26 @@ void tsn_feeds_release(struct tsn_feeds *feeds)
     tsn_inventory_close(feeds->inventory);
     json_decref(feeds->products);
     free(feeds);
+}
+
+const char *tsn_feed_trust(const struct tsn_feed *f)
+{
+    static const struct {
+        const char *kind, *trust;
+    } usual[] = {{"csaf", "vendor"},
+                 {"nvd", "coordinator"},
+                 {"kev", "enrichment"},
+                 {"epss", "enrichment"},
+                 {"rss", "hint"}};
+    if (f->config.trust) {
+        return f->config.trust;
+    }
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+        if (strcmp(usual[i].kind, f->config.kind) == 0) {
+            return usual[i].trust;
+        }
+    }
+    return "coordinator";
 }
 
 /* A tenth sooner or later, so that many feeds do not fall into one second. */
@@ -241,8 +261,10 @@ static void begin(struct tsn_feed *f)
         return;
     }
     /* Before the engine is ready an event would be refused: wait for it. */
-    if (f->importing || (engine && !tsn_engine_ready(engine))) {
-        arm(f, NOT_READY_MS);
+    if (f->importing || (engine && !tsn_engine_ready(engine)) || f->feeds->recovering) {
+        tsn_feed_again(f->feeds);
+        f->next_at = tsn_clock_wall_ms() + NOT_READY_MS;
+        tsn_timer_arm(f->timer, f->waiters ? SOON_MS : NOT_READY_MS);
         return;
     }
     tsn_timer_disarm(f->timer);
@@ -328,6 +350,10 @@ tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *co
     feeds->config = *config;
     feeds->products = config->products ? json_deep_copy(config->products) : json_array();
     feeds->inventory = tsn_inventory_open(feeds->products, config->dir);
+    (void)snprintf(feeds->basis, sizeof feeds->basis, "%d:%.32s", TSN_FEED_PARSER,
+                   tsn_inventory_digest(feeds->inventory));
+    feeds->recovering = true;
+    feeds->sweep = tsn_timer_new(config->loop, tsn_decide_sweep, feeds);
     for (size_t i = 0; i < config->nfeeds; i++) {
         struct tsn_feed *f = tsn_alloc(sizeof *f);
         f->config = config->feeds[i];
@@ -341,6 +367,9 @@ tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *co
             f); /* so that lists show the last life; else the first poll reads it */
         arm(f, FIRST_MS + 100 * (int64_t)i);
     }
+    if (config->nfeeds == 0) {
+        feeds->recovering = false;
+    }
     *out = feeds;
     return 0;
 }
@@ -352,6 +381,8 @@ void tsn_feeds_close(struct tsn_feeds *feeds)
     }
     feeds->closing = true;
     tsn_feeds_hold(feeds); /* until the end of this function */
+    tsn_timer_destroy(feeds->sweep);
+    feeds->sweep = NULL;
     for (struct tsn_feed *f = feeds->list; f; f = f->next) {
         tsn_timer_destroy(f->timer);
         f->timer = NULL;

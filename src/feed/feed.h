@@ -8,6 +8,7 @@
 #pragma once
 
 #include <jansson.h>
+#include "feed/decision.h"
 #include "intake/intake.h"
 #include "loop/httpc.h"
 
@@ -25,7 +26,9 @@ struct tsn_feed_config {
     bool need_hash, need_signature; /* without one a document is quarantined */
     const char *keys; /* GNUPGHOME with the publisher's keys; NULL = no signatures */
     const char *const
-        *speaks_for; /* publisher namespaces it may bring; NULL = its own or any */
+        *speaks_for;   /* publisher namespaces it may bring; NULL = its own or any */
+    const char *trust; /* vendor coordinator enrichment hint; NULL = as usual for its kind */
+    bool silent;       /* until its first whole poll nothing starts */
 };
 
 struct tsn_feeds_config {
@@ -40,6 +43,7 @@ struct tsn_feeds_config {
         *products; /* [{ id, name, vendor, components: [{ vendor, product }], owner }] */
     const struct tsn_feed_config *feeds;
     size_t nfeeds;
+    struct tsn_decide_config decide; /* rules are borrowed until close */
 };
 tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *config,
                        struct tsn_diag *diag);

@@ -1,12 +1,10 @@
-/* feed_doc.c - one document: fetched with its hash, checked and reduced to facts on the thread pool,
- * then handed to its transaction. Loop thread, but for job(), which touches only its document. */
+/* feed_doc.c - one document: fetched with its hash and signature, checked against them, then handed to
+ * the transaction that keeps its bytes. Loop thread, but for job(), which touches only its document. */
 #include <string.h>
 #include "core/fault.h"
-#include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "feed/feed_int.h"
-#include "feed/inventory.h"
 #include "proc/pgp.h"
 
 static void fetch(struct tsn_feed_doc *d);
@@ -27,49 +25,46 @@ void tsn_feed_doc_destroy(struct tsn_feed_doc *d)
     }
     json_decref(d->facts);
     json_decref(d->matches);
+    json_decref(d->trace);
+    json_decref(d->wanted);
     tsn_arena_destroy(d->arena);
 }
 
+void tsn_feed_doc_settled(struct tsn_feed_doc *d)
+{
+    struct tsn_feed *f = d->feed;
+    bool redo = d->redo;
+    tsn_feed_doc_destroy(d);
+    if (redo) {
+        tsn_feed_again_settled(f->feeds);
+    } else {
+        tsn_feed_settled(f);
+    }
+}
+
 /* Could not be had now: its row of the list stays unrecorded, so the next poll tries again. */
-static void give_up(struct tsn_feed_doc *d, const char *why)
+void tsn_feed_doc_failed(struct tsn_feed_doc *d, const char *why)
 {
     struct tsn_feed *f = d->feed;
     tsn_log(TSN_LOG_WARN, "feed.document_failed", "feed", f->config.name, "path", d->path,
             "why", why, NULL);
-    f->counts.failed++;
-    tsn_feed_doc_destroy(d);
-    tsn_feed_settled(f);
+    f->counts.failed += !d->redo;
+    tsn_feed_doc_settled(d);
 }
 
 /* Will not be had until the list changes: remembered with its reason. */
 static void set_aside(struct tsn_feed_doc *d, const char *code, tsn_err err, const char *why)
 {
     tsn_diag_set(&d->why, err, code, "%s", why);
-    tsn_feed_doc_store(d);
+    tsn_feed_raw_store(d);
 }
 
 /* --- on the pool -------------------------------------------------------------------------- */
-
-/* Does the document come from somebody whose it is? */
-static tsn_err publisher_ok(struct tsn_feed_doc *d)
-{
-    const char *const *may = d->feed->config.speaks_for;
-    const char *ns = tsn_json_str(d->facts, "namespace", "");
-    bool ok = !may && (!d->ns || strcmp(d->ns, ns) == 0);
-    for (size_t i = 0; may && may[i]; i++) {
-        ok = ok || strcmp(may[i], ns) == 0;
-    }
-    return ok ? 0
-              : tsn_diag_set(&d->why, TSN_EINPUT, "F113",
-                             "its publisher is %.200s, which this feed does not speak for",
-                             *ns ? ns : "not said");
-}
 
 static void job(uv_work_t *work)
 {
     struct tsn_feed_doc *d = work->data;
     uint8_t digest[TSN_HASH_LEN];
-    json_t *doc = NULL;
     tsn_sha256_once(digest, d->body, d->len);
     tsn_hex(d->sha256, digest, sizeof digest);
     if (d->hash && tsn_feed_hash_fits(d->hash, d->hash_len, d->body, d->len, &d->why)) {
@@ -77,24 +72,7 @@ static void job(uv_work_t *work)
     }
     if (!d->hash && d->feed->config.need_hash) {
         (void)tsn_diag_set(&d->why, TSN_EINPUT, "F009", "no hash file stands beside it");
-        return;
     }
-    bool csaf = d->feed->source == &tsn_source_csaf;
-    if (!csaf) {
-        if (tsn_document_facts(d->path, d->body, d->len, &d->facts, &d->why) == 0) {
-            d->matches =
-                tsn_inventory_match(d->feed->feeds->inventory, d->path, d->body, d->len);
-        }
-        return;
-    }
-    if (tsn_json_parse(d->body, d->len, &doc, &d->why)) {
-        tsn_copy(d->why.code, sizeof d->why.code, "F006");
-    } else if (tsn_csaf_facts(doc, &d->facts, &d->why) == 0 && publisher_ok(d) == 0) {
-        (void)tsn_match_facts(d->facts, d->feed->feeds->products, &d->matches);
-        tsn_matches_join(d->matches, tsn_inventory_match(d->feed->feeds->inventory, d->path,
-                                                         d->body, d->len));
-    }
-    json_decref(doc);
 }
 
 static void job_done(uv_work_t *work, int status)
@@ -105,7 +83,7 @@ static void job_done(uv_work_t *work, int status)
         tsn_feed_doc_destroy(d);
     } else {
         tsn_fault("feed.document_read");
-        tsn_feed_doc_store(d);
+        tsn_feed_raw_store(d);
     }
     tsn_feeds_release(feeds);
 }
@@ -116,7 +94,7 @@ static void queue_job(struct tsn_feed_doc *d)
     tsn_feeds_hold(d->feed->feeds);
     if (uv_queue_work(tsn_loop_uv(d->feed->feeds->config.loop), &d->work, job, job_done) != 0) {
         struct tsn_feeds *feeds = d->feed->feeds;
-        give_up(d, "no thread takes the work");
+        tsn_feed_doc_failed(d, "no thread takes the work");
         tsn_feeds_release(feeds);
     }
 }
@@ -135,7 +113,7 @@ static void start(struct tsn_feed_doc *d, const char *url, size_t max,
     tsn_diag_init(&diag);
     if (tsn_xfer_start(d->feed->feeds->config.httpc, &req, done, d, &d->xfer, &diag)) {
         d->xfer = NULL;
-        give_up(d, diag.what);
+        tsn_feed_doc_failed(d, diag.what);
     }
 }
 
@@ -190,7 +168,7 @@ static void got_signature(const struct tsn_xfer_result *r, void *user)
     } else if (r->err == TSN_ETOOBIG) {
         set_aside(d, "F112", r->err, "the file with its signature is too large to be one");
     } else {
-        give_up(d, r->err ? r->diag.what : "its signature cannot be had");
+        tsn_feed_doc_failed(d, r->err ? r->diag.what : "its signature cannot be had");
     }
 }
 
@@ -222,7 +200,7 @@ static void got_hash(const struct tsn_xfer_result *r, void *user)
     } else if (r->err == TSN_ETOOBIG) {
         set_aside(d, "F005", r->err, "the file with its hash is too large to be one");
     } else {
-        give_up(d, r->err ? r->diag.what : "its hash cannot be had");
+        tsn_feed_doc_failed(d, r->err ? r->diag.what : "its hash cannot be had");
     }
 }
 
@@ -257,7 +235,7 @@ static void got_document(const struct tsn_xfer_result *r, void *user)
             d, "F008", r->err,
             tsn_arena_printf(d->arena, "it is larger than %u MiB", TSN_FEED_DOC_MAX >> 20));
     } else {
-        give_up(d, r->err ? r->diag.what : "the server does not give it now");
+        tsn_feed_doc_failed(d, r->err ? r->diag.what : "the server does not give it now");
     }
 }
 
@@ -305,12 +283,22 @@ static void fetch(struct tsn_feed_doc *d)
     }
 }
 
-void tsn_feed_doc_begin(struct tsn_feed *f, const struct tsn_feed_row *row)
+struct tsn_feed_doc *tsn_feed_doc_new(struct tsn_feed *f)
 {
     struct tsn_arena *arena = tsn_arena_new();
     struct tsn_feed_doc *d = tsn_arena_alloc(arena, sizeof *d);
     d->arena = arena;
     d->feed = f;
+    tsn_diag_init(&d->why);
+    d->next = f->docs;
+    f->docs = d;
+    return d;
+}
+
+void tsn_feed_doc_begin(struct tsn_feed *f, const struct tsn_feed_row *row)
+{
+    struct tsn_feed_doc *d = tsn_feed_doc_new(f);
+    struct tsn_arena *arena = d->arena;
     d->path = tsn_arena_strdup(arena, row->path);
     d->listed = tsn_arena_strdup(arena, row->time);
     d->url = tsn_arena_strdup(arena, row->url);
@@ -318,9 +306,6 @@ void tsn_feed_doc_begin(struct tsn_feed *f, const struct tsn_feed_row *row)
     d->hash_url = tsn_arena_strdup(arena, row->hash);
     d->sig_url = tsn_arena_strdup(arena, row->sig);
     d->ns = tsn_arena_strdup(arena, f->ns);
-    tsn_diag_init(&d->why);
-    d->next = f->docs;
-    f->docs = d;
     if (row->body) {
         d->inside = true;
         d->body = tsn_arena_strndup(arena, row->body, row->len);

@@ -5,11 +5,13 @@
 #include "core/buf.h"
 #include "core/crypto.h"
 #include "core/mem.h"
+#include "feed/decision.h"
 #include "feed/feed.h"
 #include "feed/fold.h"
 #include "feed/source.h"
 #include "loop/loop.h"
 #include "store/record_feed.h"
+#include "store/record_ingest.h"
 
 #define TSN_FEED_DOC_MAX   (16u << 20)
 #define TSN_FEED_LIST_MAX  (64u << 20)
@@ -67,6 +69,9 @@ void tsn_fact_set_free(struct tsn_fact_set *set);
  * first record, with the substance of all. F110, F111. */
 tsn_err tsn_document_facts(const char *name, const char *text, size_t len, json_t **facts,
                            struct tsn_diag *diag);
+/* The same; of EPSS the rows of `wanted` { CVE: true } are kept as marks. */
+tsn_err tsn_document_facts_for(const char *name, const char *text, size_t len,
+                               const json_t *wanted, json_t **facts, struct tsn_diag *diag);
 
 /* --- feed.c: feeds, their timers and states -------------------------------------------------- */
 
@@ -117,10 +122,20 @@ struct tsn_feeds {
     struct tsn_inventory *inventory;
     json_t *products; /* own copy: jobs on the pool may outlive the caller's */
     struct tsn_feed *list;
-    size_t busy; /* jobs, operations and turns that will still call back */
+    char basis[48]; /* of facts and traces made now: parser and inventory */
+    size_t busy;    /* jobs, operations and turns that will still call back */
     bool closing;
+    bool recovering; /* what a stop left undone is read to its end first */
+    size_t again_in_flight;
+    bool again_reading, again_stale;
+    char again_after[27];
+    struct tsn_timer *sweep; /* of decisions; NULL = closing */
+    int64_t sweep_at;        /* 0 = not armed */
+    bool sweeping;
 };
 
+/* vendor coordinator enrichment hint: said by a person, configured, or usual for its kind. */
+const char *tsn_feed_trust(const struct tsn_feed *f);
 /* One more thing will call back; and it did. The last one frees everything after close. */
 void tsn_feeds_hold(struct tsn_feeds *f);
 void tsn_feeds_release(struct tsn_feeds *f);
@@ -152,16 +167,39 @@ struct tsn_feed_doc {
     const char *ns;        /* of the provider that is polled; NULL */
     int hash_try;          /* 0: .sha512, 1: .sha256 */
     uv_work_t work;
-    /* filled by the job */
+    const char *observation; /* its row; NULL = not stored yet */
+    bool redo;               /* read from its stored bytes: not part of a poll */
+    const char *cause;       /* of reading it again: parser inventory; NULL = it came in */
+    json_t *wanted;          /* EPSS: vulnerabilities of which it is kept; NULL = all */
+    /* filled by the jobs */
     json_t *facts, *matches;
+    json_t *trace; /* judge.h; NULL = it says nothing of a component of ours */
     char sha256[2 * TSN_HASH_LEN + 1];
     struct tsn_diag why; /* code set = quarantined */
 };
 void tsn_feed_doc_begin(struct tsn_feed *f, const struct tsn_feed_row *row);
+struct tsn_feed_doc *tsn_feed_doc_new(struct tsn_feed *f);
 void tsn_feed_doc_cancel(struct tsn_feed_doc *d);
 void tsn_feed_doc_destroy(struct tsn_feed_doc *d); /* unlinks it from its feed */
+/* It was dealt with: destroys it and lets its poll or the second reading go on. */
+void tsn_feed_doc_settled(struct tsn_feed_doc *d);
+/* Not dealt with: what is on disk says where to go on. */
+void tsn_feed_doc_failed(struct tsn_feed_doc *d, const char *why);
 
-/* --- feed_store.c: one transaction a document ----------------------------------------------------- */
+/* --- feed_normal.c: stored bytes to facts, on the pool ---------------------------------------------- */
+
+/* Facts and trace of the same bytes are others than before: raise it. */
+#define TSN_FEED_PARSER 1
+/* Takes d; its transaction follows. */
+void tsn_feed_doc_normalise(struct tsn_feed_doc *d);
+
+/* --- feed_again.c: what a stop left undone, and what must be read again ------------------------------ */
+
+/* Reads pending observations to their end, then documents whose basis is another. */
+void tsn_feed_again(struct tsn_feeds *feeds);
+void tsn_feed_again_settled(struct tsn_feeds *feeds);
+
+/* --- feed_raw.c, feed_store.c: a transaction for the bytes, one for what they say --------------------- */
 
 enum tsn_feed_kind {
     TSN_FEED_NEW,
@@ -176,30 +214,123 @@ struct tsn_feed_op {
     const struct tsn_feed_doc *doc; /* the loop leaves it alone while the writer has the op */
     struct tsn_intake *intake;
     const char *feed;
-    const json_t *products; /* of the configuration */
-    bool versions; /* a lower version is a rollback, and a hash is expected beside it */
+    const json_t *products;                /* of the configuration */
+    const struct tsn_inventory *inventory; /* only read */
+    const struct tsn_decide_config *decide;
+    const char *basis, *trust;
+    const char *cause; /* revision bootstrap inventory parser */
+    bool versions;     /* a lower version is a rollback, and a hash is expected beside it */
+    bool baseline;     /* first load, or another parser: nothing starts */
     int64_t now_ms,
         epoch; /* epoch: of the engine; 0 = there is none, and no run takes a signal */
     /* results */
     enum tsn_feed_kind kind;
     struct tsn_diag why; /* of a quarantine */
-    bool kev;            /* one of its vulnerabilities is known to be exploited */
+    json_t *hits;   /* products it touches, all documents considered; borrowed or the arena's */
+    json_t *spared; /* { product: why } that only other documents take away; NULL */
+    bool kev;       /* one of its vulnerabilities is known to be exploited */
+    double epss;    /* highest of them; 0 = not known */
     int64_t matches;
-    struct tsn_event_out event;
-    const char *woken; /* run that a changed revision was handed to; NULL */
+    const char *pending;  /* feed_raw.c: the observation to go on with; NULL = done */
+    const char *decision; /* to be decided; NULL = there is none */
+    int64_t due_ms;       /* of it */
+    const char *woken;    /* run that heard of a mark; NULL */
 };
+/* feed_raw.c. Writer thread; tests call it on a store of their own. */
+tsn_err tsn_feed_raw_apply(struct tsn_op *op, struct tsn_store *st);
+/* Takes d; tsn_feed_doc_normalise follows when the bytes are on disk. */
+void tsn_feed_raw_store(struct tsn_feed_doc *d);
+/* An operation of this document with all it needs; the loop thread holds intake for it. */
+struct tsn_feed_op *tsn_feed_op_new(struct tsn_feed_doc *d,
+                                    tsn_err (*apply)(struct tsn_op *, struct tsn_store *),
+                                    void (*done)(struct tsn_op *));
+/* Hands it over. A full queue waits and calls `again`; false: it was not taken, nothing follows. */
+void tsn_feed_op_submit(struct tsn_feed_op *x, void (*again)(struct tsn_feed_doc *d));
+void tsn_feed_op_free(struct tsn_feed_op *x);
+void tsn_feed_counted(struct tsn_feed *f, const struct tsn_feed_op *x);
+/* The counters of its feed: what was observed is revised, quarantined, a duplicate or pending. */
+struct tsn_feed_tally {
+    int observed, revised, quarantined, duplicate;
+};
+tsn_err tsn_feed_tally(struct tsn_store *st, struct tsn_arena *arena, const char *feed,
+                       const struct tsn_feed_tally *t);
+/* The row of its document, or a new one. */
+tsn_err tsn_feed_document(struct tsn_store *st, struct tsn_feed_op *x,
+                          struct tsn_rec_document *row, bool *known);
+tsn_err tsn_feed_log(struct tsn_store *st, const struct tsn_feed_op *x, const char *kind,
+                     const char *outcome, const char *reason);
+/* What is on record stays when the new bytes are no good; the reason says what came since. */
+tsn_err tsn_feed_quarantine(struct tsn_store *st, struct tsn_feed_op *x,
+                            struct tsn_rec_document *row, bool known);
 /* feed_marks.c: names, marks, urgency. Writer thread, before the news. */
 tsn_err tsn_feed_names(struct tsn_store *st, struct tsn_feed_op *x, const char *document);
+const char *tsn_feed_exposure(const struct tsn_feed_op *x, const char *product);
 tsn_err tsn_feed_marks(struct tsn_store *st, struct tsn_feed_op *x);
 tsn_err tsn_feed_priority(struct tsn_store *st, struct tsn_feed_op *x);
+/* feed_together.c: matches as all documents of the same vulnerabilities make them: x->doc->matches,
+ * and the rows of the others where this one changes them. Writer thread. */
+tsn_err tsn_feed_together(struct tsn_store *st, struct tsn_feed_op *x,
+                          const struct tsn_rec_document *row);
+/* Documents that name one of these, at most 100, in `out` as { id: true }. */
+tsn_err tsn_feed_named(struct tsn_store *st, struct tsn_arena *arena, const json_t *names,
+                       json_t *out);
 /* Canonical text in the arena. */
 const char *tsn_feed_kept(struct tsn_arena *arena, const json_t *v);
-/* feed_news.c: what the document's substance means for cases and runs. Writer thread. */
-tsn_err tsn_feed_news(struct tsn_store *st, struct tsn_feed_op *x, const char *before,
-                      size_t before_len);
+/* feed_news.c: does the difference have to be decided about? Writer thread, before the matches.
+ * `changes` of the revision; NULL = there was none before. */
+tsn_err tsn_feed_news(struct tsn_store *st, struct tsn_feed_op *x,
+                      const struct tsn_rec_document *row, json_t *changes);
 /* Rows of the matches of this document; those whose product is not in it any more are closed. */
-tsn_err tsn_feed_matches(struct tsn_store *st, struct tsn_feed_op *x, const char *document);
-/* Writer thread; tests call it on a store of their own. */
+tsn_err tsn_feed_matches(struct tsn_store *st, struct tsn_feed_op *x,
+                         const struct tsn_rec_document *row);
+/* Matches of earlier revisions of an advisory, whatever feed brought them. */
+struct tsn_feed_earlier {
+    const struct tsn_rec_match *rows;
+    size_t n;
+    const char *case_id; /* the open case of one of them; NULL */
+};
+tsn_err tsn_feed_earlier(struct tsn_store *st, struct tsn_arena *arena, const char *advisory,
+                         struct tsn_feed_earlier *out);
+bool tsn_feed_sure(const json_t *match); /* more than a guess */
+/* One product's match of an advisory is there; closed with m->reason. With their entries. */
+tsn_err tsn_feed_put_match(struct tsn_store *st, struct tsn_feed_op *x, const char *advisory,
+                           const char *document, const json_t *m);
+tsn_err tsn_feed_close_match(struct tsn_store *st, struct tsn_feed_op *x,
+                             struct tsn_rec_match *m);
+/* feed_decide.c: the open case of a match that another publisher's word closed hears of it. */
+tsn_err tsn_feed_tell_spared(struct tsn_store *st, struct tsn_feed_op *x,
+                             const struct tsn_rec_match *m);
+/* feed_store.c. Writer thread; tests call it on a store of their own. */
 tsn_err tsn_feed_doc_apply(struct tsn_op *op, struct tsn_store *st);
-/* Takes d; tsn_feed_settled follows when it is committed. */
+/* Takes d; tsn_feed_doc_settled follows when it and what it leads to at once are committed. */
 void tsn_feed_doc_store(struct tsn_feed_doc *d);
+
+/* --- feed_decide.c, decide_now.c: decisions ------------------------------------------------------------ */
+
+/* Decides now; done (may be NULL) on the loop thread after the commit. */
+struct tsn_decide_op {
+    struct tsn_op op;
+    struct tsn_feeds *feeds;
+    struct tsn_intake *intake;
+    const struct tsn_decide_config *decide;
+    const char *id;
+    const char *verdict, *reason; /* of a person: run, drop; NULL = the rules decide */
+    const struct tsn_actor *by;
+    int64_t now_ms, epoch;
+    void (*then)(struct tsn_decide_op *x, void *user);
+    void *user;
+    /* results */
+    const char *said; /* the verdict; NULL: it was decided before */
+    struct tsn_event_out event;
+    const char *woken;
+    int64_t due_ms; /* it waits until then; 0 = for a person, or done */
+};
+tsn_err tsn_decide_apply(struct tsn_op *op, struct tsn_store *st);
+bool tsn_decide_start(struct tsn_feeds *feeds, const char *id, int64_t now_ms,
+                      void (*then)(struct tsn_decide_op *x, void *user), void *user);
+/* The same in two steps, for more to be said. submit takes x; false: nothing follows. */
+struct tsn_decide_op *tsn_decide_new(struct tsn_feeds *feeds, const char *id);
+bool tsn_decide_submit(struct tsn_decide_op *x, enum tsn_lane lane);
+/* Something waits until `due_ms`: the sweep looks then. */
+void tsn_decide_due(struct tsn_feeds *feeds, int64_t due_ms);
+void tsn_decide_sweep(void *feeds);

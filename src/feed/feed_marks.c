@@ -6,7 +6,6 @@
 #include "feed/feed_int.h"
 #include "feed/priority.h"
 #include "store/record_case.h"
-#include "store/record_feed.h"
 
 #define NAMES_MAX 500
 
@@ -34,13 +33,16 @@ tsn_err tsn_feed_names(struct tsn_store *st, struct tsn_feed_op *x, const char *
         return 0; /* a list of marks names thousands and explains none */
     }
     tsn_err err = one_name(st, x, tsn_json_str(facts, "id", ""), document);
-    json_array_foreach(json_object_get(facts, "cves"), i, cve)
-    {
-        const char *id = json_string_value(cve);
-        if (err || i >= NAMES_MAX) {
-            break;
+    static const char *const lists[] = {"cves", "names"};
+    for (size_t k = 0; k < 2; k++) {
+        json_array_foreach(json_object_get(facts, lists[k]), i, cve)
+        {
+            const char *id = json_string_value(cve);
+            if (err || i >= NAMES_MAX) {
+                break;
+            }
+            err = id ? one_name(st, x, id, document) : 0;
         }
-        err = id ? one_name(st, x, id, document) : 0;
     }
     return err;
 }
@@ -70,9 +72,9 @@ static tsn_err case_of(struct tsn_store *st, struct tsn_feed_op *x, const char *
     return err;
 }
 
-/* Open cases about this vulnerability hear that it is exploited. */
-static tsn_err exploited(struct tsn_store *st, struct tsn_feed_op *x, const char *vuln,
-                         json_t *value)
+/* Open cases about this vulnerability hear that it is exploited, or likely to be. */
+static tsn_err tell_of(struct tsn_store *st, struct tsn_feed_op *x, const char *vuln,
+                       const char *event, json_t *value)
 {
     const struct tsn_filter filter = {.column = "vuln", .cmp = TSN_CMP_EQ, .text = vuln};
     const struct tsn_list how = {.filters = &filter, .nfilters = 1, .limit = 200};
@@ -91,7 +93,7 @@ static tsn_err exploited(struct tsn_store *st, struct tsn_feed_op *x, const char
         json_t *body = json_pack("{s:s,s:O}", "vulnerability", vuln, "value", value);
         struct tsn_signal_out out = {0};
         const struct tsn_signal_new signal = {.case_id = case_id,
-                                              .event = "advisory.exploited",
+                                              .event = event,
                                               .body = tsn_feed_kept(x->op.arena, body),
                                               .actor = "svc:feed"};
         err = tsn_signal_put(st, x->op.arena, x->epoch, &signal, x->now_ms, &out, &x->op.diag);
@@ -100,6 +102,21 @@ static tsn_err exploited(struct tsn_store *st, struct tsn_feed_op *x, const char
     }
     json_decref(told);
     return err;
+}
+
+static double epss_of(const char *text)
+{
+    json_t *v = NULL;
+    (void)tsn_json_parse(text, strlen(text), &v, NULL);
+    double out = json_number_value(json_object_get(v, "epss"));
+    json_decref(v);
+    return out;
+}
+
+/* EPSS only raises: past a tenth, or to five times what it was. */
+static bool rose(double before, double now)
+{
+    return (before < 0.1 && now >= 0.1) || (before > 0 && now >= 5 * before && now >= 0.02);
 }
 
 static tsn_err one_mark(struct tsn_store *st, struct tsn_feed_op *x, const char *key,
@@ -115,6 +132,7 @@ static tsn_err one_mark(struct tsn_store *st, struct tsn_feed_op *x, const char 
     if (!err && strcmp(row.value, text) == 0) {
         return 0;
     }
+    double before = err ? 0 : epss_of(row.value);
     if (err) {
         tsn_id_new(id);
         row = (struct tsn_rec_mark){.id = id, .key = key, .since = x->now_ms};
@@ -124,7 +142,12 @@ static tsn_err one_mark(struct tsn_store *st, struct tsn_feed_op *x, const char 
     row.value = text;
     row.feed = x->feed;
     err = tsn_store_put(st, &tsn_table_mark, &row);
-    return !err && strcmp(row.kind, "kev") == 0 ? exploited(st, x, row.vuln, value) : err;
+    if (!err && strcmp(row.kind, "kev") == 0) {
+        err = tell_of(st, x, row.vuln, "advisory.exploited", value);
+    } else if (!err && strcmp(row.kind, "epss") == 0 && rose(before, epss_of(text))) {
+        err = tell_of(st, x, row.vuln, "advisory.likely", value);
+    }
+    return err;
 }
 
 tsn_err tsn_feed_marks(struct tsn_store *st, struct tsn_feed_op *x)
@@ -169,11 +192,11 @@ static const char *vector_of(const json_t *facts)
     return tsn_json_str(facts, "vector", tsn_json_str(score, "vector", ""));
 }
 
-static const char *exposure_of(const json_t *products, const char *id)
+const char *tsn_feed_exposure(const struct tsn_feed_op *x, const char *id)
 {
     size_t i;
     json_t *p;
-    json_array_foreach(products, i, p)
+    json_array_foreach(x->products, i, p)
     {
         if (strcmp(tsn_json_str(p, "id", ""), id) == 0) {
             return tsn_json_str(p, "exposure", "");
@@ -185,21 +208,27 @@ static const char *exposure_of(const json_t *products, const char *id)
 /* Each match gets its priority with what it was computed from. */
 tsn_err tsn_feed_priority(struct tsn_store *st, struct tsn_feed_op *x)
 {
-    json_t *kev = NULL, *ssvc = NULL, *m;
+    json_t *kev = NULL, *ssvc = NULL, *epss = NULL, *m;
     size_t i;
     x->kev = false;
-    if (json_array_size(x->doc->matches) == 0) {
+    x->epss = 0;
+    if (json_array_size(x->hits) == 0) {
         return 0;
     }
     tsn_err err = mark_of(st, x, "kev", &kev);
     if (!err) {
         err = mark_of(st, x, "ssvc", &ssvc);
     }
-    json_array_foreach(x->doc->matches, i, m)
+    if (!err) {
+        err = mark_of(st, x, "epss", &epss);
+    }
+    x->epss = json_number_value(json_object_get(epss, "epss"));
+    json_decref(epss);
+    json_array_foreach(x->hits, i, m)
     {
         struct tsn_priority_inputs in = {.kev = kev != NULL};
         tsn_priority_from(&in, ssvc, vector_of(x->doc->facts),
-                          exposure_of(x->products, tsn_json_str(m, "product", "")));
+                          tsn_feed_exposure(x, tsn_json_str(m, "product", "")));
         json_object_set_new(m, "priority", tsn_priority_json(&in));
     }
     x->kev = kev != NULL;

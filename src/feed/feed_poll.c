@@ -6,7 +6,6 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "feed/feed_int.h"
-#include "store/record_feed.h"
 
 static void next_page(struct tsn_feed *f);
 

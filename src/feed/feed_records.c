@@ -18,7 +18,9 @@ struct digest {
     uint8_t (*set)[TSN_HASH_LEN];
     size_t n, cap, records, marks;
     json_t *head, *cves, *seen; /* of the first record; ids of all */
+    json_t *names;              /* ids and aliases of all records */
     json_t *kept;               /* "kev LF CVE" -> value: marks that are stored */
+    const json_t *wanted;       /* of EPSS only these; NULL = none */
 };
 
 static void part(struct digest *d, const char *s)
@@ -49,6 +51,13 @@ static void cve(struct digest *d, const char *id)
         json_array_size(d->cves) < CVES_MAX) {
         json_object_set_new(d->seen, id, json_true());
         json_array_append_new(d->cves, json_string(id));
+    }
+}
+
+static void name(struct digest *d, const char *id)
+{
+    if (id && *id && strlen(id) <= 200 && json_array_size(d->names) < CVES_MAX) {
+        json_array_append_new(d->names, json_string(id));
     }
 }
 
@@ -93,9 +102,11 @@ static void on_record(void *user, const struct tsn_record *r)
     value(d, r->upstream);
     done(d);
     cve(d, r->id);
+    name(d, r->id);
     json_array_foreach(r->aliases, i, a)
     {
         cve(d, json_string_value(a));
+        name(d, json_string_value(a));
     }
     json_array_foreach(r->upstream, i, a)
     {
@@ -157,6 +168,8 @@ static void keep(struct digest *d, const char *kind, const char *id, const json_
                           tsn_json_str(v, "dateAdded", tsn_json_str(v, "cisaExploitAdd", "")));
     } else if (strcmp(kind, "ssvc") == 0) {
         value = json_pack("{s:O*}", "options", json_object_get(v, "options"));
+    } else if (strcmp(kind, "epss") == 0 && json_object_get(d->wanted, id)) {
+        value = json_deep_copy(v);
     }
     if (value && json_object_size(d->kept) < MARKS_MAX) {
         json_object_set(d->kept, tsn_arena_printf(d->arena, "%s\n%s", kind, id), value);
@@ -168,7 +181,9 @@ static void on_mark(void *user, const char *kind, const char *id, const json_t *
 {
     struct digest *d = user;
     d->marks++;
-    cve(d, id);
+    if (strcmp(kind, "epss") != 0) {
+        cve(d, id);
+    }
     tsn_sha256_begin(d->sha);
     part(d, kind);
     part(d, id);
@@ -208,11 +223,19 @@ static void substance(struct digest *d, char out[2 * TSN_HASH_LEN + 1])
 tsn_err tsn_document_facts(const char *name, const char *text, size_t len, json_t **facts,
                            struct tsn_diag *diag)
 {
+    return tsn_document_facts_for(name, text, len, NULL, facts, diag);
+}
+
+tsn_err tsn_document_facts_for(const char *name, const char *text, size_t len,
+                               const json_t *wanted, json_t **facts, struct tsn_diag *diag)
+{
     struct digest d = {.arena = tsn_arena_new(),
                        .sha = tsn_sha256_new(),
                        .cves = json_array(),
                        .seen = json_object(),
-                       .kept = json_object()};
+                       .names = json_array(),
+                       .kept = json_object(),
+                       .wanted = wanted};
     const struct tsn_sink sink = {
         .user = &d, .record = on_record, .claim = on_claim, .mark = on_mark};
     enum tsn_format format;
@@ -228,6 +251,7 @@ tsn_err tsn_document_facts(const char *name, const char *text, size_t len, json_
     if (!err) {
         substance(&d, digest);
         json_object_set(d.head, "cves", d.cves);
+        json_object_set(d.head, "names", d.names);
         json_object_set_new(d.head, "substance", json_string(digest));
         json_object_set_new(d.head, "records", json_integer((json_int_t)d.records));
         json_object_set_new(d.head, "marks", json_integer((json_int_t)d.marks));
@@ -237,6 +261,7 @@ tsn_err tsn_document_facts(const char *name, const char *text, size_t len, json_
     }
     json_decref(d.head);
     json_decref(d.cves);
+    json_decref(d.names);
     json_decref(d.seen);
     json_decref(d.kept);
     tsn_sha256_destroy(d.sha);

@@ -1,8 +1,9 @@
-/* feed_store.c - one document, one transaction: bytes, facts, difference, matches, event, runs.
+/* feed_store.c - the second transaction of a document: the revision that its bytes are, what differs
+ * from the one before, what that does to our matches, and that it has to be decided about.
  *
- * A kill anywhere loses and doubles nothing: either all of it is on disk, or the row of the list is
- * not recorded and the next poll fetches it again. Apply runs on the writer thread, the rest on the
- * loop thread. */
+ * A kill anywhere loses and doubles nothing: either all of it is on disk, or the observation is
+ * pending and is read again from its bytes. Apply runs on the writer thread, the rest on the loop
+ * thread. */
 #include <stdlib.h>
 #include <string.h>
 #include "core/clock.h"
@@ -12,9 +13,7 @@
 #include "core/log.h"
 #include "feed/feed_int.h"
 #include "feed/version.h"
-#include "store/record_feed.h"
 
-#define RETRY_MS     50
 #define PRODUCTS_MAX 100 /* product rows kept with the stored facts */
 
 const char *tsn_feed_kept(struct tsn_arena *arena, const json_t *v)
@@ -23,58 +22,6 @@ const char *tsn_feed_kept(struct tsn_arena *arena, const json_t *v)
     const char *out = tsn_arena_strdup(arena, text);
     free(text);
     return out;
-}
-
-static tsn_err log_document(struct tsn_store *st, const struct tsn_feed_op *x,
-                            const char *outcome, const char *reason)
-{
-    const struct tsn_feed_doc *d = x->doc;
-    json_t *args = json_pack("{s:s,s:s,s:s,s:s}", "feed", x->feed, "path", d->path, "sha256",
-                             d->sha256, "listed", d->listed);
-    if (d->facts) {
-        json_object_set(args, "id", json_object_get(d->facts, "id"));
-        json_object_set(args, "version", json_object_get(d->facts, "version"));
-        json_object_set(args, "substance", json_object_get(d->facts, "substance"));
-    }
-    if (d->signature) {
-        json_object_set_new(args, "signature", json_string(d->signature));
-    }
-    if (x->why.what[0]) {
-        json_object_set_new(args, "why", json_string(x->why.what));
-    }
-    char *text = tsn_json_text(args);
-    json_decref(args);
-    const struct tsn_field field = {.name = "args", .data = text, .len = strlen(text)};
-    struct tsn_append e = TSN_APPEND_INIT;
-    int64_t seq;
-    e.kind = "feed.document";
-    e.actor = "svc:feed";
-    e.auth = "svc";
-    e.outcome = outcome;
-    e.reason = reason;
-    e.fields = &field;
-    e.nfields = 1;
-    tsn_err err = tsn_store_append(st, &e, &seq);
-    free(text);
-    return err;
-}
-
-/* What is on record stays when the new bytes are no good; the reason says what came since. */
-static tsn_err quarantine(struct tsn_store *st, struct tsn_feed_op *x,
-                          struct tsn_rec_document *row, bool known)
-{
-    const struct tsn_feed_doc *d = x->doc;
-    x->kind = TSN_FEED_QUARANTINED;
-    row->reason = tsn_arena_printf(x->op.arena, "%s %s", x->why.code, x->why.what);
-    row->listed = d->listed;
-    if (!known || strcmp(row->state, "quarantined") == 0) {
-        row->state = "quarantined";
-        row->sha256 = d->sha256[0] ? d->sha256 : NULL;
-        row->body = (struct tsn_blob){.data = d->body, .len = d->body ? d->len : 0};
-        row->fetched_at = x->now_ms;
-    }
-    tsn_err err = tsn_store_put(st, &tsn_table_document, row);
-    return err ? err : log_document(st, x, "fail", x->why.code);
 }
 
 /* The facts without the long tail of products: matching is done, the bytes are there. */
@@ -94,14 +41,128 @@ static const char *facts_text(struct tsn_feed_op *x)
     return out;
 }
 
-static bool same_substance(const char *before, const json_t *facts)
+/* --- the revision ---------------------------------------------------------------------------- */
+
+static const char *substance_of(struct tsn_feed_op *x, const char *facts, const char **released)
 {
     json_t *old = NULL;
-    bool same =
-        before && tsn_json_parse(before, strlen(before), &old, NULL) == 0 &&
-        strcmp(tsn_json_str(old, "substance", "-"), tsn_json_str(facts, "substance", "")) == 0;
+    const char *out = "";
+    *released = "";
+    if (facts && tsn_json_parse(facts, strlen(facts), &old, NULL) == 0) {
+        out = tsn_arena_strdup(x->op.arena, tsn_json_str(old, "substance", ""));
+        *released = tsn_arena_strdup(x->op.arena, tsn_json_str(old, "released", ""));
+    }
     json_decref(old);
-    return same;
+    return out;
+}
+
+/* What a later revision of a document that is not CSAF changes: there are no facts by kind. */
+static json_t *plain_changes(const struct tsn_feed_op *x, const struct tsn_rec_document *before,
+                             const char *released)
+{
+    const json_t *facts = x->doc->facts;
+    const char *now = tsn_json_str(facts, "released", "");
+    bool same =
+        strcmp(tsn_json_str(facts, "version", ""), before->version ? before->version : "") == 0;
+    json_t *flags = json_array(), *kinds = json_array();
+    if (same) {
+        json_array_append_new(flags, json_string("silent-change"));
+    }
+    if (*now && *released && strcmp(now, released) < 0) {
+        json_array_append_new(flags, json_string("regression"));
+    }
+    if (tsn_json_bool(facts, "withdrawn", false)) {
+        json_array_append_new(kinds, json_string("withdrawn"));
+    }
+    return json_pack("{s:s,s:b,s:o,s:o}", "id", tsn_json_str(facts, "id", ""), "material", true,
+                     "kinds", kinds, "flags", flags);
+}
+
+/* Against the bytes of the revision before, which are on record. */
+static tsn_err changes_of(struct tsn_store *st, struct tsn_feed_op *x,
+                          const struct tsn_rec_document *before, const char *released,
+                          json_t **out)
+{
+    json_t *a = NULL, *b = NULL;
+    struct tsn_rec_raw raw;
+    *out = NULL;
+    tsn_err err = before->sha256
+                      ? tsn_store_get(st, x->op.arena, &tsn_table_raw, before->sha256, &raw)
+                      : TSN_ENOTFOUND;
+    if (err && err != TSN_ENOTFOUND) {
+        return err;
+    }
+    if (!err && x->versions && tsn_json_parse(raw.body.data, raw.body.len, &a, NULL) == 0 &&
+        tsn_json_parse(x->doc->body, x->doc->len, &b, NULL) == 0) {
+        (void)tsn_csaf_diff(a, b, out, NULL);
+    }
+    json_decref(a);
+    json_decref(b);
+    *out = *out ? *out : plain_changes(x, before, released);
+    return 0;
+}
+
+static tsn_err add_revision(struct tsn_store *st, struct tsn_feed_op *x,
+                            struct tsn_rec_document *row, json_t *changes)
+{
+    static const char *const kinds[] = {"new", "changed", "cosmetic", "", ""};
+    struct tsn_arena *a = x->op.arena;
+    json_t *flags = json_object_get(changes, "flags"), *few = json_object();
+    static const char *const kept[] = {"kinds", "added", "removed", "material"};
+    char id[TSN_ULID_LEN + 1];
+    for (size_t i = 0; i < 4; i++) {
+        json_t *v = json_object_get(changes, kept[i]);
+        if (v) {
+            json_object_set(few, kept[i], v);
+        }
+    }
+    tsn_id_new(id);
+    row->revisions++;
+    const struct tsn_rec_revision r = {
+        .id = id,
+        .key = tsn_arena_printf(a, "%s\n%lld", row->id, (long long)row->revisions),
+        .document = row->id,
+        .feed = x->feed,
+        .observation = x->doc->observation,
+        .sha256 = x->doc->sha256,
+        .kind = kinds[x->kind],
+        .substance = tsn_json_str(x->doc->facts, "substance", ""),
+        .version = tsn_json_str(x->doc->facts, "version", ""),
+        .flags = json_array_size(flags) ? tsn_feed_kept(a, flags) : NULL,
+        .changes = changes ? tsn_feed_kept(a, few) : NULL,
+        .n = row->revisions,
+        .created_at = x->now_ms};
+    json_decref(few);
+    return tsn_store_insert(st, &tsn_table_revision, &r);
+}
+
+static void head_of(struct tsn_feed_op *x, struct tsn_rec_document *row)
+{
+    const struct tsn_feed_doc *d = x->doc;
+    row->tracking_id = tsn_json_str(d->facts, "id", "");
+    row->version = tsn_json_str(d->facts, "version", "");
+    row->title = tsn_json_str(d->facts, "title", "");
+    row->sha256 = d->sha256;
+    row->state = "current";
+    row->reason =
+        d->hash || d->redo || !x->versions
+            ? NULL
+            : tsn_arena_printf(x->op.arena, "%s %s", "F009", "no hash file stands beside it");
+    row->listed = d->redo && !d->listed ? row->listed : d->listed;
+    row->fetched_at = d->redo ? row->fetched_at : x->now_ms;
+    row->facts = facts_text(x);
+    row->trace = d->trace ? tsn_feed_kept(x->op.arena, d->trace) : NULL;
+    row->basis = x->basis;
+    row->observation = d->observation ? d->observation : row->observation;
+}
+
+/* Cosmetic: another version or text, the same substance; that starts nothing. */
+static json_t *cosmetic_changes(const struct tsn_feed_op *x, const struct tsn_rec_document *row)
+{
+    bool same = strcmp(tsn_json_str(x->doc->facts, "version", ""),
+                       row->version ? row->version : "") == 0;
+    return json_pack("{s:b,s:[],s:[s*]}", "material", false, "kinds", "flags",
+                     same ? NULL : "cosmetic-version");
 }
 
 static tsn_err store_good(struct tsn_store *st, struct tsn_feed_op *x,
@@ -109,200 +170,213 @@ static tsn_err store_good(struct tsn_store *st, struct tsn_feed_op *x,
 {
     const struct tsn_feed_doc *d = x->doc;
     bool good_before = known && strcmp(row->state, "current") == 0;
-    const struct tsn_blob before = good_before ? row->body : (struct tsn_blob){0};
-    x->kind = !good_before                           ? TSN_FEED_NEW
-              : same_substance(row->facts, d->facts) ? TSN_FEED_COSMETIC
-                                                     : TSN_FEED_CHANGED;
-    row->tracking_id = tsn_json_str(d->facts, "id", "");
-    row->version = tsn_json_str(d->facts, "version", "");
-    row->title = tsn_json_str(d->facts, "title", "");
-    row->sha256 = d->sha256;
-    row->state = "current";
-    row->reason = d->hash || !x->versions ? NULL
-                                          : tsn_arena_printf(x->op.arena, "%s %s", "F009",
-                                                             "no hash file stands beside it");
-    row->listed = d->listed;
-    row->fetched_at = x->now_ms;
-    row->body = (struct tsn_blob){.data = d->body, .len = d->len};
-    row->facts = facts_text(x);
-    tsn_err err = tsn_store_put(st, &tsn_table_document, row);
-    if (!err) {
-        err = log_document(st, x, "ok", x->kind == TSN_FEED_COSMETIC ? "cosmetic" : NULL);
+    const char *released = "";
+    const char *before = good_before ? substance_of(x, row->facts, &released) : "";
+    bool same = good_before && strcmp(before, tsn_json_str(d->facts, "substance", "")) == 0;
+    json_t *changes = NULL;
+    x->kind = !good_before ? TSN_FEED_NEW : same ? TSN_FEED_COSMETIC : TSN_FEED_CHANGED;
+    x->hits = d->matches;
+    x->spared = NULL;
+    x->epss = 0;
+    bool reread = d->redo && !d->observation &&
+                  same; /* the same bytes, the same substance: no revision */
+    tsn_err err = 0;
+    if (x->kind == TSN_FEED_CHANGED) {
+        err = changes_of(st, x, row, released, &changes);
+    } else if (x->kind == TSN_FEED_COSMETIC && !reread) {
+        changes = cosmetic_changes(x, row);
     }
-    if (!err && x->kind != TSN_FEED_COSMETIC) {
+    head_of(x, row);
+    if (!err && !reread) {
+        err = add_revision(st, x, row, changes);
+    }
+    err = err ? err : tsn_store_put(st, &tsn_table_document, row);
+    tsn_fault("feed.document_revised");
+    if (!err && !reread) {
+        err = tsn_feed_log(st, x, "feed.document", "ok",
+                           x->kind == TSN_FEED_COSMETIC ? "cosmetic" : NULL);
+    }
+    if (!err && (x->kind != TSN_FEED_COSMETIC || reread)) {
         err = tsn_feed_names(st, x, row->id);
     }
-    if (!err) {
-        err = tsn_feed_marks(st, x);
+    err = err ? err : tsn_feed_marks(st, x);
+    err = err ? err : tsn_feed_together(st, x, row);
+    err = err ? err : tsn_feed_priority(st, x);
+    err = err ? err : tsn_feed_news(st, x, row, changes);
+    err = err ? err : tsn_feed_matches(st, x, row);
+    json_decref(changes);
+    return err;
+}
+
+/* --- the observation ---------------------------------------------------------------------------- */
+
+static tsn_err settle(struct tsn_store *st, struct tsn_feed_op *x,
+                      struct tsn_rec_observation *seen, const char *state, const char *reason)
+{
+    struct tsn_feed_tally t = {0};
+    t.revised = strcmp(state, "revised") == 0;
+    t.quarantined = strcmp(state, "quarantined") == 0;
+    t.duplicate = strcmp(state, "duplicate") == 0;
+    seen->state = state;
+    seen->reason = reason;
+    seen->settled_at = x->now_ms;
+    tsn_err err = tsn_store_put(st, &tsn_table_observation, seen);
+    return err ? err : tsn_feed_tally(st, x->op.arena, x->feed, &t);
+}
+
+static tsn_err bad(struct tsn_store *st, struct tsn_feed_op *x,
+                   struct tsn_rec_observation *seen, struct tsn_rec_document *row, bool known)
+{
+    tsn_err err = tsn_feed_quarantine(st, x, row, known);
+    return err ? err : settle(st, x, seen, "quarantined", row->reason);
+}
+
+/* The same bytes with another parser or inventory: nothing was observed. */
+static tsn_err read_again(struct tsn_store *st, struct tsn_feed_op *x,
+                          struct tsn_rec_document *row, bool known)
+{
+    const struct tsn_feed_doc *d = x->doc;
+    struct tsn_rec_observation seen;
+    x->kind = TSN_FEED_UNCHANGED;
+    if (!known || !row->sha256 || strcmp(row->sha256, d->sha256) != 0) {
+        return 0; /* something newer came meanwhile */
     }
-    if (!err) {
-        err = tsn_feed_priority(st, x);
+    bool was_bad = strcmp(row->state, "quarantined") == 0;
+    if (d->why.code[0]) { /* a parser that reads less than before takes nothing away */
+        row->basis = x->basis;
+        x->kind = TSN_FEED_QUARANTINED;
+        return tsn_store_put(st, &tsn_table_document, row);
     }
-    if (!err && x->kind != TSN_FEED_COSMETIC) {
-        err = tsn_feed_news(st, x, before.data, before.len);
+    tsn_err err = store_good(st, x, row, known);
+    if (err || !was_bad || !row->observation) {
+        return err;
     }
-    return err ? err : tsn_feed_matches(st, x, row->id);
+    err = tsn_store_get(st, x->op.arena, &tsn_table_observation, row->observation, &seen);
+    if (!err && strcmp(seen.state, "quarantined") == 0) {
+        const struct tsn_feed_tally t = {.quarantined = -1};
+        err = tsn_feed_tally(st, x->op.arena, x->feed, &t);
+        err = err ? err : settle(st, x, &seen, "revised", NULL);
+    }
+    return err == TSN_ENOTFOUND ? 0 : err;
+}
+
+static bool goes_back(const struct tsn_feed_op *x, const struct tsn_rec_document *row,
+                      bool known)
+{
+    return x->versions && known && strcmp(row->state, "current") == 0 && row->version &&
+           tsn_version_compare(TSN_SCHEME_SEMVER, tsn_json_str(x->doc->facts, "version", ""),
+                               row->version) == -1;
 }
 
 tsn_err tsn_feed_doc_apply(struct tsn_op *op, struct tsn_store *st)
 {
     struct tsn_feed_op *x = (struct tsn_feed_op *)op;
     const struct tsn_feed_doc *d = x->doc;
-    const char *key = tsn_arena_printf(op->arena, "%s\n%s", x->feed, d->path);
     struct tsn_rec_document row;
+    struct tsn_rec_observation seen = {0};
+    bool known;
     x->matches = 0;
-    x->woken = NULL;
-    memset(&x->event, 0, sizeof x->event);
-    tsn_err err = tsn_store_find(st, op->arena, &tsn_table_document, "key", key, &row);
-    bool known = err == 0;
-    if (err == TSN_ENOTFOUND) {
-        char id[TSN_ULID_LEN + 1];
-        tsn_id_new(id);
-        row = (struct tsn_rec_document){.id = tsn_arena_strdup(op->arena, id),
-                                        .key = key,
-                                        .feed = x->feed,
-                                        .path = d->path};
-    } else if (err) {
+    x->woken = x->decision = NULL;
+    x->due_ms = 0;
+    x->why = d->why;
+    tsn_err err = tsn_feed_document(st, x, &row, &known);
+    if (err) {
         return err;
     }
     tsn_fault("feed.document_apply");
-    x->why = d->why;
+    if (!d->observation) {
+        return read_again(st, x, &row, known);
+    }
+    err = tsn_store_get(st, op->arena, &tsn_table_observation, d->observation, &seen);
+    if (err) {
+        return err;
+    }
+    x->kind = TSN_FEED_UNCHANGED;
+    if (strcmp(seen.state, "pending") != 0) {
+        return 0; /* done before a stop */
+    }
+    if (row.observation && strcmp(row.observation, seen.id) > 0) {
+        return settle(st, x, &seen, "duplicate", "a later one was read before it");
+    }
     if (d->why.code[0]) {
-        return quarantine(st, x, &row, known);
+        return bad(st, x, &seen, &row, known);
     }
     if (known && row.sha256 && strcmp(row.sha256, d->sha256) == 0 &&
         strcmp(row.state, "current") == 0) {
-        x->kind = TSN_FEED_UNCHANGED;
         row.listed = d->listed;
         row.reason = d->hash || !x->versions ? NULL : row.reason;
-        return tsn_store_put(st, &tsn_table_document, &row);
+        err = tsn_store_put(st, &tsn_table_document, &row);
+        return err ? err : settle(st, x, &seen, "duplicate", NULL);
     }
     /* Somebody serves an older state: what is newer stays in force. */
-    if (known && strcmp(row.state, "current") == 0 && row.version &&
-        tsn_version_compare(TSN_SCHEME_SEMVER, tsn_json_str(d->facts, "version", ""),
-                            row.version) == -1 &&
-        x->versions) {
-        struct tsn_diag *why = &x->why;
-        *why = d->why;
-        tsn_diag_set(why, TSN_EINPUT, "F114", "it is version %.60s, and %.60s was here before",
+    if (goes_back(x, &row, known)) {
+        tsn_diag_set(&x->why, TSN_EINPUT, "F114",
+                     "it is version %.60s, and %.60s was here before",
                      tsn_json_str(d->facts, "version", ""), row.version);
-        return quarantine(st, x, &row, known);
+        return bad(st, x, &seen, &row, known);
     }
-    return store_good(st, x, &row, known);
+    err = store_good(st, x, &row, known);
+    return err ? err : settle(st, x, &seen, "revised", NULL);
 }
 
 /* --- loop thread -------------------------------------------------------------------------- */
 
-static void count(struct tsn_feed *f, const struct tsn_feed_op *x)
+static void decided(struct tsn_decide_op *x, void *user)
 {
-    switch (x->kind) {
-    case TSN_FEED_NEW:
-        f->counts.fresh++;
-        break;
-    case TSN_FEED_CHANGED:
-        f->counts.changed++;
-        break;
-    case TSN_FEED_COSMETIC:
-        f->counts.cosmetic++;
-        break;
-    case TSN_FEED_UNCHANGED:
-        f->counts.unchanged++;
-        break;
-    case TSN_FEED_QUARANTINED:
-        f->counts.quarantined++;
-        tsn_log(TSN_LOG_WARN, "feed.quarantined", "feed", f->config.name, "path", x->doc->path,
-                "code", x->why.code, "why", x->why.what, NULL);
-        break;
+    struct tsn_feed_doc *d = user;
+    struct tsn_feeds *feeds = d->feed->feeds;
+    d->feed->counts.runs += (int64_t)x->event.nruns;
+    if (feeds->closing) {
+        tsn_feed_doc_destroy(d);
+    } else {
+        tsn_feed_doc_settled(d);
     }
-    f->counts.matches += x->matches;
-    f->counts.runs += (int64_t)x->event.nruns;
+    tsn_feeds_release(feeds);
+}
+
+/* What it leads to at once belongs to its poll; the rest waits for the sweep. */
+static void decide(struct tsn_feed_doc *d, const struct tsn_feed_op *x)
+{
+    struct tsn_feeds *feeds = d->feed->feeds;
+    if (x->decision && x->due_ms <= x->now_ms) {
+        tsn_feeds_hold(feeds);
+        if (tsn_decide_start(feeds, x->decision, x->now_ms, decided, d)) {
+            return;
+        }
+        tsn_feeds_release(feeds);
+    }
+    if (x->decision) {
+        tsn_decide_due(feeds, x->due_ms);
+    }
+    tsn_feed_doc_settled(d);
 }
 
 static void stored(struct tsn_op *op)
 {
     struct tsn_feed_op *x = (struct tsn_feed_op *)op;
     struct tsn_feed_doc *d = op->user;
-    struct tsn_feed *f = d->feed;
-    struct tsn_feeds *feeds = f->feeds;
-    tsn_fault("feed.document_stored");
-    if (op->err) {
-        f->counts.failed++;
-        tsn_log(TSN_LOG_ERROR, "feed.document_not_stored", "feed", x->feed, "path", d->path,
-                "err", tsn_err_name(op->err), "why", op->diag.what, NULL);
-    } else {
-        count(f, x);
-        for (size_t i = 0; i < x->event.nwake && feeds->config.engine && !feeds->closing; i++) {
-            tsn_engine_wake(feeds->config.engine, x->event.wake[i]);
-        }
-        if (x->woken && feeds->config.engine && !feeds->closing) {
-            tsn_engine_wake(feeds->config.engine, x->woken);
-        }
-    }
-    tsn_intake_release(x->intake);
-    tsn_op_destroy(op);
-    tsn_feed_doc_destroy(d);
-    if (!feeds->closing) {
-        tsn_feed_settled(f);
-    }
-    tsn_feeds_release(feeds);
-}
-
-/* A full queue waits, it never drops: the place of this document stays taken meanwhile. */
-struct later {
-    struct tsn_feed_doc *doc;
-    struct tsn_timer *timer;
-};
-
-static void again(void *user)
-{
-    struct later *l = user;
-    struct tsn_feed_doc *d = l->doc;
     struct tsn_feeds *feeds = d->feed->feeds;
-    tsn_timer_destroy(l->timer);
-    free(l);
+    tsn_fault("feed.document_stored");
+    if (!op->err && x->woken && feeds->config.engine && !feeds->closing) {
+        tsn_engine_wake(feeds->config.engine, x->woken);
+    }
     if (feeds->closing) {
         tsn_feed_doc_destroy(d);
+    } else if (op->err) {
+        tsn_log(TSN_LOG_ERROR, "feed.document_not_stored", "feed", x->feed, "path", d->path,
+                "err", tsn_err_name(op->err), "why", op->diag.what, NULL);
+        tsn_feed_doc_failed(d, op->diag.what);
     } else {
-        tsn_feed_doc_store(d);
+        if (!d->redo) {
+            tsn_feed_counted(d->feed, x);
+        }
+        decide(d, x);
     }
+    tsn_feed_op_free(x);
     tsn_feeds_release(feeds);
-}
-
-static void wait_for_room(struct tsn_feed_doc *d)
-{
-    struct later *l = tsn_alloc(sizeof *l);
-    l->doc = d;
-    l->timer = tsn_timer_new(d->feed->feeds->config.loop, again, l);
-    tsn_feeds_hold(d->feed->feeds);
-    tsn_timer_arm(l->timer, RETRY_MS);
 }
 
 void tsn_feed_doc_store(struct tsn_feed_doc *d)
 {
-    struct tsn_feed *f = d->feed;
-    struct tsn_feeds *feeds = f->feeds;
-    struct tsn_feed_op *x = tsn_op_new(sizeof *x, tsn_feed_doc_apply, stored, d);
-    x->doc = d;
-    x->feed = f->config.name;
-    x->products = feeds->products;
-    x->versions = f->source == &tsn_source_csaf;
-    x->intake = feeds->config.intake;
-    x->now_ms = tsn_clock_wall_ms();
-    x->epoch = feeds->config.engine ? tsn_engine_epoch(feeds->config.engine) : 0;
-    tsn_intake_refresh(x->intake);
-    tsn_intake_hold(x->intake);
-    tsn_err err = tsn_writer_submit(feeds->config.writer, &x->op, TSN_LANE_BULK);
-    if (!err) {
-        tsn_feeds_hold(feeds);
-        return;
-    }
-    tsn_intake_release(x->intake);
-    tsn_op_destroy(&x->op);
-    if (err == TSN_EFULL) {
-        wait_for_room(d);
-    } else {
-        f->counts.failed++;
-        tsn_feed_doc_destroy(d);
-        tsn_feed_settled(f);
-    }
+    tsn_feed_op_submit(tsn_feed_op_new(d, tsn_feed_doc_apply, stored), tsn_feed_doc_store);
 }

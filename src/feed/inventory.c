@@ -23,6 +23,7 @@ struct tsn_inventory {
     struct tsn_component *all;
     size_t n, cap;
     struct tsn_judge_index *ways;
+    char digest[2 * TSN_HASH_LEN + 1];
 };
 
 static const char *text(const json_t *o, const char *key)
@@ -134,6 +135,16 @@ static void imported(struct tsn_inventory *inv, const char *dir, const char *pro
     free((void *)names);
 }
 
+/* Products and what names their components are found by; the SBOMs stand in it by their hashes. */
+static void digest(struct tsn_inventory *inv)
+{
+    uint8_t hash[TSN_HASH_LEN];
+    char *all = tsn_json_text(inv->list);
+    tsn_sha256_once(hash, all, strlen(all));
+    tsn_hex(inv->digest, hash, sizeof hash);
+    free(all);
+}
+
 struct tsn_inventory *tsn_inventory_open(const json_t *products, const char *dir)
 {
     struct tsn_inventory *inv = tsn_alloc(sizeof *inv);
@@ -145,8 +156,8 @@ struct tsn_inventory *tsn_inventory_open(const json_t *products, const char *dir
                                   .docs = json_array()};
     json_array_foreach(products, i, p)
     {
-        static const char *const keys[] = {"id",       "name",    "owner",
-                                           "exposure", "mission", "safety"};
+        static const char *const keys[] = {"id",       "name",    "vendor", "owner",
+                                           "exposure", "mission", "safety", "components"};
         json_t *o = json_object(), *releases = json_array();
         for (size_t m = 0; m < sizeof keys / sizeof keys[0]; m++) {
             json_t *v = json_object_get(p, keys[m]);
@@ -171,7 +182,13 @@ struct tsn_inventory *tsn_inventory_open(const json_t *products, const char *dir
         json_array_append_new(inv->list, o);
     }
     inv->ways = tsn_judge_index_new(inv->all, inv->n);
+    digest(inv);
     return inv;
+}
+
+const char *tsn_inventory_digest(const struct tsn_inventory *inv)
+{
+    return inv->digest;
 }
 
 void tsn_inventory_close(struct tsn_inventory *inv)
@@ -247,26 +264,54 @@ static void add_vuln(json_t *list, const char *id)
     json_array_append_new(list, json_string(id));
 }
 
-json_t *tsn_inventory_match(const struct tsn_inventory *inv, const char *name, const char *body,
-                            size_t len)
+static bool from(const json_t *match, const char *document)
 {
-    json_t *out = json_array(), *m, *by_product = json_object();
+    size_t i;
+    json_t *r;
+    json_array_foreach(json_object_get(match, "records"), i, r)
+    {
+        if (strcmp(text(r, "document"), document) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Who takes a match away, and with what words. */
+static void add_spared(json_t *spared, const json_t *m)
+{
+    size_t i;
+    json_t *v;
+    const char *why = strcmp(text(m, "state"), "retracted") == 0 ? "the CVE was rejected" : "";
+    char line[600];
+    json_array_foreach(json_object_get(m, "vex"), i, v)
+    {
+        if (!*why && tsn_json_bool(v, "counts", false)) {
+            (void)snprintf(line, sizeof line, "%.200s says %s%s%.200s", text(v, "publisher"),
+                           text(v, "status"), *text(v, "justification") ? ": " : "",
+                           text(v, "justification"));
+            why = line;
+        }
+    }
+    if (spared && !json_object_get(spared, text(m, "product"))) {
+        json_object_set_new(spared, text(m, "product"), json_string(why));
+    }
+}
+
+json_t *tsn_inventory_hits(const struct tsn_inventory *inv, const json_t *result,
+                           const char *document, json_t **spared)
+{
+    json_t *out = json_array(), *m, *by_product = json_object(), *away = json_object();
     const char *id;
     size_t i;
-    if (inv->n == 0) {
-        json_decref(by_product);
-        return out;
-    }
-    struct tsn_arena *arena = tsn_arena_new();
-    struct tsn_judge *j = tsn_judge_new_on(arena, inv->ways, NULL);
-    enum tsn_format format;
-    tsn_judge_document(j, name, false);
-    (void)tsn_format_read_text(name, body, len, tsn_judge_sink(j), &format, NULL);
-    json_t *result = tsn_judge_result(j);
     json_array_foreach(json_object_get(result, "matches"), i, m)
     {
         const char *state = text(m, "state");
+        if (document && !from(m, document)) {
+            continue;
+        }
         if (strcmp(state, "suppressed") == 0 || strcmp(state, "retracted") == 0) {
+            add_spared(away, m);
             continue;
         }
         json_t *p = product_match(inv, by_product, text(m, "product"));
@@ -281,9 +326,50 @@ json_t *tsn_inventory_match(const struct tsn_inventory *inv, const char *name, c
     json_object_foreach(by_product, id, m)
     {
         json_array_append(out, m);
+        json_object_del(away, id);
     }
     json_decref(by_product);
+    if (spared) {
+        *spared = away;
+    } else {
+        json_decref(away);
+    }
+    return out;
+}
+
+json_t *tsn_inventory_match(const struct tsn_inventory *inv, const char *name, const char *body,
+                            size_t len, const char *const *trusted, json_t **trace)
+{
+    if (trace) {
+        *trace = NULL;
+    }
+    if (inv->n == 0) {
+        return json_array();
+    }
+    struct tsn_arena *arena = tsn_arena_new();
+    struct tsn_judge *j = tsn_judge_new_on(arena, inv->ways, trusted);
+    enum tsn_format format;
+    tsn_judge_document(j, name, false);
+    (void)tsn_format_read_text(name, body, len, tsn_judge_sink(j), &format, NULL);
+    json_t *result = tsn_judge_result(j), *out = tsn_inventory_hits(inv, result, NULL, NULL);
+    if (trace) {
+        *trace = tsn_judge_trace(j);
+    }
     json_decref(result);
+    tsn_judge_free(j);
+    tsn_arena_destroy(arena);
+    return out;
+}
+
+json_t *tsn_inventory_joint(const struct tsn_inventory *inv, const struct tsn_traced *docs,
+                            size_t n)
+{
+    struct tsn_arena *arena = tsn_arena_new();
+    struct tsn_judge *j = tsn_judge_new_on(arena, inv->ways, NULL);
+    for (size_t i = 0; i < n; i++) {
+        tsn_judge_load(j, docs[i].document, docs[i].trace);
+    }
+    json_t *out = tsn_judge_result(j);
     tsn_judge_free(j);
     tsn_arena_destroy(arena);
     return out;

@@ -20,10 +20,25 @@ void tsn_inventory_close(struct tsn_inventory *inv);
  * without_version, problem }] }] */
 json_t *tsn_inventory_json(const struct tsn_inventory *inv);
 size_t tsn_inventory_components(const struct tsn_inventory *inv);
+/* Of the components and their order: what traces are bound to. */
+const char *tsn_inventory_digest(const struct tsn_inventory *inv);
 /* [{ product, name, owner, certainty, vulns: [...], evidence: [...] }] of the products that one
- * document touches; suppressed and retracted ones are left out. Pure, any thread. */
+ * document touches; suppressed and retracted ones are left out. `trusted` as judge.h. *trace (may be
+ * NULL): what it leaves for judging it together with others; NULL = nothing. Pure, any thread. */
 json_t *tsn_inventory_match(const struct tsn_inventory *inv, const char *name, const char *text,
-                            size_t len);
+                            size_t len, const char *const *trusted, json_t **trace);
+/* Several documents by their traces, as one judgement: judge.h's result. Pure, any thread. */
+struct tsn_traced {
+    const char *document;
+    const json_t *trace;
+};
+json_t *tsn_inventory_joint(const struct tsn_inventory *inv, const struct tsn_traced *docs,
+                            size_t n);
+/* The products that `document` touches in a joint judgement (NULL: any), as tsn_inventory_match
+ * gives them. *spared gets { product: why } of those that only others take away; NULL = not asked.
+ */
+json_t *tsn_inventory_hits(const struct tsn_inventory *inv, const json_t *result,
+                           const char *document, json_t **spared);
 /* The same product in both lists once: best certainty, evidence of both. Takes b. */
 void tsn_matches_join(json_t *a, json_t *b);
 /* Where an imported SBOM lies; false: the names do not fit into a file name. */

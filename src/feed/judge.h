@@ -46,3 +46,11 @@ void tsn_judge_document(struct tsn_judge *j, const char *name, bool own);
  *   counts: { components, records, withdrawn, claims, ... } }
  * Sorted: what is affected and certain first, then by score. The caller's to drop. */
 json_t *tsn_judge_result(struct tsn_judge *j);
+
+/* --- traces -------------------------------------------------------------------------------- */
+
+/* What the documents so far left in it, as JSON; NULL: nothing about a component. Components are
+ * named by their number: a trace is for the same index only. The caller's to drop. */
+json_t *tsn_judge_trace(struct tsn_judge *j);
+/* Takes such a trace over as that of `document`. What does not fit into the index is left out. */
+void tsn_judge_load(struct tsn_judge *j, const char *document, const json_t *trace);

@@ -17,9 +17,12 @@ struct tsn_rec_document {
         *title;
     const char *sha256, *state /* current quarantined */, *reason,
         *listed /* time in the list */;
-    const char *facts;    /* JSON: what matching and difference need */
-    struct tsn_blob body; /* the bytes as received */
-    int64_t fetched_at;
+    const char *facts; /* JSON: what matching and difference need */
+    const char
+        *trace; /* JSON: what it says of components of ours (feed/judge.h); NULL = none */
+    const char *basis;       /* parser and inventory that facts and trace were made with */
+    const char *observation; /* record_ingest.h: what the state above comes from */
+    int64_t fetched_at, revisions;
 };
 extern const struct tsn_table tsn_table_document;
 
@@ -38,7 +41,7 @@ struct tsn_rec_naming {
 };
 extern const struct tsn_table tsn_table_naming;
 
-/* What a feed says of a vulnerability whatever the product: kev, ssvc. */
+/* What a feed says of a vulnerability whatever the product: kev, ssvc, epss. */
 struct tsn_rec_mark {
     const char *id, *key /* unique: kind LF vuln */, *kind, *vuln, *value /* JSON */, *feed;
     int64_t since;

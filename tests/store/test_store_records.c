@@ -3,15 +3,18 @@
 #include "store/record_advisory.h"
 #include "store/record_case.h"
 #include "store/record_feed.h"
+#include "store/record_ingest.h"
 #include "store/record_log.h"
 #include "store/record_run.h"
 #include "store/record_system.h"
 
 static const struct tsn_table *const tables[] = {
-    &tsn_table_case,     &tsn_table_report,   &tsn_table_event,    &tsn_table_run,
-    &tsn_table_task,     &tsn_table_playbook, &tsn_table_token,    &tsn_table_feed,
-    &tsn_table_document, &tsn_table_match,    &tsn_table_advisory, &tsn_table_release,
-    &tsn_table_casekey,  &tsn_table_chain,    &tsn_table_meta,     &tsn_table_signal};
+    &tsn_table_case,     &tsn_table_report,      &tsn_table_event,    &tsn_table_run,
+    &tsn_table_task,     &tsn_table_playbook,    &tsn_table_token,    &tsn_table_feed,
+    &tsn_table_document, &tsn_table_match,       &tsn_table_advisory, &tsn_table_release,
+    &tsn_table_casekey,  &tsn_table_chain,       &tsn_table_meta,     &tsn_table_signal,
+    &tsn_table_raw,      &tsn_table_observation, &tsn_table_revision, &tsn_table_decision,
+    &tsn_table_feeddesk, &tsn_table_mapping};
 #define NTABLES (sizeof(tables) / sizeof(tables[0]))
 
 static const char **text_at(void *rec, const struct tsn_col *c)

@@ -454,7 +454,9 @@ static void revisions(void **state)
     struct tsn_rec_document d = stored(w, "a.json");
     assert_string_equal(d.state, "current");
     assert_memory_equal(d.reason, "F005", 4);
-    assert_true(d.body.len > 100);
+    struct tsn_rec_raw raw;
+    assert_int_equal(tsn_store_get(w->look, w->arena, &tsn_table_raw, d.sha256, &raw), 0);
+    assert_true(raw.body.len > 100 && raw.size == (int64_t)raw.body.len);
 
     /* And back again: the old bytes, nothing new. */
     one_document(w, "2", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H",
@@ -592,9 +594,14 @@ static void many(struct world *w, const char *prefix)
     for (int i = 0; i < 120; i++) {
         char *path = tsn_arena_printf(w->arena, "%s2026/d%d.json", prefix, i);
         char *id = tsn_arena_printf(w->arena, "EX-%d", i);
-        put_document(w, path,
-                     document(w, id, "1", "Example Libraries", i % 40 ? "libbar" : "libfoo",
-                              "known_affected", VECTOR));
+        char *doc = tsn_arena_strdup(w->arena, document(w, id, "1", "Example Libraries",
+                                                        i % 40 ? "libbar" : "libfoo",
+                                                        "known_affected", VECTOR));
+        char *cve = strstr(doc, "CVE-2026-10001"); /* each about a vulnerability of its own */
+        cve[11] = (char)('0' + i / 100);
+        cve[12] = (char)('0' + i / 10 % 10);
+        cve[13] = (char)('0' + i % 10);
+        put_document(w, path, doc);
         tsn_buf_printf(&list, "csaf_files/OT/white/2026/d%d.json,2026-01-01T00:00:00Z\n", i);
     }
     put_text(w, tsn_arena_printf(w->arena, "%schanges.csv", prefix), list.data);

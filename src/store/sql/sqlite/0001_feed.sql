@@ -22,11 +22,16 @@ CREATE TABLE "document" (
   "reason" TEXT,
   "listed" TEXT,
   "facts" TEXT,
-  "body" BLOB,
-  "fetched_at" INTEGER NOT NULL DEFAULT 0
+  "trace" TEXT,
+  "basis" TEXT,
+  "observation" TEXT,
+  "fetched_at" INTEGER NOT NULL DEFAULT 0,
+  "revisions" INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX document_tracking_id ON "document" ("tracking_id");
+CREATE INDEX document_feed ON "document" ("feed");
+CREATE INDEX document_basis ON "document" ("basis");
 
 CREATE TABLE "match" (
   "id" TEXT PRIMARY KEY NOT NULL,
