@@ -463,6 +463,8 @@ def main(tests=None):
             import traceback
             traceback.print_exc()
             print("FAIL %s: %s" % (test.__name__, str(error)[:300]), flush=True)
+            if os.environ.get("TOCSIN_STOP_AT_FAILURE"):
+                break
         else:
             print("ok   %s (%.2f s)" % (test.__name__, time.monotonic() - began), flush=True)
     if os.environ.get("TOCSIN_ROW_CHECK"):
