@@ -18,6 +18,7 @@ struct tsn_assess {
     size_t ntrust, nwitness;
     int64_t at_least;     /* -1 = not asked for */
     const char *remember; /* file; NULL = none */
+    bool own;             /* a data directory: whose it is needs no key to be told */
 
     /* what was found; the first finding stays */
     enum tsn_verdict verdict;

@@ -227,7 +227,7 @@ static void check_signatures(struct tsn_assess *j)
         j->cosigned += signed_by(j, &j->witness[i]);
     if (j->ntrust && !j->signed_by)
         tsn_assess_cannot(j, "V112", "no key that you trust has signed it");
-    else if (!j->ntrust)
+    else if (!j->ntrust && !j->own)
         tsn_assess_cannot(j, "V112",
                           "consistent in itself; without --trust anyone can have signed it");
     if (j->cosigned < j->nwitness)

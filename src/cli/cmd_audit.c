@@ -16,6 +16,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "store/export.h"
+#include "store/proof_store.h"
 #include "store/verify_store.h"
 
 /* --- which database ------------------------------------------------------------------------ */
@@ -350,17 +351,22 @@ static int verify_handed_out(struct tsn_cli *cli, const char *path)
     return rc;
 }
 
-/* A database and keys: its newest checkpoint must be signed by them and not be too old. */
-static void trust_database(struct tsn_cli *cli, const char *note, struct tsn_verify_result *r)
+/* A database and keys: its newest checkpoint must be signed by them, not be too old, and continue
+ * what was seen before. */
+static void trust_database(struct tsn_cli *cli, struct tsn_store *st, const char *note,
+                           struct tsn_verify_result *r)
 {
     struct tsn_assess j;
     tsn_assess_init(&j, cli->arena);
+    j.own = true;
     if (take_trust(cli, &j) == 0) {
         if (!note)
             tsn_assess_cannot(&j, "V105", "the log has no checkpoint");
         else
             (void)tsn_assess_checkpoint(&j, note, strlen(note));
     }
+    if (j.have_old && j.have_cp && j.old_size <= j.cp.size)
+        j.probed = tsn_store_root_at(st, j.old_size, j.probe) == 0;
     tsn_assess_settle(&j);
     if (j.verdict != TSN_VERIFIED) {
         r->verdict = j.verdict;
@@ -386,7 +392,6 @@ int tsn_cmd_audit_verify(struct tsn_cli *cli)
     tsn_err err = tsn_place_open(&p, &st, &r.diag);
     if (!err) {
         err = tsn_store_verify_sealed(st, on_progress, &progress, &r, &note);
-        tsn_store_close(st);
         if (err && r.verdict != TSN_TAMPERED) {
             r.verdict = TSN_UNUSABLE;
             (void)tsn_diag_set(&r.diag, err, "S027", "%s cannot be read to its end: %s", p.db,
@@ -396,7 +401,8 @@ int tsn_cmd_audit_verify(struct tsn_cli *cli)
     if (err == TSN_ETAMPERED)
         r.verdict = TSN_TAMPERED;
     if (r.verdict == TSN_VERIFIED && (cli->given & flags))
-        trust_database(cli, note, &r);
+        trust_database(cli, st, note, &r);
+    tsn_store_close(st);
     if (progress.on_line)
         (void)fprintf(stderr, "\r\033[K");
     int rc = report_verdict(cli, &p, &r, note);

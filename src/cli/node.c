@@ -111,23 +111,28 @@ static void notify(const char *state)
 struct mark_op {
     struct tsn_op op;
     const char *kind;
+    int64_t seq;
 };
 
 static tsn_err apply_mark(struct tsn_op *op, struct tsn_store *st)
 {
+    struct mark_op *m = (struct mark_op *)op;
     struct tsn_append in = TSN_APPEND_INIT;
-    in.kind = ((struct mark_op *)op)->kind;
+    in.kind = m->kind;
     in.actor = "svc:core";
     in.outcome = "ok";
-    return tsn_store_append(st, &in, NULL);
+    return tsn_store_append(st, &in, &m->seq);
 }
 
-static void mark(struct node *n, const char *kind)
+/* `done` NULL: nobody waits for it. */
+static bool mark(struct node *n, const char *kind, void (*done)(struct tsn_op *op))
 {
-    struct mark_op *m = tsn_op_new(sizeof(*m), apply_mark, tsn_op_destroy, NULL);
+    struct mark_op *m = tsn_op_new(sizeof(*m), apply_mark, done ? done : tsn_op_destroy, n);
     m->kind = kind;
-    if (tsn_writer_submit(n->writer, &m->op, TSN_LANE_RUNS))
-        tsn_op_destroy(&m->op);
+    if (tsn_writer_submit(n->writer, &m->op, TSN_LANE_RUNS) == 0)
+        return true;
+    tsn_op_destroy(&m->op);
+    return false;
 }
 
 /* --- ready, dead, stop ----------------------------------------------------------------------- */
@@ -266,7 +271,8 @@ static void on_suspect(const struct tsn_diag *diag, void *user)
         _exit(TSN_EXIT_TAMPERED);
 }
 
-static void close_parts(struct node *n)
+/* Everything that does work; the log stays open for what is said last. */
+static void close_work(struct node *n)
 {
     (void)unlink(ready_path(n, ""));
     tsn_api_close(n->api);
@@ -287,13 +293,25 @@ static void close_parts(struct node *n)
         tsn_intake_close(n->intake);
     if (n->plugins)
         tsn_plugins_close(n->plugins);
-    if (n->httpc)
-        tsn_httpc_close(n->httpc);
+    n->feeds = NULL;
+    n->engine = NULL;
+    n->intake = NULL;
+    n->plugins = NULL;
+    if (n->signals) {
+        uv_close((uv_handle_t *)&n->term, NULL);
+        uv_close((uv_handle_t *)&n->intr, NULL);
+        n->signals = false;
+    }
+}
+
+static void close_log(struct node *n)
+{
     tsn_sealing_close(n->sealing);
     n->sealing = NULL;
+    if (n->httpc)
+        tsn_httpc_close(n->httpc);
     if (n->writer) {
         tsn_writer_watch(n->writer, NULL, NULL);
-        mark(n, "audit.stop");
         tsn_writer_close(n->writer);
     }
     tsn_store_close(n->store);
@@ -306,10 +324,6 @@ static void close_parts(struct node *n)
         tsn_reader_close(n->log_reader);
     if (n->registry)
         tsn_registry_close(n->registry);
-    n->feeds = NULL;
-    n->engine = NULL;
-    n->intake = NULL;
-    n->plugins = NULL;
     n->httpc = NULL;
     n->writer = NULL;
     n->reader = NULL;
@@ -317,11 +331,6 @@ static void close_parts(struct node *n)
     n->registry = NULL;
     tsn_timer_destroy(n->dead);
     n->dead = NULL;
-    if (n->signals) {
-        uv_close((uv_handle_t *)&n->term, NULL);
-        uv_close((uv_handle_t *)&n->intr, NULL);
-        n->signals = false;
-    }
 }
 
 static void on_guard(uv_timer_t *guard)
@@ -331,15 +340,45 @@ static void on_guard(uv_timer_t *guard)
 }
 
 /* Children still have to end, so the loop runs on until nothing is left, within limits. */
-static void close_and_drain(struct node *n)
+static void close_and_drain(void *user)
 {
-    close_parts(n);
+    struct node *n = user;
+    close_log(n);
     if (uv_timer_init(tsn_loop_uv(n->loop), &n->guard) != 0)
         return;
     n->guarded = true;
     n->guard.data = n;
     uv_unref((uv_handle_t *)&n->guard);
     (void)uv_timer_start(&n->guard, on_guard, STOP_MS, 0);
+}
+
+/* In a turn of its own: what calls this is closed by it. */
+static void close_soon(void *user)
+{
+    struct node *n = user;
+    tsn_loop_later(n->loop, close_and_drain, n);
+}
+
+/* The last entry is there; it shall not wait for the next start to be sealed. */
+static void stop_marked(struct tsn_op *op)
+{
+    struct node *n = op->user;
+    int64_t seq = ((struct mark_op *)op)->seq;
+    tsn_err err = op->err;
+    tsn_op_destroy(op);
+    if (!n->sealing)
+        return; /* the writer is closing */
+    if (err)
+        tsn_loop_later(n->loop, close_and_drain, n);
+    else
+        tsn_sealing_last(n->sealing, seq, close_soon, n);
+}
+
+static void close_all(struct node *n)
+{
+    close_work(n);
+    if (!n->writer || !n->sealing || !mark(n, "audit.stop", stop_marked))
+        close_and_drain(n);
 }
 
 static void stop(struct node *n)
@@ -350,13 +389,16 @@ static void stop(struct node *n)
         return;
     n->stopping = true;
     notify("STOPPING=1\n");
-    close_and_drain(n);
+    close_all(n);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
 {
+    struct node *n = handle->data;
     tsn_log(TSN_LOG_INFO, "node.stopping", "signal", number == SIGINT ? "INT" : "TERM", NULL);
-    stop(handle->data);
+    if (!n->writer)
+        _exit(TSN_EXIT_OK); /* still comparing: nothing was written, children end with us */
+    stop(n);
 }
 
 /* --- a log that cannot go on -------------------------------------------------------------------- */
@@ -388,7 +430,7 @@ static void epoch_opened(tsn_err err, const struct tsn_diag *diag, void *user)
     } else {
         (void)unlink(suspect_path(n));
         n->read_only = n->announced = false;
-        mark(n, "audit.start");
+        (void)mark(n, "audit.start", NULL);
         n->late_err = tsn_node_open_engine(n, &n->late_diag);
         tsn_api_go_on(n->api, n->engine, n->intake);
         (void)fprintf(stderr, "a new epoch of the log has begun; tocsin goes on\n");
@@ -510,7 +552,7 @@ static tsn_err open_store(struct node *n, struct tsn_diag *diag)
 /* Before anything is written: is this the log that was sealed? */
 static tsn_err open_threads(struct node *n, struct tsn_diag *diag)
 {
-    tsn_err err = tsn_sealing_compare(n->sealing, n->store, &n->suspicion);
+    tsn_err err = tsn_sealing_compare(n->sealing, n->store, n->httpc, &n->suspicion);
 
     if (err && err != TSN_ETAMPERED) {
         *diag = n->suspicion;
@@ -538,8 +580,8 @@ static tsn_err open_threads(struct node *n, struct tsn_diag *diag)
     tsn_writer_freeze(n->writer, n->read_only);
     tsn_writer_watch(n->writer, on_committed, n);
     if (!n->read_only)
-        mark(n, "audit.start");
-    return tsn_sealing_start(n->sealing, n->writer, n->reader, n->httpc);
+        (void)mark(n, "audit.start", NULL);
+    return tsn_sealing_start(n->sealing, n->writer, n->reader);
 }
 
 static tsn_err open_signals(struct node *n)
@@ -608,7 +650,7 @@ out:
         (void)tsn_diag_set(diag, err, "S000", "tocsin could not start: %s", tsn_err_text(err));
     if (n.loop) {
         if (err && !n.stopping) {
-            close_and_drain(&n);
+            close_all(&n);
             tsn_loop_run(n.loop);
         }
         if (n.guarded)

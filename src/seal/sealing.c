@@ -248,6 +248,11 @@ static void due_fired(void *user)
     tsn_cover_look(user);
 }
 
+static void late_fired(void *user)
+{
+    tsn_head_last(user, true);
+}
+
 static tsn_err read_facts(struct tsn_sealing *s, struct tsn_store *st)
 {
     struct tsn_arena *a = tsn_arena_new();
@@ -294,6 +299,7 @@ tsn_err tsn_sealing_open(struct tsn_sealing **out, const struct tsn_sealing_conf
     s->respawn = tsn_timer_new(config->loop, respawn_fired, s);
     s->delay = tsn_timer_new(config->loop, delay_fired, s);
     s->due = tsn_timer_new(config->loop, due_fired, s);
+    s->late = tsn_timer_new(config->loop, late_fired, s);
     err = read_facts(s, st);
     if (!err)
         err = tsn_witness_open(s, diag);
@@ -325,7 +331,8 @@ static void take_hello(struct tsn_sealing *s)
     s->up = s->stats.up = true;
 }
 
-tsn_err tsn_sealing_compare(struct tsn_sealing *s, struct tsn_store *st, struct tsn_diag *diag)
+tsn_err tsn_sealing_compare(struct tsn_sealing *s, struct tsn_store *st,
+                            struct tsn_httpc *httpc, struct tsn_diag *diag)
 {
     struct tsn_timer *late = tsn_timer_new(s->config.loop, hello_late, s);
     tsn_err err = 0;
@@ -352,19 +359,25 @@ tsn_err tsn_sealing_compare(struct tsn_sealing *s, struct tsn_store *st, struct 
         if (!err && tsn_note_key_parse(&s->key, s->hello.key, strlen(s->hello.key)) != 0)
             err = tsn_diag_set(diag, TSN_ETAMPERED, "V103", "the sealer's key is not a key");
     }
-    if (!err)
-        take_hello(s);
-    else
+    if (err) {
         tsn_sealing_suspect(s, diag);
+        return err;
+    }
+    take_hello(s);
+    s->httpc = httpc;
+    tsn_witness_compare(s);
+    if (s->suspect) {
+        *diag = s->why;
+        err = TSN_ETAMPERED;
+    }
     return err;
 }
 
 tsn_err tsn_sealing_start(struct tsn_sealing *s, struct tsn_writer *writer,
-                          struct tsn_reader *reader, struct tsn_httpc *httpc)
+                          struct tsn_reader *reader)
 {
     s->writer = writer;
     s->reader = reader;
-    s->httpc = httpc;
     s->started = true;
     s->sealed_mono = s->noted_mono = tsn_clock_mono_ms() - s->config.every_ms;
     tsn_sealing_committed(s);
@@ -387,7 +400,8 @@ void tsn_sealing_close(struct tsn_sealing *s)
     tsn_timer_destroy(s->respawn);
     tsn_timer_destroy(s->delay);
     tsn_timer_destroy(s->due);
-    s->respawn = s->delay = s->due = NULL;
+    tsn_timer_destroy(s->late);
+    s->respawn = s->delay = s->due = s->late = NULL;
     if (s->child)
         tsn_child_finish(s->child);
     tsn_sealing_unref(s);

@@ -52,16 +52,21 @@ struct tsn_sealing_config {
  * never sealed). */
 tsn_err tsn_sealing_open(struct tsn_sealing **out, const struct tsn_sealing_config *config,
                          struct tsn_store *st, struct tsn_diag *diag);
-/* Runs the loop until the sealer said where it stands, and compares. TSN_ETAMPERED with V100 to
- * V103: the node may only read. `st` as in open. */
-tsn_err tsn_sealing_compare(struct tsn_sealing *s, struct tsn_store *st, struct tsn_diag *diag);
+/* Runs the loop until the sealer said where it stands and the witnesses what they have seen (3 s at
+ * most; one that is away is asked again later), and compares. TSN_ETAMPERED with V100 to V104: the
+ * node may only read. `st` as in open. httpc NULL: no witness is asked. */
+tsn_err tsn_sealing_compare(struct tsn_sealing *s, struct tsn_store *st,
+                            struct tsn_httpc *httpc, struct tsn_diag *diag);
 /* What was found in an earlier life: the node may only read until two people say otherwise. */
 void tsn_sealing_distrust(struct tsn_sealing *s, const struct tsn_diag *diag);
-/* Begins to follow the writer. httpc may be NULL: no witness is asked. */
+/* Begins to follow the writer. */
 tsn_err tsn_sealing_start(struct tsn_sealing *s, struct tsn_writer *writer,
-                          struct tsn_reader *reader, struct tsn_httpc *httpc);
+                          struct tsn_reader *reader);
 /* After the writer's batches. */
 void tsn_sealing_committed(struct tsn_sealing *s);
+/* The node stops and entry `seq` is its last one: fn once, when a checkpoint that covers it is stored,
+ * or after 2 s, or at once when no sealer is up. No more entries are made for checkpoints. */
+void tsn_sealing_last(struct tsn_sealing *s, int64_t seq, void (*fn)(void *user), void *user);
 /* Pending covers are dropped without a call. Children end by themselves. */
 void tsn_sealing_close(struct tsn_sealing *s);
 

@@ -152,7 +152,7 @@ void tsn_head_next(struct tsn_sealing *s)
         return;
     }
     /* Alone, a commit is sealed at once; a crowd shares a second, unless somebody waits. */
-    if (wait > 0 && !s->waits && !s->epoch_done) {
+    if (wait > 0 && !s->waits && !s->epoch_done && !s->last) {
         tsn_timer_arm(s->delay, wait);
         return;
     }
@@ -213,9 +213,12 @@ static void note_done(struct tsn_op *op)
     s->storing = false;
     if (op->err)
         tsn_log(TSN_LOG_ERROR, "seal.not_stored", "error", tsn_err_name(op->err), NULL);
+    else
+        s->stored = ((struct note_op *)op)->size;
     tsn_op_destroy(op);
     if (!s->closing && s->store_again)
         tsn_head_store(s);
+    tsn_head_last(s, false);
     tsn_sealing_unref(s);
 }
 
@@ -240,7 +243,7 @@ void tsn_head_store(struct tsn_sealing *s)
     n->note = tsn_arena_strdup(n->op.arena, s->note);
     n->size = (int64_t)s->size;
     n->covers = s->cover_note;
-    n->entry = s->cover_note || now - s->noted_mono >= s->config.every_ms;
+    n->entry = !s->last && (s->cover_note || now - s->noted_mono >= s->config.every_ms);
     n->to = head_text(n->op.arena, s->size, s->root);
     if (n->entry) {
         s->noted_mono = now;
@@ -255,6 +258,39 @@ void tsn_head_store(struct tsn_sealing *s)
         s->storing = false;
         tsn_sealing_unref(s);
     }
+}
+
+/* --- the last one ------------------------------------------------------------------------------- */
+
+#define LAST_MS 2000
+
+void tsn_head_last(struct tsn_sealing *s, bool late)
+{
+    void (*fn)(void *user) = s->last;
+
+    if (!fn || s->closing || !(late || s->stored > s->last_seq))
+        return;
+    if (late)
+        tsn_log(TSN_LOG_WARN, "seal.not_last", "why", "the node ends without a checkpoint",
+                NULL);
+    s->last = NULL;
+    tsn_timer_disarm(s->late);
+    fn(s->last_user);
+}
+
+void tsn_sealing_last(struct tsn_sealing *s, int64_t seq, void (*fn)(void *user), void *user)
+{
+    s->last = fn;
+    s->last_user = user;
+    s->last_seq = seq;
+    if (!s->started || !s->up || s->suspect) {
+        tsn_head_last(s, true);
+        return;
+    }
+    tsn_timer_arm(s->late, LAST_MS);
+    s->dirty = true;
+    tsn_timer_disarm(s->delay);
+    tsn_head_next(s);
 }
 
 /* --- what the sealer says ----------------------------------------------------------------------- */

@@ -34,6 +34,7 @@ struct tsn_witness {
     struct tsn_timer *again;
     int64_t backoff_ms;
     unsigned conflicts;
+    bool away; /* at start: it did not answer */
 };
 
 /* The request for a new epoch under way. */
@@ -80,6 +81,11 @@ struct tsn_sealing {
     struct tsn_cover_wait *waits;
     size_t nwaits;
     bool cover_note; /* the next checkpoint is one that somebody waits for */
+    /* The node stops: called when what it wrote last is covered. */
+    void (*last)(void *user);
+    void *last_user;
+    int64_t last_seq, stored; /* stored: size of the checkpoint on disk, of this life */
+    struct tsn_timer *late;
 
     struct tsn_witness *witnesses;
     size_t nwitnesses;
@@ -111,7 +117,8 @@ json_t *tsn_sealing_hash(const uint8_t hash[TSN_HASH_LEN]);
 void tsn_head_next(struct tsn_sealing *s); /* the sealer is free: is there something to seal? */
 void tsn_head_sealed(struct tsn_sealing *s, const json_t *frame);
 void tsn_head_refused(struct tsn_sealing *s, const json_t *frame);
-void tsn_head_store(struct tsn_sealing *s); /* the note has changed */
+void tsn_head_store(struct tsn_sealing *s);           /* the note has changed */
+void tsn_head_last(struct tsn_sealing *s, bool late); /* may the node end now? */
 void tsn_cover_look(struct tsn_sealing *s); /* something may be covered now, or overdue */
 
 /* --- sealing_epoch.c */
@@ -128,6 +135,9 @@ void tsn_rotate_answer(struct tsn_sealing *s, const json_t *frame);
 tsn_err tsn_witness_open(struct tsn_sealing *s, struct tsn_diag *diag);
 void tsn_witness_close(struct tsn_sealing *s);
 void tsn_witness_ask(struct tsn_sealing *s); /* there is a new checkpoint */
+/* At start, before anything is written: has one of them seen more than the sealer, or another log?
+ * Runs the loop. */
+void tsn_witness_compare(struct tsn_sealing *s);
 
 /* --- sealing_copy.c */
 void tsn_sealing_copy(struct tsn_sealing *s);

@@ -17,6 +17,7 @@
 #define BACKOFF_MS  500
 #define BACKOFF_MAX 30000
 #define ANSWER_MS   10000
+#define START_MS    3000
 
 /* --- the proof ------------------------------------------------------------------------------- */
 
@@ -128,7 +129,8 @@ static void suspect(struct tsn_witness *w, const char *why)
     tsn_sealing_suspect(w->s, &diag);
 }
 
-static void conflict(struct tsn_witness *w, const struct tsn_xfer_result *r)
+/* Takes the size that a 409 names; false: that is no log of ours. */
+static bool take_size(struct tsn_witness *w, const struct tsn_xfer_result *r)
 {
     char text[32];
     int64_t size;
@@ -138,13 +140,20 @@ static void conflict(struct tsn_witness *w, const struct tsn_xfer_result *r)
     if (strncmp(r->content_type, "text/x.tlog.size", 16) != 0 ||
         tsn_parse_int(text, 0, INT64_MAX, &size) != 0) {
         suspect(w, "signed another root for this size");
-        return;
+        return false;
     }
     if ((uint64_t)size > w->s->size) {
         suspect(w, "has seen a longer log: this one was rolled back");
-        return;
+        return false;
     }
     w->size = (uint64_t)size;
+    return true;
+}
+
+static void conflict(struct tsn_witness *w, const struct tsn_xfer_result *r)
+{
+    if (!take_size(w, r))
+        return;
     if (++w->conflicts > 3) {
         again(w);
         return;
@@ -192,23 +201,25 @@ static void answered(const struct tsn_xfer_result *r, void *user)
     again(w);
 }
 
-static void post(struct tsn_witness *w, const struct witness_op *x)
+static tsn_err post(struct tsn_witness *w, uint64_t old, const struct tsn_proof *proof,
+                    int64_t timeout_ms,
+                    void (*done)(const struct tsn_xfer_result *r, void *user))
 {
     struct tsn_buf body;
     struct tsn_diag diag;
     struct tsn_xfer_request req = {
-        .method = "POST", .reach = w->reach, .timeout_ms = ANSWER_MS, .max_bytes = 64 << 10};
+        .method = "POST", .reach = w->reach, .timeout_ms = timeout_ms, .max_bytes = 64 << 10};
     static const struct tsn_header plain[] = {{"Content-Type", "text/plain; charset=utf-8"}};
     char url[1200];
     tsn_err err;
 
     tsn_diag_init(&diag);
     tsn_buf_init(&body, TSN_NOTE_MAX + 8192);
-    (void)tsn_buf_printf(&body, "old %llu\n", (unsigned long long)x->old);
-    for (size_t i = 0; i < x->proof.n; i++) {
+    (void)tsn_buf_printf(&body, "old %llu\n", (unsigned long long)old);
+    for (size_t i = 0; i < proof->n; i++) {
         char hash[4 * ((TSN_HASH_LEN + 2) / 3) + 1];
 
-        tsn_base64(hash, x->proof.hash[i], TSN_HASH_LEN);
+        tsn_base64(hash, proof->hash[i], TSN_HASH_LEN);
         (void)tsn_buf_printf(&body, "%s\n", hash);
     }
     (void)tsn_buf_printf(&body, "\n%s", w->asked_note);
@@ -219,13 +230,12 @@ static void post(struct tsn_witness *w, const struct witness_op *x)
     req.nheaders = 1;
     req.body = body.data;
     req.body_len = body.len;
-    err = tsn_xfer_start(w->s->httpc, &req, answered, w, &w->xfer, &diag);
-    if (err) {
+    err = tsn_xfer_start(w->s->httpc, &req, done, w, &w->xfer, &diag);
+    if (err)
         tsn_log(TSN_LOG_WARN, "witness.no_cosignature", "witness", w->key.name, "why",
                 diag.what, NULL);
-        again(w);
-    }
     tsn_buf_free(&body);
+    return err;
 }
 
 static void witness_done(struct tsn_op *op)
@@ -236,10 +246,8 @@ static void witness_done(struct tsn_op *op)
 
     if (s->closing)
         w->busy = false;
-    else if (op->err)
+    else if (op->err || post(w, x->old, &x->proof, ANSWER_MS, answered) != 0)
         again(w);
-    else
-        post(w, x);
     tsn_op_destroy(op);
     tsn_sealing_unref(s);
 }
@@ -274,6 +282,69 @@ void tsn_witness_ask(struct tsn_sealing *s)
         return;
     for (size_t i = 0; i < s->nwitnesses && !s->suspect; i++)
         ask_one(&s->witnesses[i]);
+}
+
+/* --- at start --------------------------------------------------------------------------------------- */
+
+/* The stored checkpoint is shown again. A witness that is behind it says so, and is shown the proof
+ * later, as ever; one that is ahead of the stored one and not of the sealer saw what did not come to
+ * disk before a crash. */
+static void compared(const struct tsn_xfer_result *r, void *user)
+{
+    struct tsn_witness *w = user;
+
+    w->xfer = NULL;
+    w->busy = false;
+    if (!r->err && r->status == 200 && good_lines(w, r->body, r->len))
+        w->size = w->asked;
+    else if (!r->err && r->status == 409)
+        (void)take_size(w, r);
+    else if (!r->err && r->status == 422)
+        suspect(w, "does not take this log as the one it signed");
+    else
+        w->away = true;
+    for (size_t i = 0; i < w->s->nwitnesses; i++)
+        if (w->s->witnesses[i].busy)
+            return;
+    tsn_loop_stop(w->s->config.loop);
+}
+
+static bool stored_head(const struct tsn_sealing *s, struct tsn_checkpoint *c)
+{
+    struct tsn_note note;
+
+    return s->note && tsn_checkpoint_open(c, &note, s->note, strlen(s->note), &s->key) == 0;
+}
+
+void tsn_witness_compare(struct tsn_sealing *s)
+{
+    const struct tsn_proof none = {.n = 0};
+    struct tsn_checkpoint c;
+    size_t asked = 0;
+
+    if (!s->httpc || !stored_head(s, &c))
+        return;
+    for (size_t i = 0; i < s->nwitnesses; i++) {
+        struct tsn_witness *w = &s->witnesses[i];
+
+        if (!w->url)
+            continue;
+        w->asked_note = tsn_strdup(s->note);
+        w->asked = c.size;
+        w->busy = post(w, c.size, &none, START_MS, compared) == 0;
+        w->away = !w->busy;
+        asked += w->busy;
+    }
+    if (asked)
+        tsn_loop_run(s->config.loop);
+    for (size_t i = 0; i < s->nwitnesses; i++) {
+        struct tsn_witness *w = &s->witnesses[i];
+
+        w->busy = false;
+        if (w->away)
+            tsn_log(TSN_LOG_WARN, "witness.away", "witness", w->key.name, "why",
+                    "it was not asked before the start; that is done when it comes back", NULL);
+    }
 }
 
 tsn_err tsn_witness_open(struct tsn_sealing *s, struct tsn_diag *diag)

@@ -83,6 +83,35 @@ def test_every_commit_is_sealed():
         node.destroy()
 
 
+def sealed_size(node):
+    db = sqlite3.connect("file:%s?mode=ro" % node.database, uri=True)
+    size = db.execute("SELECT max(size) FROM checkpoint").fetchone()[0]
+    db.close()
+    return size
+
+
+def test_the_last_entry_is_sealed_before_the_end():
+    """audit.stop does not wait for the next start: nothing can be cut from a node that stands still."""
+    node = make()
+    try:
+        for _ in range(3):
+            node.start()
+            node.cli(*REPORT, "--as", "resp1", check=0)
+            assert node.stop() == 0
+            texts = entries(node)
+            assert "\nkind audit.stop\n" in texts[-1], texts[-1]
+            assert sealed_size(node) == len(texts)
+        done = t.run_cli(["audit", "verify", node.data, "--at-least", str(len(texts))])
+        assert done.code == 0, done
+        node.start({"TOCSIN_FAULT": "sealer.persist=TSN_ENOSPC"})  # a sealer that cannot: no hang
+        node.cli(*REPORT, "--as", "resp1", check=0)
+        assert node.stop() == 0
+        assert "seal.not_last" in node.log_text()
+        assert "\nkind audit.stop\n" in entries(node)[-1]
+    finally:
+        node.destroy()
+
+
 def test_a_killed_sealer_loses_nothing():
     node = make()
     try:
@@ -142,8 +171,8 @@ def rolled_back():
     copy.close()
     node.start()
     node.cli(*REPORT, "--as", "resp1", check=0)
-    size = wait_sealed(node, len(entries(node)) - 1)["size"]
     node.stop()
+    size = sealed_size(node)
     for suffix in ("-wal", "-shm"):
         if os.path.exists(node.database + suffix):
             os.unlink(node.database + suffix)

@@ -155,6 +155,35 @@ def test_steps_wait_and_then_ask():
         node.destroy()
 
 
+def count(node):
+    db = sqlite3.connect("file:%s?mode=ro" % node.database, uri=True)
+    n = db.execute("SELECT count(*) FROM entry").fetchone()[0]
+    db.close()
+    return n
+
+
+def test_a_crash_before_the_checkpoint_is_stored():
+    """The witness saw a checkpoint that is not in the database: no rollback, the sealer knows it."""
+    node, w, _ = with_witness()
+    try:
+        node.start()
+        t.wait_for(lambda: head(node).get("cosigned") == 1, 20, node=node)
+        node.kill9()
+        db = sqlite3.connect(node.database)
+        sizes = [r[0] for r in db.execute("SELECT size FROM checkpoint ORDER BY size")]
+        assert len(sizes) > 1
+        db.execute("DELETE FROM checkpoint WHERE size = ?", (sizes[-1],))
+        db.commit()
+        db.close()
+        node.start()
+        t.wait_for(lambda: head(node).get("cosigned") == 1, 20, node=node)
+        assert node.http("GET", "/readyz").status == 200
+        assert node.stop() == 0
+    finally:
+        w.stop(signal.SIGKILL)
+        node.destroy()
+
+
 def test_a_whole_machine_rolled_back():
     """Database and sealer of yesterday: only the witness knows better."""
     node, w, _ = with_witness()
@@ -172,15 +201,24 @@ def test_a_whole_machine_rolled_back():
         node.kill9()
         shutil.rmtree(node.data)
         shutil.copytree(old, node.data)
-        node.start(wait=False)
-        assert node.wait_dead(30) == 20, node.log_text()[-2000:]
+        before = count(node)
+        node.start()  # it asks before anything is written, and only reads
         assert "V104" in node.log_text()
-        node.start()  # and from then on it only reads
+        ready = node.http("GET", "/readyz")
+        assert ready.status == 503 and "has seen a longer log" in ready.body, ready
+        assert "tocsin_audit_rollback_suspected 1" in node.http("GET", "/metrics").body
+        assert node.stop() == 20 and count(node) == before > 0
+        # One that was away then says so when it is back: the node ends, and reads from then on.
+        w.stop()
+        node.start()
+        assert node.http("GET", "/readyz").status == 200 and "witness.away" in node.log_text()
+        w.start()
+        assert node.wait_dead(60) == 20, node.log_text()[-2000:]
+        written = count(node)
+        w.stop()
+        node.start()
         assert node.http("GET", "/readyz").status == 503
-        db = sqlite3.connect("file:%s?mode=ro" % node.database, uri=True)
-        before = db.execute("SELECT count(*) FROM entry").fetchone()
-        db.close()
-        assert node.stop() == 20 and before[0] > 0
+        assert node.stop() == 20 and count(node) == written
     finally:
         w.stop(signal.SIGKILL)
         node.destroy()

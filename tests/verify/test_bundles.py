@@ -75,12 +75,21 @@ def test_trust_age_and_memory(lab):
     assert agreed(lab.all, "--trust", lab.key, "--remember", memory)[0] == 0, "it went on"
     write(b"rubbish", memory)
     assert agreed(lab.all, "--trust", lab.key, "--remember", memory)[0] == 22
+    # A log that is longer and does not continue what was seen: only whole logs can show that.
+    seen = read(lab.all_early, "checkpoint").decode().split("\n")
+    seen[2] = base64.b64encode(b"another root of the same length.").decode()
+    for path in (lab.all, lab.tiles, lab.data):
+        write("\n".join(seen).encode(), memory)
+        args = (path, "--trust", lab.key, "--remember", memory)
+        code = agreed(*args)[0] if path != lab.data else run([t.BINARY, "audit", "verify"] + list(args))[0]
+        assert code == 20, path
 
 
 def test_the_same_of_the_database(lab):
     def code(*args):
         return run([t.BINARY, "audit", "verify", lab.data] + list(args))[0]
     assert code() == 0 and code("--trust", lab.key) == 0
+    assert code("--at-least", "1") == 0, "a data directory needs no key"
     assert code("--trust", lab.key, "--at-least", "1") == 0
     assert code("--trust", lab.key, "--at-least", "1000000") == 20
     out = os.path.join(lab.folder, "offline")
