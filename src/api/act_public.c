@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "advisory/publish_tree.h"
+#include "advisory/site_path.h"
 #include "api/api_advisory.h"
 
 #define FILE_MAX ((size_t)64 << 20)
@@ -13,28 +14,13 @@ static const struct tsn_route open_route = {
 static const struct tsn_route closed_route = {"GET", "/{file}",      TSN_NEED_READ, 0,
                                               NULL,  tsn_act_public, NULL};
 
-/* Letters, digits and "+-._/", no segment of dots alone. */
-static bool plain(const char *path)
-{
-    for (const char *p = path; *p; p++) {
-        bool ok = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-                  (*p >= '0' && *p <= '9') || strchr("+-._/", *p);
-        if (!ok || (*p == '/' && p[1] == '.' && p[2] == '.') || (*p == '/' && p[1] == '/'))
-            return false;
-    }
-    return strlen(path) < 512;
-}
-
 const struct tsn_route *tsn_public_route(const struct tsn_api *api, const char *method,
                                          const char *path)
 {
     static const char *const closed[] = {"green", "amber", "red"};
     static const char csaf[] = "/.well-known/csaf/";
     bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-    bool ours = strncmp(path, csaf, sizeof(csaf) - 1) == 0 ||
-                strcmp(path, "/.well-known/security.txt") == 0 ||
-                strncmp(path, "/advisories/", 12) == 0;
-    if (!api->config.publish_dir || !get || !ours || !plain(path))
+    if (!api->config.publish_dir || !get || !tsn_site_path_ok(path))
         return NULL;
     for (size_t i = 0; i < 3; i++) {
         size_t n = strlen(closed[i]);
@@ -61,22 +47,6 @@ static tsn_err read_file(struct tsn_store *st, struct tsn_read *rd, json_t **out
     return err;
 }
 
-static const char *media_of(const char *path)
-{
-    static const char *const types[][2] = {
-        {".json", "application/json"},       {".html", "text/html; charset=utf-8"},
-        {".csv", "text/csv; charset=utf-8"}, {".atom", "application/atom+xml"},
-        {".rss", "application/rss+xml"},     {".asc", "text/plain; charset=utf-8"},
-    };
-    size_t n = strlen(path);
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        size_t k = strlen(types[i][0]);
-        if (n > k && strcmp(path + n - k, types[i][0]) == 0)
-            return types[i][1];
-    }
-    return "text/plain; charset=utf-8";
-}
-
 static void answer(struct tsn_req *req, json_t *out)
 {
     const struct tsn_header extra[] = {
@@ -85,7 +55,7 @@ static void answer(struct tsn_req *req, json_t *out)
         {"Access-Control-Allow-Origin", "*"}, /* CSAF 2.1 requirement 25 */
         {"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"}};
     if (req->in)
-        tsn_http_answer(req->in, 200, media_of(req->id), json_string_value(out),
+        tsn_http_answer(req->in, 200, tsn_site_media(req->in->path), json_string_value(out),
                         json_string_length(out), extra, 4);
     req->in = NULL;
     tsn_req_end(req);

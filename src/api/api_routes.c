@@ -24,7 +24,7 @@ const struct tsn_route tsn_routes[] = {
     {"GET", V1 "/status", TSN_NEED_READ, 0, tsn_read_status, NULL, tsn_finish_status},
     {"GET", V1 "/show/{id}", TSN_NEED_READ, 0, tsn_read_show, NULL, NULL},
 
-    {"POST", V1 "/reports", TSN_NEED_SUBMIT, BODY_REPORT, NULL, tsn_act_report, NULL},
+    {"POST", V1 "/reports", TSN_NEED_SUBMIT, BODY_CASE, NULL, tsn_act_report, NULL},
     {"GET", V1 "/reports", TSN_NEED_READ, 0, tsn_read_reports, NULL, NULL},
     {"GET", V1 "/cases", TSN_NEED_READ, 0, tsn_read_cases, NULL, NULL},
     {"GET", V1 "/cases/{id}", TSN_NEED_READ, 0, tsn_read_case, NULL, NULL},

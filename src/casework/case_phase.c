@@ -77,8 +77,8 @@ uint32_t tsn_case_have(const struct tsn_case_work *w, const struct tsn_rec_track
         {TSN_HAVE_SOURCE, report || upstream || row(rows, n, "link", "")},
         {TSN_HAVE_TIME, w->c.opened_at > 0},
         {TSN_HAVE_PRODUCT, (w->c.product && w->c.product[0]) || has(f, "products")},
-        {TSN_HAVE_CONTACT, upstream || has(contact, "mail") || has(contact, "name") ||
-                               tsn_json_bool(f, "anonymous", false)},
+        {TSN_HAVE_CONTACT, upstream || has(contact, "mail") || has(contact, "phone") ||
+                               has(contact, "name") || tsn_json_bool(f, "anonymous", false)},
         {TSN_HAVE_REPRODUCED,
          tsn_json_bool(f, "reproduced", false) || tsn_json_bool(f, "disputed", false)},
         {TSN_HAVE_CWE, has(f, "cwe")},

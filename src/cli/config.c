@@ -245,7 +245,7 @@ static tsn_err take_all(struct tsn_conf *c)
     static const char *const known[] = {
         "server",   "data",      "people", "mail",      "http",    "publisher", "cases",
         "products", "customers", "rules",  "feeds",     "plugins", "playbooks", "engine",
-        "audit",    "policies",  "vince",  "schedules", "publish"};
+        "audit",    "policies",  "vince",  "schedules", "publish", "form"};
     const char *socket = NULL;
     if (!c->root || c->root->type != TSN_YAML_MAP)
         return c->root ? tsn_yaml_fail(c->root, c->diag, TSN_EINPUT, "C014",
@@ -268,11 +268,12 @@ static tsn_err take_all(struct tsn_conf *c)
                       "give a shorter one: server: { socket: /run/tocsin/tocsin.sock }");
     }
     tsn_err (*const sections[])(struct tsn_conf *) = {
-        tsn_conf_people, tsn_conf_mail_section, take_http,          take_publisher,
-        take_cases,      tsn_conf_products,     tsn_conf_customers, tsn_conf_rules,
-        tsn_conf_feeds,  tsn_conf_plugins,      take_playbooks,     take_engine,
-        tsn_conf_audit,  tsn_conf_policies,     tsn_conf_vince,     tsn_conf_schedules,
-        take_publish};
+        tsn_conf_people,   tsn_conf_mail_section, tsn_conf_form,
+        take_http,         take_publisher,        take_cases,
+        tsn_conf_products, tsn_conf_customers,    tsn_conf_rules,
+        tsn_conf_feeds,    tsn_conf_plugins,      take_playbooks,
+        take_engine,       tsn_conf_audit,        tsn_conf_policies,
+        tsn_conf_vince,    tsn_conf_schedules,    take_publish};
     for (size_t i = 0; i < TSN_CONF_COUNT(sections) && !err; i++)
         err = sections[i](c);
     return err;

@@ -22,6 +22,9 @@
  *     smtp: { url: "smtp://127.0.0.1:2525", user: u, password_file: f, starttls: true }
  *     templates: templates          # [as installed]
  *     reach: [ "127.0.0.1:2525" ]   # exact addresses allowed though private or loopback
+ *   form: { listen: 127.0.0.1:8430, coordinator: CERT/CC, coordinator_url: "https://kb.cert.org/vince/",
+ *           policy: "https://acme.example/safe-harbour", answer: 2d, update: 14d,   # promises
+ *           proxies: [ 127.0.0.1 ], reports_per_hour: 200, per_network: 10, texts: texts }
  *   http: { reach: [ "127.0.0.1:9000" ] }     # the same for http.request
  *   publisher: { name: Acme, namespace: "https://acme.example", contact: psirt@acme.example,
  *                prefix: ACME-SA, versions: integer,   # or semantic; and as a CVE numbering authority, when you are one:
@@ -82,6 +85,7 @@
 #include "core/diag.h"
 #include "core/mem.h"
 #include "feed/feed.h"
+#include "form/form.h"
 #include "intake/intake.h"
 #include "seal/sealing.h"
 #include "intake/schedule.h"
@@ -116,6 +120,7 @@ struct tsn_config {
     struct tsn_mail_config mail; /* template_dir as above */
     struct tsn_mail_intake_config
         mail_intake;               /* inboxes, PGP, limits; the rest is the node's */
+    struct tsn_form_config form;   /* likewise; text_dir NULL = as installed */
     const char *const *http_reach; /* NULL-terminated; never NULL */
     int64_t workers, resident, cpu_ms, wall_ms; /* 0 = the engine's default */
     const json_t *picks;

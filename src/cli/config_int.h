@@ -71,3 +71,4 @@ tsn_err tsn_conf_audit(struct tsn_conf *c);
 tsn_err tsn_conf_policies(struct tsn_conf *c);
 tsn_err tsn_conf_vince(struct tsn_conf *c);
 tsn_err tsn_conf_mail_section(struct tsn_conf *c);
+tsn_err tsn_conf_form(struct tsn_conf *c); /* after the mail section */

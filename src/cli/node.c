@@ -73,8 +73,9 @@ static const char *ready_path(struct node *n, const char *suffix)
 
 static void write_ready(struct node *n)
 {
-    json_t *v = json_pack("{s:i, s:s, s:I}", "port", tsn_api_port(n->api), "socket",
-                          n->config->socket, "pid", (json_int_t)getpid());
+    json_t *v = json_pack("{s:i, s:i, s:s, s:I}", "port", tsn_api_port(n->api), "form_port",
+                          tsn_form_port(n->form), "socket", n->config->socket, "pid",
+                          (json_int_t)getpid());
     char *text = tsn_json_text(v);
     const char *draft = ready_path(n, ".new");
     size_t len = strlen(text);
@@ -166,6 +167,8 @@ static void go_on(void *user)
         n->late_err = tsn_node_open_ticks(n);
     if (!n->late_err)
         n->late_err = tsn_node_open_mail(n, &n->late_diag);
+    if (!n->late_err)
+        n->late_err = tsn_node_open_form(n, &n->late_diag);
     if (n->late_err)
         stop(n);
     else
@@ -285,6 +288,8 @@ static void close_work(struct node *n)
         tsn_feeds_close(n->feeds);
     tsn_schedules_close(n->schedules);
     n->schedules = NULL;
+    tsn_form_close(n->form);
+    n->form = NULL;
     tsn_mail_close(n->mail);
     n->mail = NULL;
     if (n->engine)

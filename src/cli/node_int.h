@@ -27,6 +27,7 @@ struct node {
     struct tsn_feeds *feeds;
     struct tsn_schedules *schedules;
     struct tsn_mail *mail;
+    struct tsn_form *form;
     uint8_t reference_key[TSN_KEY_LEN]; /* of mails; made from the store's key */
     struct tsn_api *api;
     struct tsn_house *house;
@@ -50,6 +51,7 @@ tsn_err tsn_node_open_outside(struct node *n, struct tsn_diag *diag);
 /* These may start runs, so they begin only when playbooks are known and recovery is over. */
 tsn_err tsn_node_open_feeds(struct node *n, struct tsn_diag *diag);
 tsn_err tsn_node_open_mail(struct node *n, struct tsn_diag *diag);
+tsn_err tsn_node_open_form(struct node *n, struct tsn_diag *diag);
 tsn_err tsn_node_open_ticks(struct node *n);
 /* node.c */
 void tsn_node_engine_ready(void *node);

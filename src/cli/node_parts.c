@@ -97,6 +97,27 @@ tsn_err tsn_node_open_mail(struct node *n, struct tsn_diag *diag)
     return err;
 }
 
+tsn_err tsn_node_open_form(struct node *n, struct tsn_diag *diag)
+{
+    struct tsn_form_config fc = n->config->form;
+    if (!fc.listen)
+        return 0;
+    fc.loop = n->loop;
+    fc.writer = n->writer;
+    fc.reader = n->reader;
+    fc.engine = n->engine;
+    fc.intake = n->intake;
+    fc.casework = &n->casework;
+    fc.publish_dir = n->config->publish.dir;
+    if (!fc.text_dir && !n->in->shared_templates)
+        return tsn_diag_set(
+            diag, TSN_ENOTFOUND, "S051",
+            "the form's texts are not installed, and `form: texts:` names none");
+    if (!fc.text_dir)
+        fc.text_dir = tsn_arena_printf(n->arena, "%s/form", n->in->shared_templates);
+    return tsn_form_open(&n->form, &fc, diag);
+}
+
 static tsn_err open_plugins(struct node *n, struct tsn_diag *diag)
 {
     tsn_err err = tsn_plugins_open(&n->plugins, n->loop, n->registry, diag);

@@ -5,6 +5,7 @@
 #include "intake/intake_int.h"
 
 #include <string.h>
+#include "casework/case_reporter.h"
 #include "core/clock.h"
 #include "core/fault.h"
 #include "core/id.h"
@@ -135,7 +136,7 @@ struct report_op {
     struct tsn_intake *in;
     struct tsn_actor who;
     const char *source, *dedupe, *receipt, *digest;
-    json_t *normal, *event, *facts;
+    json_t *normal, *event, *facts, *files; /* files: with their data; may be NULL */
     int64_t now_ms;
     tsn_engine_done *done;
     void *user;
@@ -197,7 +198,7 @@ static tsn_err answer_again(struct tsn_store *st, struct report_op *r,
 struct arriving {
     struct tsn_arena *arena;
     const char *source, *dedupe, *receipt;
-    const json_t *normal, *event, *facts;
+    const json_t *normal, *event, *facts, *files;
     const struct tsn_actor *by;
     int64_t now_ms;
 };
@@ -230,8 +231,11 @@ static tsn_err write_report(struct tsn_store *st, const struct tsn_intake *in,
                                .quiet = case_id != NULL};
     struct tsn_report_part part = {
         .receipt = r->receipt, .source = r->source, .normal = r->normal};
-    return tsn_event_write(st, r->arena, in, &ev, r->dedupe, &part, r->now_ms, out, answer,
-                           diag);
+    tsn_err err =
+        tsn_event_write(st, r->arena, in, &ev, r->dedupe, &part, r->now_ms, out, answer, diag);
+    return err ? err
+               : tsn_case_keep_files(st, r->arena, cases, out->rcase.id, r->files, r->receipt,
+                                     r->by, r->now_ms, diag);
 }
 
 /* Store thread. */
@@ -254,6 +258,7 @@ static tsn_err apply_report(struct tsn_op *op, struct tsn_store *st)
                                            .normal = r->normal,
                                            .event = r->event,
                                            .facts = r->facts,
+                                           .files = r->files,
                                            .by = &r->who,
                                            .now_ms = r->now_ms},
                         NULL, &r->out, &r->answer, &op->diag);
@@ -395,6 +400,10 @@ void tsn_intake_report(struct tsn_intake *in, const struct tsn_actor *who, const
     r->done = done;
     r->user = user;
     fill(r, who, source && source[0] ? source : "api", idempotency_key, normal);
+    if (json_object_get(normal, "files")) {
+        r->files = json_deep_copy(json_object_get(report, "files"));
+        tsn_arena_defer(r->op.arena, drop_json, r->files);
+    }
     tsn_fault("intake.before_submit");
     in->in_flight++;
     err = tsn_writer_submit(in->config.writer, &r->op, TSN_LANE_RUNS);

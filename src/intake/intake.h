@@ -59,8 +59,12 @@ void tsn_intake_report(struct tsn_intake *in, const struct tsn_actor *who, const
 void tsn_intake_start(struct tsn_intake *in, const struct tsn_actor *who, const char *playbook,
                       const char *case_ref, const json_t *inputs, tsn_engine_done *done,
                       void *user);
-/* Shape of a report: { kind: incident|weakness, title, text, product, contact{mail,name},
- * severity?, indicators?, version? ... }; H012 H013 with a JSON pointer. Pure. */
+/* Shape of a report, the neutral form of docs/mail.md: { kind: incident|weakness, title, text, product,
+ * contact{mail,phone,name}, severity?, version?, files?: [{ name, type, data: base64 }] ... }; in the
+ * normal form files have size and sha256 instead of data. H012 H013 with a JSON pointer. Pure. */
+#define TSN_REPORT_FILES     10
+#define TSN_REPORT_FILE_MAX  ((size_t)8 << 20)
+#define TSN_REPORT_FILES_MAX ((size_t)12 << 20)
 tsn_err tsn_report_check(const json_t *report, json_t **normal, struct tsn_diag *diag);
 /* One plain address, local@domain. Pure. */
 bool tsn_mail_ok(const char *s);

@@ -5,8 +5,10 @@
 #include "intake/intake.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include "casework/cvss.h"
+#include "core/crypto.h"
 #include "core/cve_id.h"
 #include "core/cwe.h"
 #include "core/json.h"
@@ -47,7 +49,7 @@ static size_t chars_of(const char *s)
     return n;
 }
 
-enum form { FORM_TITLE, FORM_TEXT, FORM_WORD, FORM_ITEM, FORM_MAIL };
+enum form { FORM_TITLE, FORM_TEXT, FORM_SOME, FORM_WORD, FORM_ITEM, FORM_MAIL };
 
 bool tsn_mail_ok(const char *s)
 {
@@ -82,13 +84,14 @@ static tsn_err check_text(const char *s, enum form form, const char *pointer,
     if (form == FORM_TEXT && n > TEXT_BYTES)
         return bad(diag, TSN_ETOOBIG, "H016", pointer, "is longer than 65536 bytes",
                    "send long material as a link under /references");
-    if ((form == FORM_WORD && n > WORD_BYTES) || (form == FORM_ITEM && n > ITEM_BYTES))
+    if ((form == FORM_WORD && n > WORD_BYTES) ||
+        ((form == FORM_ITEM || form == FORM_SOME) && n > ITEM_BYTES))
         return bad(diag, TSN_ETOOBIG, "H016", pointer,
                    form == FORM_WORD ? "is longer than 200 bytes" : "is longer than 2000 bytes",
                    "shorten it");
-    if (has_control(s, form == FORM_TEXT))
+    if (has_control(s, form == FORM_TEXT || form == FORM_SOME))
         return bad(diag, TSN_EINPUT, "H015", pointer, "has control characters in it",
-                   form == FORM_TEXT
+                   form == FORM_TEXT || form == FORM_SOME
                        ? "lines and tabs are fine, other control characters are not"
                        : "it is one line of plain text");
     if (form == FORM_MAIL && !tsn_mail_ok(s))
@@ -208,14 +211,14 @@ static tsn_err check_ids(const json_t *out, struct tsn_diag *diag)
 /* Absent: an anonymous report, which is accepted. */
 static tsn_err take_contact(const json_t *in, json_t *out, struct tsn_diag *diag)
 {
-    static const char *const known[] = {"mail", "name", "organisation"};
+    static const char *const known[] = {"mail", "phone", "name", "organisation"};
     const json_t *v = json_object_get(in, "contact");
     if (!v || json_is_null(v))
         return 0;
     if (!json_is_object(v))
         return bad(diag, TSN_EINPUT, "H013", "/contact", "must be an object",
                    "{ \"mail\": \"...\", \"name\": \"...\" }");
-    tsn_err err = tsn_json_known(v, known, 3, diag);
+    tsn_err err = tsn_json_known(v, known, 4, diag);
     if (err) {
         /* The helper knows the member but not that it stands inside contact. */
         char inner[160];
@@ -226,20 +229,113 @@ static tsn_err take_contact(const json_t *in, json_t *out, struct tsn_diag *diag
         return err;
     }
     json_t *contact = json_object();
-    err = take_text(v, contact, "/contact", "mail", true, FORM_MAIL, diag);
+    err = take_text(v, contact, "/contact", "phone", false, FORM_WORD, diag);
     if (!err)
         err = take_text(v, contact, "/contact", "name", false, FORM_WORD, diag);
+    if (!err) /* one of the three */
+        err = take_text(v, contact, "/contact", "mail", json_object_size(contact) == 0,
+                        FORM_MAIL, diag);
     if (!err)
         err = take_text(v, contact, "/contact", "organisation", false, FORM_WORD, diag);
     json_object_set_new(out, "contact", contact);
     return err;
 }
 
+/* { name, type?, data: base64 } each; the form keeps { name, type, size, sha256 }. */
+static tsn_err take_file(const json_t *in, json_t *out, size_t i, size_t *total,
+                         struct tsn_diag *diag)
+{
+    static const char *const known[] = {"name", "type", "data"};
+    char pointer[64], hex[2 * TSN_HASH_LEN + 1];
+    uint8_t hash[TSN_HASH_LEN], *bytes;
+    size_t n = 0;
+    snprintf(pointer, sizeof pointer, "/files/%zu", i);
+    if (!json_is_object(in))
+        return bad(diag, TSN_EINPUT, "H013", pointer, "must be an object",
+                   "{ \"name\": \"...\", \"type\": \"...\", \"data\": base64 }");
+    tsn_err err = tsn_json_known(in, known, 3, diag);
+    json_t *file = json_object();
+    if (!err)
+        err = take_text(in, file, pointer, "name", true, FORM_WORD, diag);
+    if (!err)
+        err = take_text(in, file, pointer, "type", false, FORM_WORD, diag);
+    const char *name = tsn_json_str(file, "name", ""), *data = tsn_json_str(in, "data", NULL);
+    if (!err && (name[0] == '.' || strchr(name, '/')))
+        err = bad(diag, TSN_EINPUT, "H015", pointer, "has no plain name",
+                  "a file name without a folder, not beginning with a dot");
+    if (!err && !data)
+        err = bad(diag, TSN_EINPUT, "H013", pointer, "has no data", "its bytes as base64");
+    if (err) {
+        json_decref(file);
+        return err;
+    }
+    size_t len = strlen(data);
+    bytes = tsn_alloc(len / 4 * 3 + 4);
+    err = tsn_unbase64(bytes, len / 4 * 3 + 4, &n, data, len);
+    if (err)
+        err = bad(diag, TSN_EINPUT, "H015", pointer, "has data that is not base64",
+                  "standard base64 with padding");
+    else if (n > TSN_REPORT_FILE_MAX || (*total += n) > TSN_REPORT_FILES_MAX)
+        err = bad(diag, TSN_ETOOBIG, "H016", pointer, "is too large",
+                  "8 MiB a file, 12 MiB together; send more by mail");
+    if (!err) {
+        tsn_sha256_once(hash, bytes, n);
+        tsn_hex(hex, hash, sizeof hash);
+        json_object_set_new(file, "size", json_integer((json_int_t)n));
+        json_object_set_new(file, "sha256", json_string(hex));
+        json_array_append(json_object_get(out, "files"), file);
+    }
+    free(bytes);
+    json_decref(file);
+    return err;
+}
+
+static tsn_err take_files(const json_t *in, json_t *out, struct tsn_diag *diag)
+{
+    const json_t *list = json_object_get(in, "files"), *one;
+    size_t i, total = 0;
+    tsn_err err = 0;
+    if (!list || json_is_null(list) || (json_is_array(list) && json_array_size(list) == 0))
+        return 0;
+    if (!json_is_array(list) || json_array_size(list) > TSN_REPORT_FILES)
+        return bad(diag, json_is_array(list) ? TSN_ETOOBIG : TSN_EINPUT,
+                   json_is_array(list) ? "H016" : "H013", "/files",
+                   "must be a list of at most 10 files", "pack them into one archive");
+    json_object_set_new(out, "files", json_array());
+    json_array_foreach(list, i, one)
+    {
+        if (!err)
+            err = take_file(one, out, i, &total, diag);
+    }
+    return err;
+}
+
+/* What the form asks for besides, and what other systems tell. */
+static tsn_err take_more(const json_t *report, json_t *out, struct tsn_diag *diag)
+{
+    static const char *const words[] = {"occurred", "disclose_at", "credit",
+                                        "cvss",     "language",    "foreign_id"};
+    static const char *const items[] = {"impact", "known_by"};
+    static const char *const lists[] = {"indicators", "cves", "cwes", "references", "noise"};
+    tsn_err err = 0;
+    for (size_t i = 0; i < sizeof words / sizeof words[0] && !err; i++)
+        err = take_text(report, out, "", words[i], false, FORM_WORD, diag);
+    for (size_t i = 0; i < sizeof items / sizeof items[0] && !err; i++)
+        err = take_text(report, out, "", items[i], false, FORM_SOME, diag);
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0] && !err; i++)
+        err = take_list(report, out, lists[i], diag);
+    if (!err)
+        err = take_text(report, out, "", "cvss", false, FORM_ITEM, diag);
+    return err ? err : take_files(report, out, diag);
+}
+
 tsn_err tsn_report_check(const json_t *report, json_t **normal, struct tsn_diag *diag)
 {
     static const char *const known[] = {
-        "kind",       "title", "text",       "product",  "version", "contact", "severity",
-        "indicators", "cves",  "references", "versions", "cwe",     "cvss"};
+        "kind",     "title",      "text",   "product",    "version",     "contact",
+        "severity", "indicators", "cves",   "references", "versions",    "cwe",
+        "cvss",     "occurred",   "impact", "known_by",   "disclose_at", "credit",
+        "language", "foreign_id", "noise",  "files"};
     static const char *const kinds[] = {"incident", "weakness"};
     static const char *const severities[] = {"none", "low", "medium", "high", "critical"};
     *normal = NULL;
@@ -264,17 +360,7 @@ tsn_err tsn_report_check(const json_t *report, json_t **normal, struct tsn_diag 
     if (!err)
         err = take_choice(report, out, "severity", false, severities, 5, diag);
     if (!err)
-        err = take_list(report, out, "indicators", diag);
-    if (!err)
-        err = take_list(report, out, "cves", diag);
-    if (!err)
-        err = take_list(report, out, "references", diag);
-    if (!err)
-        err = take_list(report, out, "versions", diag);
-    if (!err)
-        err = take_text(report, out, "", "cwe", false, FORM_WORD, diag);
-    if (!err)
-        err = take_text(report, out, "", "cvss", false, FORM_ITEM, diag);
+        err = take_more(report, out, diag);
     if (!err)
         err = check_ids(out, diag);
     if (err) {

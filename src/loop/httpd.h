@@ -43,6 +43,7 @@ struct tsn_httpd_config {
     const char *unix_path;      /* NULL = none; made with mode 0660; a stale one is removed */
     int64_t header_ms, body_ms; /* absolute deadlines; 0 = 10 s and 30 s */
     size_t max_connections;     /* 0 = 1,024 */
+    size_t bodies_max;          /* bytes of all bodies held at once, else 503; 0 = no limit */
     /* Largest body for this method and path; 0 = this route takes none. */
     size_t (*body_limit)(const char *method, const char *path, void *user);
     /* A complete request. */

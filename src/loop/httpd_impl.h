@@ -35,6 +35,7 @@ struct tsn_httpd {
     int tcp_port;
     int open_handles;
     bool closing, close_wanted;
+    size_t bodies; /* bytes of bodies that requests hold */
 };
 
 enum tsn_http_phase {
@@ -70,6 +71,7 @@ struct tsn_http_req {
     struct tsn_header *args;
     size_t nargs;
     struct tsn_buf body;
+    size_t counted; /* of body, in server->bodies */
     size_t discarded;
     bool started;    /* the head has been judged */
     bool discarding; /* answered raw; what still comes is thrown away */

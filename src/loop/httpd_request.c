@@ -47,6 +47,9 @@ static void req_free(struct tsn_http_req *req)
 
 void tsn_http_req_detach(struct tsn_http_req *req)
 {
+    if (req->server)
+        req->server->bodies -= req->counted;
+    req->counted = 0;
     req->conn = NULL;
     req->server = NULL;
     if (!req->handed)
@@ -321,10 +324,16 @@ static enum MHD_Result take_body(struct tsn_http_req *req, const char *data, siz
         req->discarded += n;
         return req->discarded <= LINGER_BYTES ? MHD_YES : MHD_NO;
     }
-    if (n > req->body.max - req->body.len)
+    struct tsn_httpd *server = req->server;
+    if (n > req->body.max - req->body.len) {
         refuse_raw(req, 413, "H051", "the body is larger than this path takes");
-    else
+    } else if (server->cfg.bodies_max && server->bodies + n > server->cfg.bodies_max) {
+        refuse_raw(req, 503, "H056", "too many large requests at once");
+    } else {
+        server->bodies += n;
+        req->counted += n;
         tsn_buf_put(&req->body, data, n);
+    }
     return MHD_YES;
 }
 

@@ -9,3 +9,10 @@ static const struct tsn_col mail_cols[] = {
     INT(mail, answered_at),
 };
 TABLE(mail, 6);
+
+static const struct tsn_col message_cols[] = {
+    TEXT(message, id),      TEXT(message, case_id), TEXT(message, report), TEXT(message, way),
+    TEXT(message, channel), TEXT(message, state),   TEXT(message, run),    TEXT(message, path),
+    SEALED(message, body),  INT(message, at),       INT(message, seq),
+};
+TABLE(message, 1);

@@ -19,4 +19,15 @@ struct tsn_rec_mail {
     const char *raw;   /* sealed; base64 of the bytes */
     int64_t size, received_at, answered_at;
 };
+/* One word between us and a reporter: of theirs by receipt, or a mail of ours on its way. */
+struct tsn_rec_message {
+    const char *id; /* of ours: the idempotency key, which is its Message-ID's left side */
+    const char *case_id, *report /* id; NULL = not about one report */;
+    const char *way /* in out */, *channel /* form mail */, *state /* kept sent bounced */;
+    const char *run, *path; /* the step that sent it; NULL */
+    const char *body;       /* sealed JSON: { text, files } or { to, bounce } */
+    int64_t at, seq /* of its entry */;
+};
+extern const struct tsn_table tsn_table_message;
+
 extern const struct tsn_table tsn_table_mail;

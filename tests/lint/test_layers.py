@@ -16,7 +16,7 @@ LAYERS = {
     "engine": 5,
     "casework": 6,
     "intake": 7, "feed": 7, "mail": 7, "advisory": 7,
-    "api": 8, "author": 8, "console": 8,
+    "api": 8, "author": 8, "console": 8, "form": 8,
     "cli": 9,
 }
 # Two of one layer that are in fact above another; the libraries of CMakeLists.txt are linked so.

@@ -71,7 +71,8 @@ static void test_fields(void **state)
     refuse("{" REPORT ",\"indicators\":\"a\"}", "H013", "/indicators", TSN_EINPUT);
     refuse("{" REPORT ",\"indicators\":[\"a\",7]}", "H013", "/indicators/1", TSN_EINPUT);
     refuse("{" REPORT ",\"contact\":\"a@b.c\"}", "H013", "/contact", TSN_EINPUT);
-    refuse("{" REPORT ",\"contact\":{\"name\":\"A\"}}", "H013", "/contact/mail", TSN_EINPUT);
+    refuse("{" REPORT ",\"contact\":{\"organisation\":\"A\"}}", "H013", "/contact/mail",
+           TSN_EINPUT);
     refuse("{" REPORT ",\"contact\":{\"mail\":\"A <a@b.c>\"}}", "H015", "/contact/mail",
            TSN_EINPUT);
     refuse("{" REPORT ",\"product\":\"a\\nBcc: x\"}", "H015", "/product", TSN_EINPUT);
