@@ -85,7 +85,10 @@ class Check:
                 continue
             e = self.log[r["seq"]] if r["seq"] < len(self.log) else {}
             moved = e.get("kind") == "track." + r["track"]
-            self.at(r["seq"], what, ("track." + r["track"], r["track"] + "."),
+            kinds = ("track." + r["track"], r["track"] + ".")
+            if r["track"] == "attachment" and r["state"] == "kept":
+                kinds = ("evidence.added",)
+            self.at(r["seq"], what, kinds,
                     case=r["case_id"], to=r["state"] if moved else None)
 
     def events(self):
@@ -95,7 +98,8 @@ class Check:
     def counted(self):
         for table, kinds in (("report", ["report.received"]), ("playbook", ["playbook.deployed"]),
                              ("token", ["token.created"]), ("signal", ["signal.received"]),
-                             ("mail", ["mail.received"]), ("document", ["feed.document"])):
+                             ("mail", ["mail.received"]), ("message", ["report.message"]),
+                             ("document", ["feed.document"])):
             have, told = len(rows(self.db, table)), sum(self.kinds[k] for k in kinds)
             if have > told:
                 self.say("%d rows of %s, %d entries %s", have, table, told, kinds)
