@@ -124,7 +124,7 @@ static tsn_err cve(struct tsn_store *st, struct tsn_arena *arena, const struct t
     }
     if (!err) {
         err = tsn_advisory_last(st, arena, a.id, &r);
-        if (err == TSN_ENOTFOUND || (!err && strcmp(r.state, "out") != 0)) {
+        if (err == TSN_ENOTFOUND || (!err && strcmp(r.state, "committed") == 0)) {
             err = tsn_diag_set(diag, TSN_ECONFLICT, "D108",
                                "%s is not out: a CVE record never comes before its advisory",
                                a.name);

@@ -9,6 +9,7 @@
 #include "advisory/advisory_row.h"
 #include "advisory/csaf_check.h"
 #include "advisory/lint_other.h"
+#include "advisory/tell.h"
 #include "casework/track.h"
 #include "core/clock.h"
 #include "core/crypto.h"
@@ -349,7 +350,7 @@ static const char *status_of(const struct tsn_advisory_work *w)
     return tsn_json_str(w->life, "status", "final");
 }
 
-static tsn_err begin(struct tsn_advisory_work *w)
+tsn_err tsn_advisory_begin(struct tsn_advisory_work *w)
 {
     const char *status = status_of(w);
     w->a.publish_at = 0;
@@ -426,7 +427,45 @@ static tsn_err publish(struct tsn_advisory_work *w)
         w->a.publish_at = at;
         return tsn_advisory_work_save(w, "advisory.scheduled");
     }
-    return err ? err : begin(w);
+    return err ? err : tsn_advisory_begin(w);
+}
+
+/* resume { note }: what follows publication stopped; it goes on with what is left, in a new run. */
+static tsn_err resume(struct tsn_advisory_work *w)
+{
+    struct tsn_rec_release r;
+    bool due = false, held = false;
+    tsn_err err = tsn_advisory_last(w->st, w->arena, w->a.id, &r);
+    if (!err) {
+        err = tsn_advisory_follows(w->st, w->arena, &r, &due, &held);
+    }
+    if (err == TSN_ENOTFOUND || (!err && !held)) {
+        return tsn_diag_set(w->diag, TSN_ECONFLICT, "D101",
+                            "%s is %s, and nothing of its publication has stopped", w->a.name,
+                            w->a.state ? w->a.state : "draft");
+    }
+    json_object_del(w->life, "publication");
+    return err ? err : tsn_advisory_work_save(w, "advisory.resumed");
+}
+
+/* ahead {}: those on a list with `before` who accepted the terms are told, the others are asked. */
+static tsn_err ahead(struct tsn_advisory_work *w)
+{
+    const char *run = NULL;
+    if (!in(w, "approved") && !in(w, "scheduled")) {
+        return tsn_diag_set(w->diag, TSN_ECONFLICT, "D101",
+                            "%s is %s: only what is approved is told ahead", w->a.name,
+                            w->a.state ? w->a.state : "draft");
+    }
+    tsn_err err =
+        tsn_tell_start(w->st, w->arena, &w->a, NULL, w->ask->by, w->ask->now_ms, &run, w->diag);
+    if (!err && !run) {
+        return tsn_diag_set(w->diag, TSN_ECONFLICT, "D109",
+                            "nobody is to be told of %s ahead, or everybody was", w->a.name);
+    }
+    w->run = run;
+    json_object_set_new(w->life, "ahead", json_integer((json_int_t)w->ask->now_ms));
+    return err ? err : tsn_advisory_work_save(w, "advisory.ahead");
 }
 
 static tsn_err unschedule(struct tsn_advisory_work *w)
@@ -528,6 +567,8 @@ static const struct {
     {"approve", approve, {"digest", "note"}},
     {"publish", publish, {"at", "status", "change", "digest"}},
     {"unschedule", unschedule, {"note"}},
+    {"resume", resume, {"note"}},
+    {"ahead", ahead, {"note"}},
     {"withdraw", withdraw, {"reason"}},
     {"supersede", supersede, {"reason", "by"}},
 };
@@ -558,69 +599,13 @@ tsn_err tsn_advisory_act(struct tsn_store *st, struct tsn_arena *arena,
         }
         if (!err) {
             *result = tsn_advisory_work_view(&w);
+            if (w.run) {
+                json_object_set_new(*result, "run", json_string(w.run));
+            }
         }
         tsn_advisory_work_free(&w);
         return err;
     }
     return tsn_diag_set(diag, TSN_ENOTFOUND, "D101", "an advisory cannot be told to `%.40s`",
                         ask->verb);
-}
-
-/* --- timers ------------------------------------------------------------------------------------ */
-
-tsn_err tsn_advisory_due(struct tsn_store *st, struct tsn_arena *arena, int64_t now_ms,
-                         size_t *n, struct tsn_diag *diag)
-{
-    const struct tsn_filter filters[] = {
-        {.column = "publish_at", .cmp = TSN_CMP_GT, .number = 0},
-        {.column = "publish_at", .cmp = TSN_CMP_LT, .number = now_ms + 1},
-    };
-    const struct tsn_list how = {.filters = filters, .nfilters = 2, .limit = 100};
-    void *rows = NULL;
-    size_t count = 0;
-    *n = 0;
-    tsn_err err = tsn_store_list(st, arena, &tsn_table_advisory, &how, &rows, &count);
-    for (size_t i = 0; !err && i < count; i++) {
-        const struct tsn_rec_advisory *a = (const struct tsn_rec_advisory *)rows + i;
-        const struct tsn_advisory_ask ask = {
-            .verb = "publish", .ref = a->id, .service = "svc:publisher", .now_ms = now_ms};
-        struct tsn_advisory_work w = {.st = st, .arena = arena, .ask = &ask, .diag = diag};
-        err = tsn_advisory_work_open(&w, a->id);
-        if (!err) {
-            tsn_err held = begin(&w);
-            /* An embargo that still stands keeps it scheduled; it is tried again. */
-            err = held == TSN_ECONFLICT && strcmp(diag->code, "D105") == 0 ? 0 : held;
-            *n += held == 0;
-        }
-        tsn_advisory_work_free(&w);
-    }
-    return err;
-}
-
-tsn_err tsn_advisory_out(struct tsn_store *st, struct tsn_arena *arena, const char *release,
-                         int64_t now_ms, struct tsn_diag *diag)
-{
-    struct tsn_rec_release r;
-    tsn_err err = tsn_store_get(st, arena, &tsn_table_release, release, &r);
-    if (err || strcmp(r.state, "out") == 0) {
-        return err;
-    }
-    r.state = "out";
-    err = tsn_store_put(st, &tsn_table_release, &r);
-    const struct tsn_advisory_ask ask = {
-        .verb = "out", .ref = r.advisory, .service = "svc:publisher", .now_ms = now_ms};
-    struct tsn_advisory_work w = {.st = st, .arena = arena, .ask = &ask, .diag = diag};
-    if (!err) {
-        err = tsn_advisory_work_open(&w, r.advisory);
-    }
-    if (!err && in(&w, "publishing")) {
-        err = tsn_advisory_work_move(&w, status_of(&w), NULL);
-    }
-    if (!err) {
-        json_object_del(w.life, "authors");
-        json_object_del(w.life, "change");
-        err = tsn_advisory_work_save(&w, "advisory.published");
-    }
-    tsn_advisory_work_free(&w);
-    return err;
 }

@@ -11,8 +11,8 @@
 #include "store/record_advisory.h"
 
 struct tsn_advisory_ask {
-    const char
-        *verb;       /* new edit review changes approve publish unschedule withdraw supersede */
+    const char *
+        verb; /* new edit review changes approve publish unschedule resume ahead withdraw supersede */
     const char *ref; /* id or name of the advisory; of `new` the case's id */
     const json_t *args;
     const struct tsn_actor *by; /* NULL: a service */
@@ -25,7 +25,9 @@ struct tsn_advisory_env {
     const struct tsn_publisher *publisher;
     const json_t *products;
     const struct tsn_casework_config *casework; /* may be NULL */
-    bool tree; /* a publisher writes a tree: a release is out when that is done */
+    bool tree; /* a publisher takes releases out: a release is out when that is done */
+    bool cve;  /* there is an action cve.publish */
+    const json_t *lists; /* who is told: `publish: lists:`; may be NULL */
 };
 extern struct tsn_advisory_env tsn_advisory_env;
 
@@ -40,12 +42,26 @@ tsn_err tsn_advisory_find(struct tsn_store *st, struct tsn_arena *arena, const c
 /* Review and approval by a playbook that has asked people itself: its log says who. */
 tsn_err tsn_advisory_approved(struct tsn_store *st, struct tsn_arena *arena,
                               const struct tsn_advisory_ask *ask, struct tsn_diag *diag);
-/* Scheduled ones whose instant has come, each moved to publishing with its release; *n of them. */
+/* Runs that an op has made, to be woken after the commit. */
+#define TSN_WAKES_MAX 200
+struct tsn_advisory_wakes {
+    const char *runs[TSN_WAKES_MAX];
+    size_t n;
+};
+/* Scheduled ones whose instant has come, each moved to publishing with its release; those whose lists
+ * want to know ahead (tell.h): their run is started, once. */
 tsn_err tsn_advisory_due(struct tsn_store *st, struct tsn_arena *arena, int64_t now_ms,
-                         size_t *n, struct tsn_diag *diag);
-/* The release is out: state interim, final, withdrawn or superseded. Again changes nothing. */
-tsn_err tsn_advisory_out(struct tsn_store *st, struct tsn_arena *arena, const char *release,
-                         int64_t now_ms, struct tsn_diag *diag);
+                         struct tsn_advisory_wakes *wake, struct tsn_diag *diag);
+/* Is there one? Reader as well. */
+tsn_err tsn_advisory_waits(struct tsn_store *st, struct tsn_arena *arena, int64_t now_ms,
+                           bool *due);
+/* The files of the release are out: starts what follows (tell.h), or says that it is out when nothing
+ * does. *run: id for tsn_engine_wake after the commit, or NULL. Again changes nothing. */
+tsn_err tsn_advisory_public(struct tsn_store *st, struct tsn_arena *arena, const char *release,
+                            int64_t now_ms, const char **run, struct tsn_diag *diag);
+/* Public, and its run is over (or was never there): is there something to do? Reader as well. */
+tsn_err tsn_advisory_follows(struct tsn_store *st, struct tsn_arena *arena,
+                             const struct tsn_rec_release *r, bool *due, bool *held);
 /* Newest release of the advisory, or TSN_ENOTFOUND. */
 tsn_err tsn_advisory_last(struct tsn_store *st, struct tsn_arena *arena, const char *advisory,
                           struct tsn_rec_release *out);

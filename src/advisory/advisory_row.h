@@ -11,6 +11,7 @@ struct tsn_advisory_work {
     struct tsn_diag *diag;
     struct tsn_rec_advisory a;
     json_t *life, *model, *csaf; /* owned; model without tracking */
+    const char *run;             /* id of a run that was started; NULL = none */
 };
 
 /* Reads the row's parts; free always. */
@@ -24,5 +25,7 @@ tsn_err tsn_advisory_work_save(struct tsn_advisory_work *w, const char *kind);
 /* Moves the track of the case; the row's state follows. Nothing when it is there already. */
 tsn_err tsn_advisory_work_move(struct tsn_advisory_work *w, const char *to, const char *why);
 json_t *tsn_advisory_work_view(const struct tsn_advisory_work *w);
+/* What is scheduled or approved becomes a release. D105 under an embargo. */
+tsn_err tsn_advisory_begin(struct tsn_advisory_work *w);
 /* "u:lead1", "run:..." or the service. */
 const char *tsn_advisory_by(const struct tsn_advisory_work *w);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "advisory/advisory_life.h"
+#include "advisory/tell.h"
 #include "core/clock.h"
 #include "core/fault.h"
 #include "core/log.h"
@@ -23,6 +24,7 @@ struct tsn_house {
     struct tsn_timer *timer;
     bool busy, closed, refresh;
     int64_t refreshed_ms; /* monotonic; 0 = never */
+    size_t held;          /* releases whose run has stopped: a person is needed */
 };
 
 /* One look at the store, and what it found; lives through the whole round. */
@@ -31,7 +33,9 @@ struct round {
     struct tsn_house *house;
     struct tsn_rec_release *rows; /* in arena; oldest first */
     size_t n, unsigned_at;
-    bool due, waiting; /* scheduled and its time is here; committed but not out */
+    bool due, waiting; /* scheduled and its time is here; committed but not public */
+    size_t held;       /* public, and their run stopped */
+    bool following;    /* rows are public, and what follows is over or was not begun */
 };
 
 struct job {
@@ -61,7 +65,7 @@ static void end_round(struct round *r, int64_t ms)
     again(h, ms);
 }
 
-/* --- the last step: it is out ------------------------------------------------------------------ */
+/* --- the last steps: it is public, what follows, it is out --------------------------------------- */
 
 struct out_op {
     struct tsn_op op;
@@ -69,14 +73,27 @@ struct out_op {
     const char **ids;
     size_t n;
     int64_t now_ms;
+    struct tsn_advisory_wakes wake;
 };
+
+static void wake(const struct tsn_house *h, const struct tsn_advisory_wakes *w)
+{
+    for (size_t i = 0; h->config.engine && i < w->n; i++) {
+        tsn_engine_wake(h->config.engine, w->runs[i]);
+    }
+}
 
 static tsn_err apply_out(struct tsn_op *op, struct tsn_store *st)
 {
     struct out_op *x = (struct out_op *)op;
     tsn_err err = 0;
+    x->wake.n = 0;
     for (size_t i = 0; !err && i < x->n; i++) {
-        err = tsn_advisory_out(st, op->arena, x->ids[i], x->now_ms, &op->diag);
+        const char *run = NULL;
+        err = tsn_advisory_public(st, op->arena, x->ids[i], x->now_ms, &run, &op->diag);
+        if (!err && run) {
+            x->wake.runs[x->wake.n++] = run;
+        }
     }
     return err;
 }
@@ -88,21 +105,26 @@ static void done_out(struct tsn_op *op)
     if (op->err) {
         tsn_log(TSN_LOG_WARN, "publish.failed", "code", op->diag.code, "what", op->diag.what,
                 NULL);
+    } else {
+        tsn_fault("publish.public");
+        wake(h, &x->wake);
     }
     tsn_err err = op->err;
     tsn_op_destroy(op);
     again(h, err ? RETRY_MS : 1);
 }
 
-static void say_out(struct round *r)
+/* `tree`: those whose files are out now; else those whose run is over. A batch at a time. */
+static void say_out(struct round *r, bool tree)
 {
     struct tsn_house *h = r->house;
     struct out_op *x = tsn_op_new(sizeof(*x), apply_out, done_out, NULL);
     x->house = h;
     x->now_ms = tsn_clock_wall_ms();
     x->ids = tsn_arena_alloc(x->op.arena, (r->n + 1) * sizeof *x->ids);
-    for (size_t i = 0; i < r->n; i++) {
-        if (strcmp(r->rows[i].state, "out") != 0) {
+    for (size_t i = 0; i < r->n && x->n < TSN_WAKES_MAX; i++) {
+        const char *state = r->rows[i].state;
+        if (tree ? strcmp(state, "committed") == 0 : strcmp(state, "public") == 0) {
             x->ids[x->n++] = tsn_arena_strdup(x->op.arena, r->rows[i].id);
         }
     }
@@ -112,7 +134,9 @@ static void say_out(struct round *r)
         again(h, EVERY_MS);
         return;
     }
-    tsn_fault("publish.tree");
+    if (tree) {
+        tsn_fault("publish.tree");
+    }
     tsn_err err = tsn_writer_submit(h->config.writer, &x->op, TSN_LANE_RUNS);
     if (err) {
         tsn_op_destroy(&x->op);
@@ -200,7 +224,7 @@ static void job_done(uv_work_t *work, int status)
     if (err) {
         end_round(r, RETRY_MS);
     } else {
-        say_out(r);
+        say_out(r, true);
     }
 }
 
@@ -272,48 +296,98 @@ static void signed_by_gpg(struct tsn_pgp_result *res, void *user)
 
 /* --- a round ---------------------------------------------------------------------------------------------- */
 
+static tsn_err count(struct tsn_store *st, const char *state, bool *any)
+{
+    const struct tsn_filter filter = {.column = "state", .cmp = TSN_CMP_EQ, .text = state};
+    int64_t n = 0;
+    tsn_err err = tsn_store_count(st, &tsn_table_release, &filter, 1, &n);
+    *any = n > 0;
+    return err;
+}
+
+/* Public ones that want something, as rows. */
+static tsn_err look_following(struct round *r, struct tsn_store *st)
+{
+    const struct tsn_filter filter = {.column = "state", .cmp = TSN_CMP_EQ, .text = "public"};
+    const struct tsn_list how = {
+        .filters = &filter, .nfilters = 1, .limit = TSN_WAKES_MAX, .skip_blobs = true};
+    void *list = NULL;
+    size_t n = 0, held_n = 0;
+    tsn_err err = tsn_store_list(st, r->op.arena, &tsn_table_release, &how, &list, &n);
+    struct tsn_rec_release *rows = list;
+    r->rows = rows;
+    r->n = 0;
+    for (size_t i = 0; !err && i < n; i++) {
+        bool due, held;
+        err = tsn_advisory_follows(st, r->op.arena, &rows[i], &due, &held);
+        held_n += held;
+        if (due) {
+            rows[r->n++] = rows[i];
+        }
+    }
+    r->held = held_n;
+    r->following = r->n > 0;
+    return err;
+}
+
 static tsn_err apply_look(struct tsn_op *op, struct tsn_store *st)
 {
     struct round *r = (struct round *)op;
     const struct tsn_house *h = r->house;
-    int64_t due = 0, waiting = 0;
-    const struct tsn_filter scheduled[] = {
-        {.column = "publish_at", .cmp = TSN_CMP_GT, .number = 0},
-        {.column = "publish_at", .cmp = TSN_CMP_LT, .number = tsn_clock_wall_ms() + 1},
-    };
-    const struct tsn_filter committed = {
-        .column = "state", .cmp = TSN_CMP_EQ, .text = "committed"};
-    tsn_err err = tsn_store_count(st, &tsn_table_advisory, scheduled, 2, &due);
+    bool public = false;
+    tsn_err err = tsn_advisory_waits(st, op->arena, tsn_clock_wall_ms(), &r->due);
     if (!err) {
-        err = tsn_store_count(st, &tsn_table_release, &committed, 1, &waiting);
+        err = count(st, "committed", &r->waiting);
     }
-    r->due = due > 0;
-    r->waiting = waiting > 0;
-    if (!err && h->config.publish->dir && (r->waiting || h->refresh)) {
+    if (!err) {
+        err = count(st, "public", &public);
+    }
+    if (!err && (r->waiting || (h->refresh && h->config.publish->dir))) {
         const struct tsn_list how = {.limit = RELEASE_MAX};
         void *rows = NULL;
         err = tsn_store_list(st, op->arena, &tsn_table_release, &how, &rows, &r->n);
         r->rows = rows;
+    } else if (!err && public) {
+        err = look_following(r, st);
     }
     return err;
 }
 
+struct due_op {
+    struct tsn_op op;
+    struct tsn_house *house;
+    struct tsn_advisory_wakes wake;
+};
+
 static tsn_err apply_due(struct tsn_op *op, struct tsn_store *st)
 {
-    size_t n;
-    return tsn_advisory_due(st, op->arena, tsn_clock_wall_ms(), &n, &op->diag);
+    return tsn_advisory_due(st, op->arena, tsn_clock_wall_ms(), &((struct due_op *)op)->wake,
+                            &op->diag);
 }
 
 static void done_due(struct tsn_op *op)
 {
-    struct tsn_house *h = op->user;
+    struct due_op *x = (struct due_op *)op;
+    struct tsn_house *h = x->house;
     tsn_err err = op->err;
     if (err) {
         tsn_log(TSN_LOG_WARN, "publish.failed", "code", op->diag.code, "what", op->diag.what,
                 NULL);
+    } else {
+        wake(h, &x->wake);
     }
     tsn_op_destroy(op);
     again(h, err ? RETRY_MS : EVERY_MS);
+}
+
+static void begin_due(struct tsn_house *h)
+{
+    struct due_op *x = tsn_op_new(sizeof(*x), apply_due, done_due, NULL);
+    x->house = h;
+    if (tsn_writer_submit(h->config.writer, &x->op, TSN_LANE_RUNS)) {
+        tsn_op_destroy(&x->op);
+        again(h, RETRY_MS);
+    }
 }
 
 static void done_look(struct tsn_op *op)
@@ -325,20 +399,21 @@ static void done_look(struct tsn_op *op)
         end_round(r, RETRY_MS);
         return;
     }
+    h->held = r->waiting ? h->held : r->held;
     if (r->due) {
         tsn_op_destroy(op);
-        struct tsn_op *due = tsn_op_new(sizeof(*due), apply_due, done_due, h);
-        if (tsn_writer_submit(h->config.writer, due, TSN_LANE_RUNS)) {
-            tsn_op_destroy(due);
-            again(h, RETRY_MS);
-        }
+        begin_due(h);
         return;
     }
-    if (!c->dir || (!r->waiting && !h->refresh)) {
+    if (r->following) {
+        say_out(r, false);
+        return;
+    }
+    if (!r->waiting && !(c->dir && h->refresh)) {
         end_round(r, EVERY_MS);
         return;
     }
-    for (size_t i = 0; c->key && i < r->n; i++) {
+    for (size_t i = 0; c->dir && c->key && i < r->n; i++) {
         if (!r->rows[i].signature) {
             r->unsigned_at = i;
             tsn_pgp_sign(h->config.loop, c->gnupg, c->key, r->rows[i].csaf,
@@ -346,7 +421,11 @@ static void done_look(struct tsn_op *op)
             return;
         }
     }
-    write_tree(r);
+    if (c->dir) {
+        write_tree(r);
+    } else { /* no files here: it is public as soon as it is released */
+        say_out(r, true);
+    }
 }
 
 static void look(void *user)
@@ -375,7 +454,7 @@ tsn_err tsn_house_open(struct tsn_house **out, const struct tsn_house_config *co
     struct tsn_house *h = tsn_alloc(sizeof *h);
     h->config = *config;
     h->refresh = true;
-    tsn_advisory_env.tree = c->dir != NULL;
+    tsn_advisory_env.tree = c->dir != NULL || json_array_size(tsn_advisory_env.lists) > 0;
     h->timer = tsn_timer_new(config->loop, look, h);
     tsn_timer_arm(h->timer, 0);
     *out = h;

@@ -1,8 +1,9 @@
-/* publisher.h - brings releases out: signature, files, state; one at a time, resumable anywhere.
+/* publisher.h - brings releases out: signature, files, what follows; one at a time, resumable anywhere.
  *
  * Loop thread. The order: the release is committed (advisory_life.h); its signature is made by gpg
- * and committed; a thread writes the tree in the order of publish_tree.h; only then the release is
- * out. Each step looks at what is on disk and in the store, so after a crash the next start goes on
+ * and committed; a thread writes the tree in the order of publish_tree.h; the release is public, and
+ * the run that sends CVE records and notices begins in the same commit (tell.h); when that run has
+ * finished, or there is nothing to send, the release is out. Each step looks at what is on disk and in the store, so after a crash the next start goes on
  * where the last one ended. Scheduled advisories become releases here when their instant comes.
  */
 #pragma once
@@ -12,11 +13,13 @@
 #include "store/reader.h"
 #include "store/writer.h"
 
+struct tsn_engine;
 struct tsn_house;
 struct tsn_house_config {
     struct tsn_loop *loop;
     struct tsn_writer *writer;
     struct tsn_reader *reader;
+    struct tsn_engine *engine; /* woken for runs that follow a release; NULL: nobody is */
     const struct tsn_publish_config *publish; /* dir NULL: only the clock of --at */
     const struct tsn_publisher *publisher;
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "advisory/advisory_as.h"
 #include "advisory/advisory_life.h"
+#include "advisory/tell.h"
 #include "api/api_case.h"
 #include "casework/access.h"
 #include "core/clock.h"
@@ -71,6 +72,10 @@ static void done_verb(struct tsn_op *op)
     if (op->err) {
         tsn_req_problem(op->user, op->err, &op->diag);
     } else {
+        struct tsn_engine *engine = ((struct tsn_req *)op->user)->api->config.engine;
+        const char *run = tsn_json_str(x->result, "run", NULL);
+        if (run && engine)
+            tsn_engine_wake(engine, run);
         tsn_req_json(op->user, 200, x->result);
     }
     json_decref(x->result);
@@ -154,6 +159,13 @@ tsn_err tsn_read_advisory_versions(struct tsn_store *st, struct tsn_read *rd, js
     }
     *out = tsn_view_list(items, NULL);
     return err;
+}
+
+tsn_err tsn_read_advisory_notices(struct tsn_store *st, struct tsn_read *rd, json_t **out)
+{
+    struct tsn_rec_advisory a;
+    tsn_err err = find(st, rd, &a);
+    return err ? err : tsn_tell_view(st, rd->op.arena, &a, out, &rd->op.diag);
 }
 
 /* What `Accept` or ?kind= asks for; CSAF when it does not say. */

@@ -4,7 +4,8 @@
 #include "api/api_impl.h"
 
 /* act_advisory.c */
-tsn_read_fn tsn_read_advisory_diff, tsn_read_advisory_versions, tsn_read_advisory_as;
+tsn_read_fn tsn_read_advisory_diff, tsn_read_advisory_versions, tsn_read_advisory_as,
+    tsn_read_advisory_notices;
 void tsn_act_advisory_new(struct tsn_req *req);
 void tsn_act_advisory(struct tsn_req *req);
 void tsn_act_advisory_as(struct tsn_req *req);

@@ -67,10 +67,12 @@ static const char *judge_name(const struct tsn_access_ask *ask, const struct tsn
 {
     bool participant = among(c->participants, ask->name);
     bool reporter = among(c->reporters, ask->name), house = under(ask->house, ask->name);
+    /* A person asked them for the terms: they know that there is something. */
+    bool asked = ask->neutral && (reporter || among(c->invited, ask->name));
     bool tool = ask->kind == TSN_ASKER_HOST && house; /* our own systems, not a person */
     if (embargo_on(c))
-        return participant || tool || (ask->neutral && reporter) ? NULL : "embargo";
-    if (ask->neutral && reporter)
+        return participant || tool || asked ? NULL : "embargo";
+    if (asked)
         return NULL;
     if (tlp_is(c, "red") || c->restricted)
         return participant || tool || reporter ? NULL

@@ -16,6 +16,7 @@ struct tsn_access_case {
     bool restricted;                 /* a lead has closed it to members */
     const char *const *members;      /* persons, NULL-terminated */
     const char *const *participants; /* mail addresses and hosts that accepted the terms */
+    const char *const *invited;      /* asked for the terms: get what says nothing */
     const char *const *reporters;    /* mail addresses of attached reports */
     const char *const *customers;    /* mail addresses of configured customers of the product */
 };

@@ -60,13 +60,14 @@ tsn_err tsn_access_load(struct tsn_store *st, struct tsn_arena *arena,
 {
     static const char *const none[] = {NULL};
     struct tsn_rec_track *rows;
-    struct names members = {0}, participants = {0}, mails = {0}, customers = {0};
+    struct names members = {0}, participants = {0}, invited = {0}, mails = {0}, customers = {0};
     size_t n;
     *out = (struct tsn_access_case){.tlp = c->tlp,
                                     .embargo = c->embargo,
                                     .restricted = c->access && !strcmp(c->access, "members"),
                                     .members = none,
                                     .participants = none,
+                                    .invited = none,
                                     .reporters = none,
                                     .customers = none};
     tsn_err err = tsn_track_list(st, arena, c->id, TSN_TRACKS, &rows, &n);
@@ -75,6 +76,8 @@ tsn_err tsn_access_load(struct tsn_store *st, struct tsn_arena *arena,
             push(arena, &members, rows[i].label);
         if (!strcmp(rows[i].track, "participant") && !strcmp(rows[i].state, "accepted"))
             push(arena, &participants, rows[i].label);
+        if (!strcmp(rows[i].track, "participant") && !strcmp(rows[i].state, "invited"))
+            push(arena, &invited, rows[i].label);
     }
     if (!err)
         err = reporters(st, arena, rows, n, &mails);
@@ -93,6 +96,8 @@ tsn_err tsn_access_load(struct tsn_store *st, struct tsn_arena *arena,
         out->members = members.list;
     if (participants.n)
         out->participants = participants.list;
+    if (invited.n)
+        out->invited = invited.list;
     if (mails.n)
         out->reporters = mails.list;
     if (customers.n)
@@ -242,8 +247,9 @@ tsn_err tsn_access_view(struct tsn_store *st, struct tsn_arena *arena,
 
 static bool neutral(const struct tsn_casework_config *config, const json_t *args)
 {
-    static const char *const plain[] = {"ack-incident", "ack-report", NULL};
-    static const char *const keys[] = {"to", "template", "vars"};
+    static const char *const plain[] = {"ack-incident", "ack-report", "embargo-terms", NULL};
+    static const char *const keys[] = {"to",          "template",   "vars",   "case",
+                                       "in_reply_to", "references", "encrypt"};
     const char *name = tsn_json_str(args, "template", NULL), *key;
     const char *const *t =
         config && config->neutral_templates ? config->neutral_templates : plain;
@@ -253,7 +259,7 @@ static bool neutral(const struct tsn_casework_config *config, const json_t *args
     json_object_foreach((json_t *)(uintptr_t)args, key, v)
     {
         bool known = false;
-        for (size_t i = 0; i < 3; i++)
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
             known = known || !strcmp(keys[i], key);
         if (!known)
             return false;

@@ -18,7 +18,8 @@ struct tsn_casework_config {
     const json_t *customers;  /* [{ name, mail, products: [...] }] */
     const char *const *house; /* domains and hosts of our own, NULL-terminated; may be NULL */
     const char *const
-        *neutral_templates;        /* mails that say nothing; NULL = ack-incident ack-report */
+        *neutral_templates;        /* mails that say nothing; NULL = ack-incident ack-report
+                               embargo-terms */
     const char *vince_url;         /* NULL = not used: the host that vince.* steps go to */
     const char *const *markets;    /* NULL-terminated: eu cn uk us; NULL = none */
     struct tsn_policies *policies; /* in force: clocks, plans, ...; NULL = none */

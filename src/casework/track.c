@@ -98,6 +98,9 @@ const struct tsn_automaton tsn_automata[TSN_TRACKS] = {
                                "sent>receipted", "sent>draft", "receipted>draft")},
     [TSN_TRACK_ATTACHMENT] = {"attachment", LIST("start", "kept", "erased"),
                               LIST("start>kept", "kept>erased")},
+    [TSN_TRACK_NOTICE] = {"notice", LIST("none", "sent", "failed", "bounced"),
+                          LIST("none>sent", "none>failed", "failed>sent", "sent>bounced",
+                               "bounced>sent", "bounced>failed")},
 };
 
 /* A letter, what must be there before it, and what it brings along. */

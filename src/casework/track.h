@@ -27,6 +27,7 @@ enum tsn_track {
     TSN_TRACK_PARTICIPANT, /* party to the embargo: only `accepted` gets content */
     TSN_TRACK_FILING,      /* D, per report to an authority or the GSMA: goes out, not public */
     TSN_TRACK_ATTACHMENT,  /* evidence: kept, held, erased */
+    TSN_TRACK_NOTICE,      /* per advisory version, stage and recipient: who was told */
     TSN_TRACKS
 };
 

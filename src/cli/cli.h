@@ -217,6 +217,7 @@ int tsn_cmd_case_do(struct tsn_cli *cli);
 int tsn_cmd_case_op(struct tsn_cli *cli);
 int tsn_cmd_case_operations(struct tsn_cli *cli);
 int tsn_cmd_case_tracks(struct tsn_cli *cli);
+int tsn_cmd_advisory_notices(struct tsn_cli *cli);
 int tsn_cmd_run_list(struct tsn_cli *cli);
 int tsn_cmd_run_log(struct tsn_cli *cli);
 int tsn_cmd_run_start(struct tsn_cli *cli);

@@ -45,6 +45,18 @@ int tsn_cmd_advisory_list(struct tsn_cli *cli)
                         columns);
 }
 
+int tsn_cmd_advisory_notices(struct tsn_cli *cli)
+{
+    static const struct tsn_column columns[] = {
+        {"TO", "to", TSN_AS_TEXT},       {"CUSTOMER", "customer", TSN_AS_TEXT},
+        {"LIST", "list", TSN_AS_TEXT},   {"STAGE", "stage", TSN_AS_TEXT},
+        {"STATE", "state", TSN_AS_WORD}, {"VERSION", "version", TSN_AS_TEXT},
+        {"SINCE", "since", TSN_AS_TIME}};
+    return TSN_CLI_LIST(
+        cli, tsn_client_path(cli, "advisories/%s/notices", tsn_client_escape(cli, cli->arg[0])),
+        columns);
+}
+
 int tsn_cmd_run_list(struct tsn_cli *cli)
 {
     static const struct tsn_column columns[] = {

@@ -101,7 +101,7 @@ static tsn_err take_http(struct tsn_conf *c)
 }
 
 /* Prefixes are part of names people type and of entries. */
-static tsn_err take_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const char **out)
+tsn_err tsn_conf_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const char **out)
 {
     const char *s = NULL;
     tsn_err err = tsn_conf_name(c, map, "prefix", false, &s);
@@ -112,68 +112,6 @@ static tsn_err take_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const
                              "a prefix has at most 32 characters");
     *out = s;
     return 0;
-}
-
-static tsn_err take_publisher(struct tsn_conf *c)
-{
-    static const char *const known[] = {"name",    "namespace", "contact", "prefix",
-                                        "cna_org", "cna_name",  "versions"};
-    static const char *const policies[] = {"integer", "semantic"};
-    struct tsn_publisher *p = &c->out->publisher;
-    const struct tsn_yaml *map;
-    p->name = c->out->organisation;
-    p->namespace_url = tsn_arena_printf(c->arena, "https://%s", c->out->domain);
-    p->contact = tsn_conf_address(c->arena, c->out->mail.from);
-    p->prefix = "SA";
-    p->versions = "integer";
-    tsn_err err = tsn_conf_map(c, "publisher", &map);
-    if (err || !map)
-        return err;
-    err = tsn_yaml_known(map, "publisher", known, TSN_CONF_COUNT(known), c->diag);
-    if (!err)
-        err = tsn_conf_text(c, map, "name", false, 200, &p->name);
-    if (!err)
-        err = tsn_conf_url(c, map, "namespace", false, TSN_URL_WEB, &p->namespace_url);
-    if (!err)
-        err = tsn_conf_text(c, map, "contact", false, 500, &p->contact);
-    if (!err)
-        err = take_prefix(c, map, &p->prefix);
-    if (!err)
-        err = tsn_conf_text(c, map, "cna_org", false, 36, &p->cna_org);
-    if (!err)
-        err = tsn_conf_text(c, map, "cna_name", false, 32, &p->cna_name);
-    if (!err && tsn_yaml_find(map, "versions"))
-        err =
-            tsn_conf_word(c, map, "versions", policies, TSN_CONF_COUNT(policies), &p->versions);
-    return err;
-}
-
-static tsn_err take_publish(struct tsn_conf *c)
-{
-    static const char *const known[] = {"dir",      "url",    "gnupg",    "key",
-                                        "key_file", "policy", "languages"};
-    struct tsn_publish_config *p = &c->out->publish;
-    const struct tsn_yaml *map;
-    tsn_err err = tsn_conf_map(c, "publish", &map);
-    if (err || !map)
-        return err;
-    err = tsn_yaml_known(map, "publish", known, TSN_CONF_COUNT(known), c->diag);
-    if (!err)
-        err = tsn_conf_path(c, map, "dir", true, &p->dir);
-    if (!err)
-        err = tsn_conf_url(c, map, "url", true, TSN_URL_WEB, &p->url);
-    if (!err)
-        err = tsn_conf_path(c, map, "gnupg", false, &p->gnupg);
-    if (!err)
-        err = tsn_conf_text(c, map, "key", false, 40, &p->key);
-    if (!err)
-        err = tsn_conf_path(c, map, "key_file", false, &p->key_file);
-    if (!err)
-        err = tsn_conf_url(c, map, "policy", false, TSN_URL_WEB, &p->policy);
-    if (!err)
-        err = tsn_conf_text(c, map, "languages", false, 100, &p->languages);
-    c->out->publisher.url = p->url;
-    return err;
 }
 
 static tsn_err take_cases(struct tsn_conf *c)
@@ -188,7 +126,7 @@ static tsn_err take_cases(struct tsn_conf *c)
         return err;
     err = tsn_yaml_known(map, "cases", known, TSN_CONF_COUNT(known), c->diag);
     if (!err)
-        err = take_prefix(c, map, &c->out->casework.case_prefix);
+        err = tsn_conf_prefix(c, map, &c->out->casework.case_prefix);
     if (!err)
         err = tsn_yaml_strs(c->arena, map, "markets", false, &c->out->casework.markets, &n,
                             c->diag);
@@ -269,11 +207,11 @@ static tsn_err take_all(struct tsn_conf *c)
     }
     tsn_err (*const sections[])(struct tsn_conf *) = {
         tsn_conf_people,   tsn_conf_mail_section, tsn_conf_form,
-        take_http,         take_publisher,        take_cases,
+        take_http,         tsn_conf_publisher,    take_cases,
         tsn_conf_products, tsn_conf_customers,    tsn_conf_rules,
         tsn_conf_feeds,    tsn_conf_plugins,      take_playbooks,
         take_engine,       tsn_conf_audit,        tsn_conf_policies,
-        tsn_conf_vince,    tsn_conf_schedules,    take_publish};
+        tsn_conf_vince,    tsn_conf_schedules,    tsn_conf_publish};
     for (size_t i = 0; i < TSN_CONF_COUNT(sections) && !err; i++)
         err = sections[i](c);
     return err;

@@ -36,7 +36,10 @@
  *   policies: { dir: policies }     # clock packs, handling plans, ... [as installed]
  *   publish: { dir: web, url: "https://psirt.acme.example",   # the tree of advisories: files for any
  *              gnupg: gnupg, key: 0A1B..., key_file: key.asc,  # web server, signed by this key
- *              policy: "https://acme.example/policy", languages: "en, de" }
+ *              policy: "https://acme.example/policy", languages: "en, de",
+ *              lists: [ { name: gold, contracts: [ gold ], products: [ edge-gw ],   # who is told: customers with
+ *                         before: 5d, tlp: AMBER, attach: [ csaf, html ],         # contract and product, ahead too,
+ *                         mail: [ announce@lists.acme.example ] } ] }             # and these, of what is public
  *   products:
  *     - id: edge-gw
  *       name: Edge Gateway          # [id]
@@ -48,7 +51,8 @@
  *       releases: [ { version: "9.2", sbom: sboms/9.2.json, support_ends: 2029-03-01, installs: 4100 } ]
  *   customers:
  *     - { name: Customer A, mail: sec@a.example, products: [ edge-gw ],
- *         country: de, contract: gold }   # the last two for jurisdictions
+ *         country: de, contract: gold,    # for jurisdictions and lists
+ *         key: 0A1B... }                  # fingerprint of the PGP key their notices are encrypted to
  *   rules:
  *     - { on: report.accepted, when: { kind: incident }, run: customer-incident }
  *   schedules:                      # events `schedule.due`; missed ones come once
@@ -117,6 +121,7 @@ struct tsn_config {
     struct tsn_vince_config vince;
     struct tsn_publisher publisher;
     struct tsn_publish_config publish;
+    const json_t *lists;         /* publish: lists:; NULL = none */
     struct tsn_mail_config mail; /* template_dir as above */
     struct tsn_mail_intake_config
         mail_intake;               /* inboxes, PGP, limits; the rest is the node's */

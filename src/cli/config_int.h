@@ -72,3 +72,7 @@ tsn_err tsn_conf_policies(struct tsn_conf *c);
 tsn_err tsn_conf_vince(struct tsn_conf *c);
 tsn_err tsn_conf_mail_section(struct tsn_conf *c);
 tsn_err tsn_conf_form(struct tsn_conf *c); /* after the mail section */
+tsn_err tsn_conf_publisher(struct tsn_conf *c);
+tsn_err tsn_conf_publish(struct tsn_conf *c);
+/* The start of names: at most 32 characters. C043 */
+tsn_err tsn_conf_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const char **out);

@@ -302,7 +302,8 @@ static tsn_err product_exists(struct tsn_conf *c, const struct tsn_yaml *node)
 
 tsn_err tsn_conf_customers(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name", "mail", "products", "country", "contract"};
+    static const char *const known[] = {"name",    "mail",     "products",
+                                        "country", "contract", "key"};
     const struct tsn_yaml *list;
     size_t n;
     json_t *out = json_array();
@@ -333,15 +334,18 @@ tsn_err tsn_conf_customers(struct tsn_conf *c)
             if (!err)
                 json_array_append_new(ids, json_string(product->scalar));
         }
-        const char *country = NULL, *contract = NULL;
+        const char *country = NULL, *contract = NULL, *key = NULL;
         if (!err)
             err = tsn_conf_name(c, i, "country", false, &country);
         if (!err)
             err = tsn_conf_name(c, i, "contract", false, &contract);
+        if (!err)
+            err = tsn_conf_name(c, i, "key", false, &key);
         put(o, "name", name);
         put(o, "mail", mail);
         put(o, "country", country);
         put(o, "contract", contract);
+        put(o, "key", key);
     }
     return err;
 }

@@ -177,6 +177,8 @@ tsn_err tsn_node_open_actions(struct node *n, struct tsn_diag *diag)
         err = tsn_advisory_register(n->registry, &n->config->publisher,
                                     tsn_config_products_json(n->config));
     tsn_advisory_env.casework = &n->casework;
+    tsn_advisory_env.lists = n->config->lists;
+    tsn_advisory_env.cve = tsn_registry_find(n->registry, "cve.publish") != NULL;
     return err;
 }
 
@@ -239,6 +241,7 @@ tsn_err tsn_node_open_outside(struct node *n, struct tsn_diag *diag)
     const struct tsn_house_config hc = {.loop = n->loop,
                                         .writer = n->writer,
                                         .reader = n->reader,
+                                        .engine = n->engine,
                                         .publish = &n->config->publish,
                                         .publisher = &n->config->publisher};
     tsn_err err = tsn_house_open(&n->house, &hc, diag);

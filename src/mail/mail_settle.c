@@ -252,6 +252,33 @@ static tsn_err as_report(struct tsn_store *st, struct tsn_arena *arena,
     return save(st, arena, s, row, fact, s->reason ? s->reason : no_answer, s->out.rcase.id);
 }
 
+/* Who was told of an advisory was not: said where that is recorded. */
+static tsn_err bounced(struct tsn_store *st, struct tsn_arena *arena, struct tsn_mail_settle *s,
+                       const struct tsn_rec_case *c, const json_t *delivery,
+                       struct tsn_diag *diag)
+{
+    const char *to = tsn_json_str(delivery, "final_recipient", NULL);
+    json_t *args, *result = NULL;
+    tsn_err err;
+
+    if (!to)
+        return 0;
+    if (strchr(to, ';')) /* "rfc822; a@b.example" (RFC 3464) */
+        to = strchr(to, ';') + 1;
+    to += strspn(to, " \t");
+    args =
+        json_pack("{s:s, s:s}", "to", to, "note", tsn_json_str(delivery, "status", "bounced"));
+    const struct tsn_case_act act = {.case_id = c->id,
+                                     .op = "notice.bounced",
+                                     .args = args,
+                                     .service = "svc:mail",
+                                     .now_ms = s->now_ms};
+    err = tsn_case_act(st, arena, NULL, &act, &result, NULL, diag);
+    json_decref(result);
+    json_decref(args);
+    return err;
+}
+
 /* Ours came back: said on its case, when it is still known which. */
 static tsn_err as_bounce(struct tsn_store *st, struct tsn_arena *arena,
                          struct tsn_mail_settle *s, struct tsn_rec_mail *row,
@@ -285,6 +312,8 @@ static tsn_err as_bounce(struct tsn_store *st, struct tsn_arena *arena,
                              tsn_json_str(delivery, "status", ""),
                              tsn_json_str(delivery, "diagnostic", "")),
             &mail_actor, NULL, NULL, s->now_ms, &seq, diag);
+    if (!err && c.id)
+        err = bounced(st, arena, s, &c, delivery, diag);
     if (err)
         return err;
     return save(st, arena, s, row, "bounce", c.id ? NULL : "not a mail of a case that is known",

@@ -158,7 +158,7 @@ class Log:
                          min(r["seq"] for r in reads), max(r["seq"] for r in reads),
                          "under embargo" if None in lifts else "before lift",
                          max([x for x in lifts if x is not None], default=None)])
-        return sorted(rows, key=lambda row: row[6])
+        return sorted(rows, key=lambda row: (row[6], row[0]))
 
     def embargo_leak_check(self):
         rows = []
@@ -460,6 +460,12 @@ class Log:
                     hashlib.sha256(whole.encode()).hexdigest()[:16],
                     done["outcome"] if done else "open", rfc3339(done["ms"]) if done else None,
                     done["seq"] if done else None])
+        for b in self.kind("track.notice"):
+            if b["to"] == "bounced":
+                address = self.opened[b["seq"]]["subject"]
+                rows.append([b["seq"], b["case"], rfc3339(b["ms"]), "bounce",
+                             hashlib.sha256(address.lower().encode()).hexdigest()[:16], None, None,
+                             "bounced", rfc3339(b["ms"]), b["seq"]])
         return sorted(rows, key=lambda row: (row[0], row[4]))
 
     def post_incident(self):

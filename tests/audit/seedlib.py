@@ -105,6 +105,13 @@ class History:
         for _ in range(r.randint(0, 3)):
             self.add(at + r.randint(10, 20 * DAY), r.choice(["access.read", "case.read"]),
                      actor=r.choice(PEOPLE), auth=r.choice(["token", "local"]), **common)
+        if self.chance(0.3):
+            when, state = at + r.randint(10, 5 * DAY), "none"
+            for to in r.choice([("sent",), ("sent", "bounced"), ("failed", "sent", "bounced")]):
+                self.add(when, "track.notice", actor="svc:mail", to=to, reason="publication",
+                         fields={"subject": "SOC%d@customer.example" % r.randint(1, 9)},
+                         **{"from": state}, **common)
+                when, state = when + r.randint(1000, DAY), to
         for clock, due in (("cra-early-warning", DAY), ("cra-notification", 3 * DAY),
                            ("nis2-early-warning", DAY), ("assess", DAY)):
             if self.chance(0.4):

@@ -1,123 +1,18 @@
 #!/usr/bin/env python3
 """plugins/cve against a fake CVE Services: one id for a flaw whatever dies when, nothing published
 before its reference is public, quota, 206, 429, updates and rejections."""
-import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-import urllib.parse
 
+import cve_services
 import tocsin_test as t
 
 PROGRAM = os.path.join(t.SOURCE, "plugins", "cve", "cve.py")
-KEY = "secret-of-the-test"
-
-
-class Service(http.server.ThreadingHTTPServer):
-    """Ids and records as CVE Services keeps them; `fault` is what the next write suffers."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.ids, self.records, self.quota = {}, {}, 5
-        self.fault, self.writes, self.public = None, [], set()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self):
-        return "http://127.0.0.1:%d" % self.server_address[1]
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def answer(self, status, value):
-        body = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def allowed(self):
-        ok = (self.headers["CVE-API-ORG"], self.headers["CVE-API-USER"],
-              self.headers["CVE-API-KEY"]) == ("acme", "u@acme.example", KEY)
-        if not ok:
-            self.answer(401, {"error": "UNAUTHORIZED", "message": "Unauthorized"})
-        return ok
-
-    def do_GET(self):
-        s, parts = self.server, urllib.parse.urlsplit(self.path)
-        if parts.path.startswith("/page/"):
-            self.answer(200 if parts.path in s.public else 404, {})
-        elif not self.allowed():
-            pass
-        elif parts.path == "/org/acme/id_quota":
-            self.answer(200, {"id_quota": s.quota, "total_reserved": len(s.ids),
-                              "available": s.quota - len(s.ids)})
-        elif parts.path == "/cve-id":
-            query = urllib.parse.parse_qs(parts.query)
-            since = query["time_reserved.gt"][0]
-            self.answer(200, {"cve_ids": [
-                {"cve_id": i, "state": "RESERVED", "reserved": at,
-                 "requested_by": {"cna": "acme", "user": "u@acme.example"}}
-                for i, at in sorted(s.ids.items()) if at > since and i not in s.records]})
-        else:
-            cve = parts.path.rsplit("/", 1)[1]
-            self.answer(200, s.records[cve]) if cve in s.records else \
-                self.answer(404, {"error": "CVE_RECORD_DNE", "message": "none"})
-
-    def write(self):
-        s, parts = self.server, urllib.parse.urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if not self.allowed():
-            return
-        fault, s.fault = s.fault, None
-        if fault == "429":
-            self.answer(429, {"error": "TOO_MANY"})
-            return
-        s.writes.append((self.command, parts.path))
-        if parts.path == "/cve-id":
-            status, value = self.reserve()
-        else:
-            status, value = self.record(parts, json.loads(body))
-        if fault == "lost":  # done, but nobody hears of it
-            self.close_connection = True
-            self.connection.close()
-            return
-        self.answer(status, value)
-
-    do_POST = do_PUT = write
-
-    def reserve(self):
-        s = self.server
-        if len(s.ids) >= s.quota:
-            return 206, {"error": "QUOTA", "message": "no quota left",
-                         "details": {"amount_reserved": 0}, "cve_ids": []}
-        cve = "CVE-2026-%d" % (10000 + len(s.ids))
-        import datetime
-        s.ids[cve] = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        return 200, {"cve_ids": [{"cve_id": cve, "state": "RESERVED"}]}
-
-    def record(self, parts, body):
-        s = self.server
-        cve, what = parts.path.split("/")[2:4]
-        exists = cve in s.records
-        if cve not in s.ids:
-            return 404, {"error": "CVE_ID_DNE", "message": "no such id"}
-        if (self.command == "POST") == exists:
-            return 403, {"error": "CVE_RECORD_EXISTS" if exists else "CVE_RECORD_DNE"}
-        state = "REJECTED" if what == "reject" else "PUBLISHED"
-        cna = dict(body["cnaContainer"], providerMetadata={"orgId": "x", "dateUpdated": "now"})
-        s.records[cve] = {"cveMetadata": {"cveId": cve, "state": state},
-                          "containers": {"cna": cna}}
-        return 200, {"message": "done"}
+KEY = cve_services.KEY
 
 
 class Plugin:
@@ -162,7 +57,7 @@ class Plugin:
 class World:
     def __enter__(self):
         self.root = tempfile.mkdtemp(prefix="tsn-cve-")
-        self.service = Service()
+        self.service = cve_services.Service()
         self.plugin = Plugin(self.service, self.root)
         return self
 
@@ -173,8 +68,7 @@ class World:
 
     def __exit__(self, *args):
         self.plugin.end()
-        self.service.shutdown()
-        self.service.server_close()
+        self.service.end()
         shutil.rmtree(self.root, ignore_errors=True)
 
 
@@ -211,7 +105,8 @@ def test_no_record_before_its_reference():
         cve = w.plugin.ok("reserve", flaw="one")["cve"]
         page = w.service.url + "/page/1"
         container = {"descriptions": [{"lang": "en", "value": "A flaw."}],
-                     "references": [{"url": page}], "affected": []}
+                     "references": [{"url": page}],
+                     "affected": [{"vendor": "Acme", "product": "Edge", "defaultStatus": "unknown"}]}
         call = dict(cve=cve, container=container, reference=page)
         assert w.plugin.call("publish", **call)["error"]["code"] == "not_public"
         assert not w.service.records
@@ -226,9 +121,37 @@ def test_no_record_before_its_reference():
         container["descriptions"][0]["value"] = "A flaw in the parser."
         assert w.plugin.ok("publish", **call)["done"] == "updated"
         assert w.plugin.ok("publish", **call)["done"] == "same"
+        # Two texts of one language: the service's own rule.
+        twice = dict(container, descriptions=2 * container["descriptions"])
+        assert w.plugin.call("publish", cve=cve, container=twice,
+                             reference=page)["error"]["code"] in ("BAD_INPUT", "INVALID_JSON_SCHEMA")
+        if cve_services.judged:
+            broken = dict(container, affected=[])
+            assert w.plugin.call("publish", cve=cve, container=broken,
+                                 reference=page)["error"]["code"] == "INVALID_JSON_SCHEMA"
         unknown = w.plugin.call("publish", cve="CVE-2026-99999", container=container,
                                 reference=page)
         assert unknown["error"]["code"] == "CVE_ID_DNE", unknown
+
+
+def test_the_stricter_check():
+    with World() as w:
+        w.plugin.end()
+        w.plugin = Plugin(w.service, w.root, erlcheck=True)
+        cve = w.plugin.ok("reserve", flaw="one")["cve"]
+        page = w.service.url + "/page/1"
+        w.service.public.add("/page/1")
+        container = {"descriptions": [{"lang": "en", "value": "A flaw."}],
+                     "references": [{"url": page}],
+                     "affected": [{"vendor": "Acme", "product": "Edge", "defaultStatus": "unknown"}]}
+        call = dict(cve=cve, container=container, reference=page)
+        assert w.plugin.call("publish", **call)["error"]["code"] == "ERL_CHECK"
+        container["problemTypes"] = [{"descriptions": [
+            {"lang": "en", "type": "CWE", "cweId": "CWE-787", "description": "Out-of-bounds Write"}]}]
+        container["metrics"] = [{"cvssV3_1": {
+            "version": "3.1", "vectorString": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
+            "baseScore": 9.8, "baseSeverity": "CRITICAL"}}]
+        assert w.plugin.ok("publish", **call)["done"] == "created"
 
 
 def test_rejection_and_credentials():

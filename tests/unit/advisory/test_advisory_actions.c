@@ -178,7 +178,7 @@ static void under_embargo(void **state)
     struct tsn_rec_release release;
     struct tsn_rec_advisory a;
     json_t *r = NULL;
-    size_t n = 9;
+    struct tsn_advisory_wakes wake;
     row.id = tsn_arena_printf(w->arena, "%s:embargo:", c.id);
     assert_int_equal(world_act(w, c.id, "advisory.draft", VERDICTS, NOW, &r), 0);
     assert_int_equal(tsn_store_put(w->st, &tsn_table_track, &row), 0);
@@ -197,13 +197,12 @@ static void under_embargo(void **state)
     assert_int_equal(tsn_store_get(w->st, w->arena, &tsn_table_advisory, text_at(r, "id"), &a),
                      0);
     assert_string_equal(a.state, "scheduled");
-    assert_int_equal(tsn_advisory_due(w->st, w->arena, a.publish_at + 1, &n, &w->diag), 0);
-    assert_int_equal(n, 0);
+    assert_int_equal(tsn_advisory_due(w->st, w->arena, a.publish_at + 1, &wake, &w->diag), 0);
     assert_int_equal(tsn_advisory_last(w->st, w->arena, a.id, &release), TSN_ENOTFOUND);
     row.state = "exited";
     assert_int_equal(tsn_store_put(w->st, &tsn_table_track, &row), 0);
-    assert_int_equal(tsn_advisory_due(w->st, w->arena, a.publish_at + 2, &n, &w->diag), 0);
-    assert_int_equal(n, 1);
+    assert_int_equal(tsn_advisory_due(w->st, w->arena, a.publish_at + 2, &wake, &w->diag), 0);
+    assert_int_equal(wake.n, 0);
     assert_int_equal(tsn_advisory_last(w->st, w->arena, a.id, &release), 0);
     assert_string_equal(release.version, "1");
     json_decref(r);

@@ -99,6 +99,18 @@ void tsn_engine_decide(struct tsn_engine *e, const struct tsn_actor *who,
     done(fake_decide_err, fake_decide_err ? -1 : 41, NULL, &diag, user);
 }
 
+tsn_err tsn_run_create(struct tsn_store *st, struct tsn_arena *arena,
+                       const struct tsn_run_new *in, int64_t now_ms, struct tsn_rec_run *out)
+{
+    (void)st, (void)arena, (void)in, (void)now_ms, (void)out;
+    return TSN_EBUG; /* nothing here makes runs */
+}
+
+void tsn_engine_wake(struct tsn_engine *e, const char *run_id)
+{
+    (void)e, (void)run_id;
+}
+
 void tsn_engine_act(struct tsn_engine *e, const struct tsn_actor *who,
                     const struct tsn_run_act *act, tsn_engine_done *done, void *user)
 {

@@ -73,10 +73,11 @@ static void test_judge(void **state)
 {
     static const char *const
         m[] = {"ann", NULL},
-        *const p[] = {"cert@cert.example", NULL}, *const r[] = {"finder@lab.example", NULL},
-        *const c[] = {"sec@customer.example", NULL}, *const house[] = {"acme.example", NULL},
-        *const leads[] = {"psirt-lead", NULL}, *const responder[] = {"responder", NULL},
-        *const chief[] = {"psirt-lead", NULL}, *const auditor[] = {"auditor", NULL};
+        *const p[] = {"cert@cert.example", NULL}, *const i[] = {"x@elsewhere.example", NULL},
+        *const r[] = {"finder@lab.example", NULL}, *const c[] = {"sec@customer.example", NULL},
+        *const house[] = {"acme.example", NULL}, *const leads[] = {"psirt-lead", NULL},
+        *const responder[] = {"responder", NULL}, *const chief[] = {"psirt-lead", NULL},
+        *const auditor[] = {"auditor", NULL};
     static const char *const tlps[] = {NULL, "clear", "green", "amber", "amber+strict", "red"};
     static const char *const names[] = {"cert@cert.example",    "finder@lab.example",
                                         "sec@customer.example", "bob@acme.example",
@@ -88,17 +89,19 @@ static void test_judge(void **state)
     for (size_t t = 0; t < 6; t++)
         for (size_t n = 0; n < 6; n++)
             for (int e = 0; e < 2; e++) {
-                struct tsn_access_case k = {tlps[t], e ? "active" : "none", false, m, p, r, c};
+                struct tsn_access_case k = {tlps[t], e ? "active" : "none", false, m, p, i, r,
+                                            c};
                 struct tsn_access_ask ask = {
                     .kind = TSN_ASKER_ADDRESS, .name = names[n], .house = house};
                 bool yes = tsn_access_judge(&ask, &k) == NULL;
                 assert_int_equal(yes, e ? n == 0 : allowed[t][n] == '1');
                 ask.neutral = true;
                 yes = tsn_access_judge(&ask, &k) == NULL;
-                assert_true(!e || yes == (n < 2));
+                /* The reporter, and who was asked for the terms, get what says nothing. */
+                assert_true(!e || yes == (n < 2 || n == 4));
             }
     for (size_t t = 0; t < 6; t++) {
-        struct tsn_access_case k = {tlps[t], "none", false, m, p, r, c};
+        struct tsn_access_case k = {tlps[t], "none", false, m, p, i, r, c};
         struct tsn_access_ask ask = {
             .kind = TSN_ASKER_PERSON, .person = "bob", .roles = responder, .lead_roles = leads};
         assert_int_equal(tsn_access_judge(&ask, &k) == NULL, t != 5);

@@ -91,7 +91,7 @@ SELECT r.case_id AS _case, min(r.time) AS _time, case_name(r.case_id) AS "case",
 FROM x_read r JOIN x_embargo b ON b.case_id = r.case_id AND r.seq > b.set_seq
   AND (b.lift_seq IS NULL OR r.seq < b.lift_seq)
 GROUP BY r.case_id, r.actor
-ORDER BY first_entry;
+ORDER BY first_entry, "case";
 
 CREATE TEMP VIEW report_embargo_leak_check AS
 SELECT i.case_id AS _case, i.time AS _time, i.seq AS entry, case_name(i.case_id) AS "case",
@@ -169,7 +169,11 @@ JOIN json_each(CASE WHEN json_valid(opened(i.seq, 'args', 'args.to'))
 LEFT JOIN entry r ON r.seq = (SELECT max(x.seq) FROM entry x WHERE x.run = i.run
   AND x.step = i.step AND +x.kind = 'step.result')
 WHERE (i.reason LIKE 'mail.%' OR i.reason LIKE 'notify.%') AND t.value IS NOT NULL
-ORDER BY i.seq, recipient;
+UNION ALL -- and what came back
+SELECT b.case_id, b.time, b.seq, case_name(b.case_id), at(b.time), 'bounce',
+  substr(sha256(lower(opened(b.seq, 'subject'))), 1, 16), NULL, NULL, 'bounced', at(b.time), b.seq
+FROM entry b WHERE b.kind = 'track.notice' AND b."to" = 'bounced'
+ORDER BY 3, 7;
 
 -- Closed and nobody wrote a review; or something asked is still open.
 CREATE TEMP VIEW report_post_incident AS

@@ -1,0 +1,69 @@
+-- What follows when the files of an advisory are out: its CVE records, then those who are told.
+--
+-- The publisher starts this run in the commit that makes a release public, with everything it sends in
+-- the event, frozen. The advisory is `publishing` until the run has finished. A record that CVE Services
+-- do not take holds everything behind it until a person decides; a mail that cannot be sent does not.
+local mail = use "mail"
+local notice = use "notice"
+local track = use "track"
+
+-- One record, as often as a person says. True when it is there.
+local function record(ev, one)
+  local cve = use(ev.connector)
+  for round = 1, 20 do
+    local ok, got = pcall(cve.publish, {
+      cve = one.cve, container = one.container, reference = one.reference,
+      retry = { attempts = 20, first = "10s", max = "15m", within = "3d" },
+    })
+    if ok then
+      if got.done ~= "same" or one.state == "reserved" then
+        track.move { track = "cve", subject = one.cve,
+          to = one.state == "reserved" and "published" or "updated", reason = ev.version }
+      end
+      return true
+    end
+    local t = ask {
+      id = "cve/" .. one.cve .. "/" .. round, role = "publish", remind = "4h",
+      title = "CVE Services did not take the record of " .. one.cve, show = tostring(got.message or got),
+      fields = { next = choice { "again", "leave" }, reason = text { required = true } },
+    }
+    if t.next == "leave" then
+      return false
+    end
+  end
+  return false
+end
+
+local function tell(case, ev, to)
+  local letter = ev.letters[to.list]
+  local ok, why = pcall(mail.send, {
+    to = to.to, subject = letter.subject, text = letter.text, attach = letter.attach,
+    encrypt = to.encrypt, case = case.name,
+  })
+  notice.record { about = ev.about, to = to.to, state = ok and "sent" or "failed", stage = "publication",
+    version = ev.version, customer = to.customer, list = to.list,
+    note = not ok and tostring(why.message or why) or nil }
+  return ok
+end
+
+return playbook {
+  name  = "publication",
+  title = "What follows a release",
+  on    = "advisory.public",
+  roles = { publish = "psirt-lead" },
+
+  run = function(case, ev)
+    local records, told = 0, 0
+    for _, one in ipairs(ev.cve) do
+      if record(ev, one) then
+        records = records + 1
+      end
+    end
+    for _, ok in ipairs(each(ev.mails, function(to) return tell(case, ev, to) end, { limit = 4 })) do
+      if ok then
+        told = told + 1
+      end
+    end
+    return { records = records, told = told, failed = #ev.mails - told }
+  end,
+}
