@@ -58,8 +58,11 @@ struct tsn_action {
     int per_minute;          /* calls begun in a minute; 0 = any number */
     bool secret_args;        /* arguments are shown as *** */
     bool irreversible;       /* publish, notify, disclose */
-    const char *undo;        /* name of the action that takes it back, NULL = none */
-    const char *plan;        /* name of the look-up that says what it would do, NULL = none */
+    const char
+        *recipients;  /* argument that names who gets it: addresses or URLs; the gate asks for
+                              * each of them. NULL = a tool of our own, or known to the gate */
+    const char *undo; /* name of the action that takes it back, NULL = none */
+    const char *plan; /* name of the look-up that says what it would do, NULL = none */
     /* none and external: begin; an error means it could not begin (outcome FAIL with diag). */
     tsn_err (*start)(struct tsn_call *call, struct tsn_diag *diag);
     /* doubt probe: did the call with this key take effect? As start; outcome OK (it did, with its

@@ -114,7 +114,7 @@ static tsn_err read_action(struct tsn_arena *arena, const char *plugin,
     static const char *const known[] = {"name",     "summary",     "effect",    "doubt",
                                         "timeout",  "undo",        "secret",    "irreversible",
                                         "attempts", "retry_first", "retry_max", "retry_within",
-                                        "at_once",  "per_minute",  "plan"};
+                                        "at_once",  "per_minute",  "plan",      "recipients"};
     static const char *const effects[] = {"none", "external"};
     static const char *const doubts[] = {"repeat_safe", "probe", "ask"};
     int effect = -1, doubt = TSN_DOUBT_ASK;
@@ -143,6 +143,12 @@ static tsn_err read_action(struct tsn_arena *arena, const char *plugin,
         err = tsn_yaml_bool(node, "secret", false, &a->secret_args, diag);
     if (!err)
         err = tsn_yaml_bool(node, "irreversible", false, &a->irreversible, diag);
+    if (!err)
+        err = tsn_yaml_str(node, "recipients", false, &a->recipients, diag);
+    if (!err && a->recipients && effect == 0)
+        err = tsn_yaml_fail(
+            tsn_yaml_find(node, "recipients"), diag, TSN_EINPUT, "R050",
+            "a look-up has no `recipients`: what is told to somebody is external");
     if (!err)
         err = tsn_yaml_int(node, "attempts", false, 1, 100, &attempts, diag);
     if (!err)

@@ -403,6 +403,95 @@ static tsn_err ask_mails(struct gate *g, struct tsn_arena *arena, const json_t *
     return err;
 }
 
+/* Who gets it stands in one argument: addresses, URLs, or a list of them. Nobody named: everybody. */
+static tsn_err ask_named(struct gate *g, struct tsn_arena *arena, const json_t *to,
+                         struct tsn_diag *diag)
+{
+    size_t i;
+    json_t *one;
+    tsn_err err = 0;
+    if (json_is_array(to) && json_array_size(to) > 0) {
+        json_array_foreach(to, i, one)
+        {
+            if (!err)
+                err = ask_named(g, arena, one, diag);
+        }
+        return err;
+    }
+    const char *text = json_string_value(to);
+    if (!text || !text[0])
+        return ask(g, TSN_ASKER_PUBLIC, "", diag);
+    if (strstr(text, "://"))
+        return ask(g, TSN_ASKER_HOST, host_of(arena, text), diag);
+    return strchr(text, '@') ? ask_mails(g, arena, to, diag)
+                             : ask(g, TSN_ASKER_HOST, text, diag);
+}
+
+static tsn_err ask_all(struct gate *g, struct tsn_arena *arena, const struct tsn_action *action,
+                       const json_t *args, struct tsn_diag *diag)
+{
+    const struct tsn_casework_config *config = g->config;
+    tsn_err err = 0;
+    if (!strcmp(action->name, "mail.send")) {
+        static const char *const fields[] = {"to", "cc", "bcc"};
+        for (size_t i = 0; i < 3 && !err; i++)
+            err = ask_mails(g, arena, json_object_get(args, fields[i]), diag);
+        return err;
+    }
+    if (!strcmp(action->name, "http.request"))
+        return ask(g, TSN_ASKER_HOST, host_of(arena, tsn_json_str(args, "url", "")), diag);
+    if (!strncmp(action->name, "vince.", 6)) {
+        const char *url = config && config->vince_url ? config->vince_url : "";
+        return ask(g, TSN_ASKER_HOST, host_of(arena, url), diag);
+    }
+    if (action->recipients)
+        return ask_named(g, arena, json_object_get(args, action->recipients), diag);
+    /* else a tool of our own: operators connect only those */
+    return action->irreversible ? ask(g, TSN_ASKER_PUBLIC, "", diag) : 0;
+}
+
+/* Asks for one case; `as` is the name that a refusal may tell. */
+static tsn_err gate_case(struct tsn_store *st, struct tsn_arena *arena, struct gate *g,
+                         const struct tsn_rec_case *c, const struct tsn_action *action,
+                         const json_t *args, struct tsn_diag *diag)
+{
+    tsn_err err = tsn_access_load(st, arena, g->config, c, &g->access);
+    if (err)
+        return err;
+    struct tsn_case_work w = {.config = g->config, .c = *c, .facts = tsn_case_facts(c)};
+    json_t *values = tsn_case_values(&w);
+    g->values = values;
+    err = ask_all(g, arena, action, args, diag);
+    json_decref(values);
+    json_decref(w.facts);
+    return err;
+}
+
+/* A report that came in with another case brings that case's embargo and classification along,
+ * whenever it was attached and whenever they began. */
+static tsn_err gate_homes(struct tsn_store *st, struct tsn_arena *arena, struct gate *g,
+                          const char *case_id, const struct tsn_action *action,
+                          const json_t *args, struct tsn_diag *diag)
+{
+    struct tsn_rec_track *rows;
+    size_t n;
+    tsn_err err = tsn_track_list(st, arena, case_id, TSN_TRACK_LINK, &rows, &n);
+    for (size_t i = 0; i < n && !err; i++) {
+        struct tsn_rec_report r;
+        struct tsn_rec_case home;
+        if (strcmp(rows[i].state, "attached") != 0)
+            continue;
+        err = tsn_store_get(st, arena, &tsn_table_report, rows[i].subject, &r);
+        if (!err && r.case_id && strcmp(r.case_id, case_id) != 0) {
+            err = tsn_store_get(st, arena, &tsn_table_case, r.case_id, &home);
+            if (!err)
+                err = gate_case(st, arena, g, &home, action, args, diag);
+        }
+        err = err == TSN_ENOTFOUND ? 0 : err;
+    }
+    return err;
+}
+
 tsn_err tsn_access_gate(void *user, struct tsn_store *st, struct tsn_arena *arena,
                         const struct tsn_action *action, const char *case_id,
                         const json_t *args, int64_t now_ms, struct tsn_diag *diag)
@@ -414,32 +503,14 @@ tsn_err tsn_access_gate(void *user, struct tsn_store *st, struct tsn_arena *aren
     if (!case_id)
         return 0;
     tsn_err err = tsn_store_get(st, arena, &tsn_table_case, case_id, &c);
-    if (err == TSN_ENOTFOUND)
-        return 0;
-    if (!err)
-        err = tsn_access_load(st, arena, config, &c, &g.access);
     if (err)
-        return err;
+        return err == TSN_ENOTFOUND ? 0 : err;
     g.case_name = c.name;
     g.ask.house = config ? config->house : NULL;
     g.ask.lead_roles = leads(config);
-    struct tsn_case_work w = {.config = config, .c = c, .facts = tsn_case_facts(&c)};
-    json_t *values = tsn_case_values(&w);
-    g.values = values;
-    if (!strcmp(action->name, "mail.send")) {
-        static const char *const fields[] = {"to", "cc", "bcc"};
-        g.ask.neutral = neutral(config, args);
-        for (size_t i = 0; i < 3 && !err; i++)
-            err = ask_mails(&g, arena, json_object_get(args, fields[i]), diag);
-    } else if (!strcmp(action->name, "http.request")) {
-        err = ask(&g, TSN_ASKER_HOST, host_of(arena, tsn_json_str(args, "url", "")), diag);
-    } else if (!strncmp(action->name, "vince.", 6)) {
-        const char *url = config && config->vince_url ? config->vince_url : "";
-        err = ask(&g, TSN_ASKER_HOST, host_of(arena, url), diag);
-    } else if (action->irreversible) {
-        err = ask(&g, TSN_ASKER_PUBLIC, "", diag);
-    } /* else a tool of our own: operators connect only those */
-    json_decref(values);
-    json_decref(w.facts);
+    g.ask.neutral = !strcmp(action->name, "mail.send") && neutral(config, args);
+    err = gate_case(st, arena, &g, &c, action, args, diag);
+    if (!err && !g.ask.neutral)
+        err = gate_homes(st, arena, &g, case_id, action, args, diag);
     return err;
 }

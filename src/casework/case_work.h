@@ -88,6 +88,8 @@ int64_t tsn_case_instant_at(const json_t *facts, const char *name);
 /* --- what closing computes ------------------------------------------------------------------------ */
 
 tsn_err tsn_case_settle_clocks(struct tsn_case_work *w, struct tsn_diag *diag);
+/* Ends the embargo whose agreed moment has come; *moved says that it did. The ticker's. */
+tsn_err tsn_embargo_due(struct tsn_case_work *w, bool *moved, struct tsn_diag *diag);
 uint32_t tsn_case_have(const struct tsn_case_work *w, const struct tsn_rec_track *rows,
                        size_t n);
 tsn_err tsn_case_ops_register(struct tsn_registry *r, const struct tsn_casework_config *config);

@@ -23,6 +23,7 @@ struct tsn_casework_config {
     const char *vince_url;         /* NULL = not used: the host that vince.* steps go to */
     const char *const *markets;    /* NULL-terminated: eu cn uk us; NULL = none */
     struct tsn_policies *policies; /* in force: clocks, plans, ...; NULL = none */
+    int64_t default_embargo_ms;    /* the published default; 0 = none */
     const char *const
         *lead_roles; /* NULL-terminated; NULL = psirt-lead case-lead duty-manager */
 };

@@ -65,12 +65,49 @@ static tsn_err told(void *user, struct tsn_case_work *w, const char *kind,
     return err;
 }
 
+/* What is agreed may go out from now on: an event for rules. */
+static tsn_err ended(const struct tell *to, struct tsn_case_work *w, struct tsn_diag *diag)
+{
+    const struct tsn_clock_tick_config *c = to->config;
+    if (!c->event)
+        return 0;
+    json_t *body = json_pack("{s:s}", "embargo", w->c.embargo);
+    const char *dedupe =
+        tsn_arena_printf(w->arena, "%s\nembargo.ended\n%lld", w->c.id, (long long)w->seq);
+    tsn_err err = strcmp(w->c.embargo, "exited") != 0
+                      ? 0
+                      : c->event(c->user, w->st, w->arena, w->c.id, "embargo.ended", dedupe,
+                                 body, w->now_ms, to->runs, diag);
+    json_decref(body);
+    return err;
+}
+
 static bool skipped(const struct tsn_clock_tick_config *c, const char *id)
 {
     for (size_t i = 0; i < c->nskip; i++)
         if (!strcmp(c->skip[i], id))
             return true;
     return false;
+}
+
+/* One due row, as it stands now: what came before in this pass may have moved it. */
+static tsn_err look(struct tell *to, struct tsn_case_work *w, const struct tsn_rec_track *due,
+                    struct tsn_diag *diag)
+{
+    static const struct tsn_track_how off = {0};
+    enum tsn_track t = (enum tsn_track)tsn_track_of(due->track);
+    struct tsn_rec_track r;
+    bool moved = false;
+    tsn_err err = tsn_embargo_due(w, &moved, diag);
+    if (!err && moved) /* closing settles the clocks that ran to it */
+        return ended(to, w, diag);
+    if (!err)
+        err = tsn_track_get(w, t, due->subject, &r);
+    if (err || r.next_at == 0 || r.next_at > w->now_ms)
+        return err;
+    if (t == TSN_TRACK_OBLIGATION)
+        return tsn_clock_look(w, &r, told, to, diag);
+    return tsn_track_put(w, t, r.subject, r.state, &off);
 }
 
 tsn_err tsn_clock_tick_now(struct tsn_store *st, struct tsn_arena *arena,
@@ -92,7 +129,7 @@ tsn_err tsn_clock_tick_now(struct tsn_store *st, struct tsn_arena *arena,
         if (err)
             break;
         struct tell to = {config, runs};
-        err = tsn_clock_look(&w, &rows[i], told, &to, diag);
+        err = look(&to, &w, &rows[i], diag);
         err = tsn_case_work_close(&w, err, diag);
     }
     *n = done;

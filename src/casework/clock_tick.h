@@ -30,7 +30,7 @@ tsn_err tsn_clock_tick_open(struct tsn_clock_tick **out,
                             const struct tsn_clock_tick_config *config);
 /* What is under way finishes by itself. NULL allowed. */
 void tsn_clock_tick_close(struct tsn_clock_tick *t);
-/* Store thread: everything that is due at now_ms; *n: how many rows were looked at. Tests call it
+/* Store thread: clocks and embargoes that are due at now_ms; *n: how many rows were looked at. Tests call it
  * with years to come. On an error diag's file is the id of the row that failed. */
 tsn_err tsn_clock_tick_now(struct tsn_store *st, struct tsn_arena *arena,
                            const struct tsn_clock_tick_config *config, int64_t now_ms,

@@ -36,7 +36,12 @@ static tsn_err get(struct tsn_case_work *w, struct tsn_rec_track *r, json_t **da
 static tsn_err go(struct tsn_case_work *w, const char *to, const char *reason, const char *note,
                   json_t *data, struct tsn_diag *diag)
 {
-    struct tsn_track_how how = {.reason = reason, .note = note, .data = data};
+    /* Until it has ended, the ticker looks at the end that is in force or proposed. */
+    bool waits = strcmp(to, "exited") != 0 && strcmp(to, "none") != 0;
+    struct tsn_track_how how = {.reason = reason,
+                                .note = note,
+                                .data = data,
+                                .next_at = waits ? time_of(data, "ends_at") : 0};
     return tsn_track_move(w, TSN_TRACK_EMBARGO, "", to, &how, diag);
 }
 
@@ -103,11 +108,24 @@ static tsn_err op_propose(struct tsn_case_work *w, const json_t *args, json_t **
     json_t *data = NULL;
     int64_t end = 0;
     const char *by = tsn_json_str(args, "by", "us"), *note = tsn_json_str(args, "note", NULL);
+    int64_t ours = w->config ? w->config->default_embargo_ms : 0;
     tsn_err err = take_end(w, args, &end, diag);
     if (!err)
         err = get(w, &r, &data);
     if (err)
         return err;
+    if (!strcmp(r.state, "none") && ours && strcmp(by, "us") != 0) {
+        /* The published default counts as our proposal: there are two at once. */
+        json_object_set_new(data, "ends_at", time_json(w->now_ms + ours));
+        json_object_set_new(data, "proposed_by", json_string("us"));
+        err = go(w, "proposed", "published-default", NULL, data, diag);
+        if (!err)
+            err = tsn_track_get(w, TSN_TRACK_EMBARGO, "", &r);
+    }
+    if (err) {
+        json_decref(data);
+        return err;
+    }
     if (!strcmp(r.state, "none")) {
         json_object_set_new(data, "ends_at", time_json(end));
         json_object_set_new(data, "proposed_by", json_string(by));
@@ -141,6 +159,61 @@ static tsn_err op_propose(struct tsn_case_work *w, const json_t *args, json_t **
     return err;
 }
 
+/* embargo.default{ party, note }: the published default, which a party that handed in a report under our
+ * policy has taken by its silence. */
+static tsn_err op_default(struct tsn_case_work *w, const json_t *args, json_t **result,
+                          struct tsn_diag *diag)
+{
+    const char *name = tsn_json_str(args, "party", ""),
+               *note = tsn_json_str(args, "note", NULL);
+    int64_t ours = w->config ? w->config->default_embargo_ms : 0;
+    if (!ours) {
+        tsn_diag_set(diag, TSN_ECONFLICT, "W037", "no default embargo is published");
+        tsn_diag_hint(diag, "set `cases: default_embargo: 90d`, or use embargo.propose");
+        return TSN_ECONFLICT;
+    }
+    json_t *data =
+        json_pack("{s:o, s:s}", "ends_at", time_json(w->now_ms + ours), "proposed_by", "us");
+    tsn_err err = go(w, "proposed", "published-default", note, data, diag);
+    if (!err)
+        err = in_force(w, data, w->now_ms + ours, diag);
+    if (!err)
+        err = go(w, "active", "silence", NULL, data, diag);
+    if (!err)
+        err = admit(w, name, diag);
+    if (!err && w->by.actor && w->by.actor->person)
+        err = join_member(w, w->by.actor->person, diag);
+    if (!err)
+        *result = json_pack("{s:s, s:O}", "embargo", w->c.embargo, "ends_at",
+                            json_object_get(data, "ends_at"));
+    json_decref(data);
+    return err;
+}
+
+/* At the agreed moment an embargo has ended, by itself and whatever is pending: a revision that nobody
+ * accepted moves nothing. A proposal that nobody accepted lapses. */
+tsn_err tsn_embargo_due(struct tsn_case_work *w, bool *moved, struct tsn_diag *diag)
+{
+    struct tsn_rec_track r;
+    json_t *data;
+    *moved = false;
+    if (!w->c.embargo || !strcmp(w->c.embargo, "none") || !strcmp(w->c.embargo, "exited"))
+        return 0;
+    tsn_err err = get(w, &r, &data);
+    if (err)
+        return err;
+    int64_t end = time_of(data, "ends_at");
+    bool on = tsn_embargo_on(r.state);
+    if (end && end <= w->now_ms && (on || !strcmp(r.state, "proposed"))) {
+        struct tsn_track_how how = {
+            .reason = on ? "date" : "lapsed", .data = data, .at_ms = on ? end : 0};
+        err = tsn_track_move(w, TSN_TRACK_EMBARGO, "", on ? "exited" : "none", &how, diag);
+        *moved = !err;
+    }
+    json_decref(data);
+    return err;
+}
+
 /* embargo.accept{ by, note }: of the proposal or of the revision. */
 static tsn_err op_accept(struct tsn_case_work *w, const json_t *args, json_t **result,
                          struct tsn_diag *diag)
@@ -159,9 +232,12 @@ static tsn_err op_accept(struct tsn_case_work *w, const json_t *args, json_t **r
                            "who proposed the revision does not accept it");
     else if (!revision && !strcmp(tsn_json_str(data, "proposed_by", ""), by))
         err = tsn_diag_set(diag, TSN_ECONFLICT, "W035", "who proposed it does not accept it");
+    if (!err && end <= w->now_ms)
+        err = tsn_diag_set(diag, TSN_ECONFLICT, "W034",
+                           "what was proposed has passed: propose another end");
     if (!err) {
         json_object_del(data, "pending");
-        err = in_force(w, data, end ? end : w->now_ms, diag);
+        err = in_force(w, data, end, diag);
     }
     if (!err)
         err = go(w, "active", "accepted", tsn_json_str(args, "note", NULL), data, diag);
@@ -204,6 +280,11 @@ static tsn_err op_exit(struct tsn_case_work *w, const json_t *args, json_t **res
     tsn_err err = tsn_tracks_now(w, &now);
     if (!err)
         err = get(w, &r, &data);
+    if (!err && !strcmp(r.state, "exited")) {
+        *result = json_pack("{s:s, s:b}", "embargo", "exited", "already", 1);
+        json_decref(data);
+        return 0;
+    }
     if (!err && w->now_ms < time_of(data, "ends_at") && !tsn_embargo_should_end(&now)) {
         err = tsn_diag_set(diag, TSN_EDENIED, "W036", "the embargo holds until %s",
                            tsn_json_str(data, "ends_at", "its end"));
@@ -238,7 +319,7 @@ static tsn_err op_early(struct tsn_case_work *w, const json_t *args, json_t **re
         json_object_set_new(data, "early",
                             json_pack("{s:s, s:o, s:s}", "by", person, "at",
                                       time_json(w->now_ms), "reason", reason));
-        struct tsn_track_how how = {.data = data};
+        struct tsn_track_how how = {.data = data, .next_at = time_of(data, "ends_at")};
         err =
             tsn_case_log(w, "embargo.release_asked", "early", r.state, r.state, "note", reason);
         if (!err)
@@ -317,6 +398,8 @@ static tsn_err op_restrict(struct tsn_case_work *w, const json_t *args, json_t *
 const struct tsn_case_op tsn_ops_embargo[] = {
     {"embargo.propose", "Propose an end, or a revision of it", TSN_OP_WORK, "end! by note",
      op_propose},
+    {"embargo.default", "The published default, accepted by silence", TSN_OP_WORK,
+     "party! note", op_default},
     {"embargo.accept", "Accept the proposal or the revision", TSN_OP_WORK, "by note",
      op_accept},
     {"embargo.reject", "Refuse it; a date in force stays", TSN_OP_WORK, "note", op_reject},

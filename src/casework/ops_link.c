@@ -190,6 +190,30 @@ static tsn_err op_merge(struct tsn_case_work *w, const json_t *args, json_t **re
     return 0;
 }
 
+/* What is split off a case that only members see is seen by its members only. */
+static tsn_err keep_inside(struct tsn_case_work *w, struct tsn_case_work *other,
+                           struct tsn_diag *diag)
+{
+    struct tsn_access_case a;
+    struct tsn_rec_track *rows;
+    size_t n;
+    tsn_err err = tsn_access_load(w->st, w->arena, w->config, &w->c, &a);
+    if (err || !tsn_access_closed(&a))
+        return err;
+    err = tsn_track_list(w->st, w->arena, w->c.id, TSN_TRACK_MEMBER, &rows, &n);
+    for (size_t i = 0; i < n && !err; i++) {
+        const char *person = rows[i].label;
+        struct tsn_track_how how = {.label = person, .reason = "split"};
+        if (person && !strcmp(rows[i].state, "in"))
+            err = tsn_track_move(other, TSN_TRACK_MEMBER, tsn_track_subject(other, person),
+                                 "in", &how, diag);
+    }
+    if (!err)
+        err = tsn_case_log(other, "case.access", "split", "house", "members", NULL, NULL);
+    other->c.access = "members";
+    return err;
+}
+
 /* case.split{ reports, title }: a new case of the same kind with these reports, which leave this. */
 static tsn_err op_split(struct tsn_case_work *w, const json_t *args, json_t **result,
                         struct tsn_diag *diag)
@@ -227,6 +251,7 @@ static tsn_err op_split(struct tsn_case_work *w, const json_t *args, json_t **re
                                  diag);
     if (err)
         return err;
+    err = keep_inside(w, &other, diag);
     for (i = 0; i < n && !err; i++) {
         struct tsn_rec_report r = {0};
         const json_t *ref = json_is_array(list) ? json_array_get(list, i) : list;

@@ -116,8 +116,8 @@ tsn_err tsn_conf_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const ch
 
 static tsn_err take_cases(struct tsn_conf *c)
 {
-    static const char *const known[] = {"prefix", "markets", "lead_roles", "house",
-                                        "neutral_templates"};
+    static const char *const known[] = {"prefix", "markets",           "lead_roles",
+                                        "house",  "neutral_templates", "default_embargo"};
     const struct tsn_yaml *map;
     size_t n;
     c->out->casework.case_prefix = "PSIRT";
@@ -139,6 +139,9 @@ static tsn_err take_cases(struct tsn_conf *c)
     if (!err)
         err = tsn_yaml_strs(c->arena, map, "lead_roles", false, &c->out->casework.lead_roles,
                             &n, c->diag);
+    if (!err)
+        err = tsn_conf_duration(c, map, "default_embargo", false, 86400000,
+                                INT64_C(366) * 86400000, &c->out->casework.default_embargo_ms);
     return err;
 }
 
