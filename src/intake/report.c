@@ -314,9 +314,10 @@ static tsn_err take_files(const json_t *in, json_t *out, struct tsn_diag *diag)
 static tsn_err take_more(const json_t *report, json_t *out, struct tsn_diag *diag)
 {
     static const char *const words[] = {"occurred", "disclose_at", "credit",
-                                        "cvss",     "language",    "foreign_id"};
+                                        "cwe",      "language",    "foreign_id"};
     static const char *const items[] = {"impact", "known_by"};
-    static const char *const lists[] = {"indicators", "cves", "cwes", "references", "noise"};
+    static const char *const lists[] = {"indicators", "cves", "versions", "references",
+                                        "noise"};
     tsn_err err = 0;
     for (size_t i = 0; i < sizeof words / sizeof words[0] && !err; i++)
         err = take_text(report, out, "", words[i], false, FORM_WORD, diag);
