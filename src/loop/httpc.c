@@ -112,7 +112,7 @@ static void empty_result(struct tsn_xfer *x)
     struct tsn_xfer_result *r = &x->result;
     tsn_diag_init(&r->diag);
     r->body = r->effective_url = r->etag = r->last_modified = r->content_type = r->retry_after =
-        "";
+        r->link = "";
 }
 
 tsn_err tsn_xfer_start(struct tsn_httpc *c, const struct tsn_xfer_request *req,
@@ -150,6 +150,12 @@ tsn_err tsn_xfer_start(struct tsn_httpc *c, const struct tsn_xfer_request *req,
     if (out)
         *out = x;
     return 0;
+}
+
+void tsn_xfer_resume(struct tsn_xfer *x)
+{
+    if (x && x->easy && !x->finished)
+        (void)curl_easy_pause(x->easy, CURLPAUSE_CONT);
 }
 
 void tsn_xfer_cancel(struct tsn_xfer *x)

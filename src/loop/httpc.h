@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "core/diag.h"
@@ -38,6 +39,9 @@ struct tsn_xfer_request {
     const char *const *rcpt;     /* smtp: NULL-terminated */
     const char *user, *password; /* smtp AUTH or basic auth; may be NULL */
     int starttls;                /* smtp: 1 = required */
+    /* Gets the bytes of a 200 instead of the result, on the loop thread, with the `user` of start. False:
+     * not now; they come again after tsn_xfer_resume. */
+    bool (*take)(const char *p, size_t n, void *user);
 };
 
 struct tsn_xfer_result {
@@ -45,8 +49,8 @@ struct tsn_xfer_result {
     int status;       /* HTTP or SMTP code, 0 = none */
     const char *body; /* NUL-terminated */
     size_t len;
-    const char *effective_url, *etag, *last_modified, *content_type,
-        *retry_after; /* "" if none */
+    const char *effective_url, *etag, *last_modified, *content_type, *retry_after,
+        *link; /* "" if none */
     struct tsn_diag diag;
 };
 
@@ -55,4 +59,5 @@ struct tsn_xfer;
 tsn_err tsn_xfer_start(struct tsn_httpc *c, const struct tsn_xfer_request *req,
                        void (*done)(const struct tsn_xfer_result *r, void *user), void *user,
                        struct tsn_xfer **out, struct tsn_diag *diag);
+void tsn_xfer_resume(struct tsn_xfer *x); /* not from inside `take` */
 void tsn_xfer_cancel(struct tsn_xfer *x); /* done is not called */

@@ -62,13 +62,15 @@ struct tsn_xfer {
 
     struct tsn_buf body;
     size_t head_bytes;
+    int hop_status; /* of this hop's answer, as soon as its first line is there */
+    uint64_t taken; /* bytes given to req.take */
     bool too_big;
     bool sent;       /* the request, or the end of the mail, may have reached the other side */
     char denied[96]; /* the address the guard refused last */
     size_t uploaded;
 
     struct tsn_xfer_result result;
-    char *effective_url, *etag, *last_modified, *content_type, *retry_after;
+    char *effective_url, *etag, *last_modified, *content_type, *retry_after, *link;
     bool finished; /* waits for its turn to call done */
     bool dead;     /* cancelled or reported while it waited */
 };

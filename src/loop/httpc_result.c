@@ -33,6 +33,7 @@ static void take_answer(struct tsn_xfer *x)
     r->last_modified = field(x, "Last-Modified");
     r->content_type = field(x, "Content-Type");
     r->retry_after = field(x, "Retry-After");
+    r->link = field(x, "Link");
 }
 
 static const char *words(const struct tsn_xfer *x, CURLcode code)

@@ -190,6 +190,16 @@ static int on_prereq(void *user, char *ip, char *local_ip, int port, int local_p
 static size_t on_body(char *p, size_t size, size_t n, void *user)
 {
     struct tsn_xfer *x = user;
+    if (x->req.take && x->hop_status == 200) {
+        if (x->taken + size * n > x->req.max_bytes) {
+            x->too_big = true;
+            return 0;
+        }
+        if (!x->req.take(p, size * n, x->user))
+            return CURL_WRITEFUNC_PAUSE;
+        x->taken += size * n;
+        return size * n;
+    }
     if (tsn_buf_put(&x->body, p, size * n) != 0) {
         x->too_big = true;
         return 0;
@@ -199,8 +209,15 @@ static size_t on_body(char *p, size_t size, size_t n, void *user)
 
 static size_t on_head(char *p, size_t size, size_t n, void *user)
 {
-    (void)p;
     struct tsn_xfer *x = user;
+    if (size * n > 12 && memcmp(p, "HTTP/", 5) == 0) {
+        const char *code = memchr(p, ' ', size * n - 4);
+        int64_t status = 0;
+        char text[4] = "";
+        if (code)
+            memcpy(text, code + 1, 3);
+        x->hop_status = tsn_parse_int(text, 100, 999, &status) == 0 ? (int)status : 0;
+    }
     x->head_bytes += size * n;
     if (x->head_bytes > HEAD_BYTES) {
         x->too_big = true;
@@ -310,6 +327,8 @@ tsn_err tsn_xfer_setup(struct tsn_xfer *x)
     x->error[0] = '\0';
     x->head_bytes = 0;
     x->sent = false;
+    x->hop_status = 0;
+    x->taken = 0;
     tsn_buf_clear(&x->body);
     curl_easy_setopt(e, CURLOPT_PRIVATE, x);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->error);

@@ -229,6 +229,17 @@ void tsn_pgp_verify(struct tsn_loop *loop, const char *home, const void *text, s
     start(j, home, words);
 }
 
+void tsn_pgp_verify_file(struct tsn_loop *loop, const char *home, int fd, const void *sig,
+                         size_t sig_len, tsn_pgp_done *done, void *user)
+{
+    static const char *const words[] = {"--verify", "--", "-&3", "-&4", NULL};
+    struct job *j = job_new(loop, done, user);
+
+    j->fds[0] = memory_file("pgp-sig", sig, sig_len);
+    j->fds[1] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    start(j, home, words);
+}
+
 void tsn_pgp_sign(struct tsn_loop *loop, const char *home, const char *signer, const void *text,
                   size_t n, tsn_pgp_done *done, void *user)
 {

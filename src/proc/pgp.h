@@ -52,6 +52,9 @@ void tsn_pgp_decrypt(struct tsn_loop *loop, const char *home, const void *p, siz
                      tsn_pgp_done *done, void *user);
 void tsn_pgp_verify(struct tsn_loop *loop, const char *home, const void *text, size_t text_len,
                     const void *sig, size_t sig_len, tsn_pgp_done *done, void *user);
+/* The same over a file that is already there; borrowed for the call, and at its start. */
+void tsn_pgp_verify_file(struct tsn_loop *loop, const char *home, int fd, const void *sig,
+                         size_t sig_len, tsn_pgp_done *done, void *user);
 /* A detached armored signature over the text by the key `signer` (fingerprint or address), or the
  * text encrypted to the keys `to` (NULL-terminated fingerprints), signed inside when `signer` is
  * given. Result: `ok`, and `plain` holds the armor. `home` must hold the secret key without a
