@@ -5,7 +5,7 @@
 #include <string.h>
 #include "core/json.h"
 #include "core/text.h"
-#include "feed/source.h"
+#include "feed/source_all.h"
 
 static void drop_json(void *p)
 {
@@ -455,6 +455,18 @@ static tsn_err feed_where(struct tsn_conf *c, const struct tsn_yaml *i,
                                  "a feed has `url` or `domain`, not both");
         return tsn_conf_text(c, i, "domain", true, 300, &f->domain);
     }
+    if (source && source->local) {
+        const char *path = NULL;
+        tsn_err err = tsn_conf_path(c, i, "path", true, &path);
+        const char *said = NULL;
+        (void)tsn_yaml_str(i, "path", false, &said, NULL);
+        size_t len = said ? strlen(said) : 0;
+        /* The folder's slash says that it is one. */
+        bool slash = path && len && said[len - 1] == '/' && path[strlen(path) - 1] != '/';
+        f->url = path ? tsn_arena_printf(c->arena, "%s://%s%s", f->kind, path, slash ? "/" : "")
+                      : NULL;
+        return err;
+    }
     /* A CSAF list in JSON says itself what it is; anything else is the folder of changes.csv. */
     const char *url = NULL;
     (void)tsn_yaml_str(i, "url", false, &url, NULL);
@@ -466,9 +478,9 @@ static tsn_err feed_where(struct tsn_conf *c, const struct tsn_yaml *i,
 
 tsn_err tsn_conf_feeds(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name",      "kind",  "url",       "domain",
-                                        "every",     "reach", "parallel",  "hash",
-                                        "signature", "keys",  "speaks_for"};
+    static const char *const known[] = {"name",       "kind",     "url",  "domain",    "every",
+                                        "reach",      "parallel", "hash", "signature", "keys",
+                                        "speaks_for", "archive",  "path"};
     const struct tsn_yaml *list;
     size_t n, at = 0, nkinds = 0, many;
     while (tsn_source_kinds[nkinds])
@@ -488,6 +500,8 @@ tsn_err tsn_conf_feeds(struct tsn_conf *c)
             err = tsn_conf_word(c, i, "kind", tsn_source_kinds, nkinds, &f->kind);
         if (!err)
             err = feed_where(c, i, f);
+        if (!err && tsn_yaml_find(i, "archive"))
+            err = tsn_conf_url(c, i, "archive", true, TSN_URL_WEB, &f->archive);
         if (!err)
             err = tsn_conf_duration(c, i, "every", true, 1000, INT64_C(30) * 86400 * 1000,
                                     &f->every_ms);

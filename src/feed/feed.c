@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/rand.h"
 #include "feed/feed_int.h"
+#include "feed/feed_page.h"
 #include "feed/inventory.h"
 #include "proc/pgp.h"
 
@@ -29,6 +30,7 @@ void tsn_feeds_release(struct tsn_feeds *feeds)
     }
     for (struct tsn_feed *f = feeds->list, *next; f; f = next) {
         next = f->next;
+        tsn_feed_poll_drop(f);
         tsn_arena_destroy(f->arena);
         tsn_arena_destroy(f->state_arena);
         json_decref(f->cursor);
@@ -295,6 +297,11 @@ static tsn_err feed_ok(const struct tsn_feed_config *c, struct tsn_diag *diag)
     if (!c->url && (!c->domain || source != &tsn_source_csaf)) {
         return tsn_diag_set(diag, TSN_EINPUT, "F010", "feed %s: it has no url", c->name);
     }
+    if (source->local) {
+        return c->url
+                   ? 0
+                   : tsn_diag_set(diag, TSN_EINPUT, "F010", "feed %s: it has no path", c->name);
+    }
     if (c->url &&
         (n < 10 ||
          (strncmp(c->url, "http://", 7) != 0 && strncmp(c->url, "https://", 8) != 0) ||
@@ -386,10 +393,7 @@ void tsn_feeds_close(struct tsn_feeds *feeds)
     for (struct tsn_feed *f = feeds->list; f; f = f->next) {
         tsn_timer_destroy(f->timer);
         f->timer = NULL;
-        if (f->list_xfer) {
-            tsn_xfer_cancel(f->list_xfer);
-            f->list_xfer = NULL;
-        }
+        tsn_feed_page_stop(f);
         for (struct tsn_feed_doc *d = f->docs, *next; d; d = next) {
             next = d->next;
             tsn_feed_doc_cancel(d);

@@ -19,7 +19,8 @@ struct tsn_feed_config {
     const char *kind; /* of source.h: "csaf" "osv" ... */
     const char
         *url; /* of its list, or the folder that holds it, ending in '/'; NULL: `domain` */
-    const char *domain; /* csaf: where discovery begins */
+    const char *domain;  /* csaf: where discovery begins */
+    const char *archive; /* everything at once, or the page that names it; NULL */
     int64_t every_ms;
     const char *const *reach;       /* exact addresses allowed though private or loopback */
     int64_t parallel;               /* documents in flight; 0 = 4 */

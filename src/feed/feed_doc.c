@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "feed/feed_int.h"
+#include "feed/feed_page.h"
 #include "proc/pgp.h"
 
 static void fetch(struct tsn_feed_doc *d);
@@ -70,7 +71,7 @@ static void job(uv_work_t *work)
     if (d->hash && tsn_feed_hash_fits(d->hash, d->hash_len, d->body, d->len, &d->why)) {
         return;
     }
-    if (!d->hash && d->feed->config.need_hash) {
+    if (!d->hash && !(d->vouched & TSN_FEED_HASHED) && d->feed->config.need_hash) {
         (void)tsn_diag_set(&d->why, TSN_EINPUT, "F009", "no hash file stands beside it");
     }
 }
@@ -308,10 +309,15 @@ void tsn_feed_doc_begin(struct tsn_feed *f, const struct tsn_feed_row *row)
     d->ns = tsn_arena_strdup(arena, f->ns);
     if (row->body) {
         d->inside = true;
+        d->vouched = f->vouched;
         d->body = tsn_arena_strndup(arena, row->body, row->len);
         d->len = row->len;
         f->counts.fetched++;
-        queue_job(d);
+        if (f->config.need_signature && !(d->vouched & TSN_FEED_SIGNED)) {
+            set_aside(d, "F112", TSN_EREMOTE, "no signature covers the list that it stands in");
+        } else {
+            queue_job(d);
+        }
         return;
     }
     fetch(d);

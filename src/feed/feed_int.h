@@ -8,18 +8,21 @@
 #include "feed/decision.h"
 #include "feed/feed.h"
 #include "feed/fold.h"
-#include "feed/source.h"
+#include "feed/source_all.h"
 #include "loop/loop.h"
 #include "store/record_feed.h"
 #include "store/record_ingest.h"
 
-#define TSN_FEED_DOC_MAX   (16u << 20)
-#define TSN_FEED_LIST_MAX  (64u << 20)
-#define TSN_FEED_HASH_MAX  4096
-#define TSN_FEED_SIG_MAX   65536
-#define TSN_FEED_PAGES_MAX 256
-#define TSN_FEED_PATH_MAX  512
-#define TSN_FEED_PARALLEL  4
+#define TSN_FEED_DOC_MAX      (16u << 20)
+#define TSN_FEED_LIST_MAX     (256u << 20)
+#define TSN_FEED_SIGNED_MAX   (4u << 20) /* of a clear-signed list */
+#define TSN_FEED_ARCHIVE_MAX  ((size_t)2 << 30)
+#define TSN_FEED_INFLATED_MAX ((uint64_t)32 << 30)
+#define TSN_FEED_HASH_MAX     4096
+#define TSN_FEED_SIG_MAX      65536
+#define TSN_FEED_PAGES_MAX    256
+#define TSN_FEED_PATH_MAX     512
+#define TSN_FEED_PARALLEL     4
 /* A document holds its place from the fetch until its commit, so this also bounds its operations
  * with the writer: 64 at most. */
 #define TSN_FEED_PARALLEL_MAX 64
@@ -30,6 +33,9 @@
  * time of a path counts. */
 void tsn_feed_csv(struct tsn_arena *arena, const char *text, size_t len,
                   struct tsn_feed_rows *out);
+/* The same, a slice of a page. */
+void tsn_feed_csv_slice(struct tsn_arena *arena, struct tsn_page_text *in,
+                        struct tsn_feed_rows *out);
 /* May this path be asked for? F003. */
 tsn_err tsn_feed_path_ok(const char *path, struct tsn_diag *diag);
 /* Ways to read a path against the feed's address. They are tried in turn until one is there. */
@@ -97,7 +103,13 @@ struct tsn_feed {
     bool polling, reading, not_modified; /* reading: its state, from the store */
     bool working;                        /* the list is there and the poll is not finished */
     struct tsn_arena *arena;             /* of the running poll */
-    struct tsn_xfer *list_xfer;
+    struct tsn_feed_page *get;           /* the page that is being fetched or read; NULL */
+    struct tsn_op *slice;                /* holds the rows of todo; NULL */
+    bool slicing;                        /* the reader thread has a slice of it */
+    int vouched;                         /* what was good of the page as a whole; feed_page.h */
+    bool page_begun, bulk;               /* bulk: the archive was asked for in this poll */
+    size_t pages_seen;
+    const char *token; /* for the requests of this poll; NULL */
     const struct tsn_source *source;
     char *home;     /* GNUPGHOME with its keys; NULL = none */
     bool importing; /* the keys are on their way there */
@@ -145,6 +157,8 @@ void tsn_feed_finish(struct tsn_feed *f, tsn_err err);
 /* --- feed_poll.c: the list and what to fetch of it --------------------------------------------- */
 
 void tsn_feed_start(struct tsn_feed *f); /* f->polling is set, its state is read */
+/* Gives the bytes of its page and the rows of its slice back; at the end of everything. */
+void tsn_feed_poll_drop(struct tsn_feed *f);
 /* A document was dealt with: the next one, or the end of the poll. */
 void tsn_feed_settled(struct tsn_feed *f);
 
@@ -164,6 +178,7 @@ struct tsn_feed_doc {
     size_t len, hash_len, sig_len;
     const char *signature; /* what gpg said: "good" "bad" ...; NULL = not asked */
     bool inside;           /* it stood in the list */
+    int vouched;           /* with what was good of that list */
     const char *ns;        /* of the provider that is polled; NULL */
     int hash_try;          /* 0: .sha512, 1: .sha256 */
     uv_work_t work;

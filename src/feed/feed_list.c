@@ -4,10 +4,11 @@
  * stood; a path is data of a stranger, so it may only lead below the provider's own address. */
 #include <ctype.h>
 #include <openssl/evp.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/clock.h"
-#include "core/json.h"
+#include "core/mem.h"
 #include "core/text.h"
 #include "feed/feed_int.h"
 
@@ -59,47 +60,137 @@ static bool looks_like_time(const char *s)
            s[4] == '-' && s[7] == '-' && strlen(s) <= 64;
 }
 
+/* A row path,time of one line; false: none. */
+static bool csv_row(struct tsn_arena *arena, const char *p, size_t n, char **path, char **time)
+{
+    /* A quote that never ends would swallow the list: a record ends with its line. */
+    const char *end = p + n;
+    char *rest = NULL;
+    *path = *time = NULL;
+    bool more = field(arena, &p, end, path);
+    if (more) {
+        more = field(arena, &p, end, time);
+    }
+    while (more) {
+        more = field(arena, &p, end, &rest);
+    }
+    return **path && *time && looks_like_time(*time) && tsn_utf8_valid(*path, strlen(*path));
+}
+
+/* The latest time of a path counts, wherever it stands: for each path the place of its line, by a
+ * hash, so that a list of any length is handed out in slices. */
+struct latest {
+    struct place {
+        uint64_t hash;
+        size_t at; /* of the line, + 1; 0 = free */
+    } * places;
+    size_t n, mask;
+};
+
+static uint64_t hash_of(const char *s)
+{
+    uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a, 64 bits */
+    for (; *s; s++) {
+        h = (h ^ (unsigned char)*s) * UINT64_C(1099511628211);
+    }
+    return h;
+}
+
+static struct place *place_of(struct latest *l, uint64_t hash)
+{
+    size_t i = hash & l->mask;
+    while (l->places[i].at && l->places[i].hash != hash) {
+        i = (i + 1) & l->mask;
+    }
+    return &l->places[i];
+}
+
+static void grow(struct latest *l)
+{
+    struct latest old = *l;
+    l->mask = l->mask ? l->mask * 2 + 1 : 1023;
+    l->places = tsn_alloc((l->mask + 1) * sizeof *l->places);
+    for (size_t i = 0; old.places && i <= old.mask; i++) {
+        if (old.places[i].at) {
+            *place_of(l, old.places[i].hash) = old.places[i];
+        }
+    }
+    free(old.places);
+}
+
+static void forget(void *memo)
+{
+    struct latest *l = memo;
+    free(l->places);
+    free(l);
+}
+
+static void look_through(struct tsn_page_text *in)
+{
+    struct latest *l = tsn_alloc(sizeof *l);
+    struct tsn_page_text all = *in;
+    const char *line;
+    size_t n, at;
+    while (at = all.at, tsn_page_line(&all, &line, &n)) {
+        struct tsn_arena *a = tsn_arena_new();
+        char *path, *time, *path0, *time0;
+        if (csv_row(a, line, n, &path, &time)) {
+            if ((l->n + 1) * 2 > l->mask) {
+                grow(l);
+            }
+            uint64_t hash = hash_of(path);
+            struct place *p = place_of(l, hash);
+            struct tsn_page_text before = *in;
+            before.at = p->at ? p->at - 1 : 0;
+            bool later =
+                !p->at || (tsn_page_line(&before, &line, &n) &&
+                           csv_row(a, line, n, &path0, &time0) && strcmp(time, time0) > 0);
+            l->n += !p->at;
+            if (later) {
+                *p = (struct place){hash, at + 1};
+            }
+        }
+        tsn_arena_destroy(a);
+    }
+    if (!l->places) {
+        grow(l);
+    }
+    in->memo = l;
+    in->forget = forget;
+}
+
+void tsn_feed_csv_slice(struct tsn_arena *arena, struct tsn_page_text *in,
+                        struct tsn_feed_rows *out)
+{
+    const char *line;
+    size_t n, at;
+    if (!in->begun) {
+        in->begun = true;
+        if (in->len >= 3 && memcmp(in->text, "\xEF\xBB\xBF", 3) == 0) {
+            in->at = 3;
+        }
+        look_through(in);
+    }
+    while (!tsn_page_full(in, out, 0) && (at = in->at, tsn_page_line(in, &line, &n))) {
+        char *path, *time;
+        if (n == 0) {
+            continue;
+        }
+        if (!csv_row(arena, line, n, &path, &time)) {
+            out->bad += *path || time;
+        } else if (place_of(in->memo, hash_of(path))->at == at + 1) {
+            tsn_feed_row_add(arena, out, &(struct tsn_feed_row){.path = path, .time = time});
+        }
+    }
+}
+
 void tsn_feed_csv(struct tsn_arena *arena, const char *text, size_t len,
                   struct tsn_feed_rows *out)
 {
+    struct tsn_page_text in = TSN_PAGE_TEXT(text, len);
     *out = (struct tsn_feed_rows){0};
-    json_t *place = json_object(); /* path -> index: the latest time counts */
-    const char *p = text, *end = text + len;
-    if (len >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) {
-        p += 3;
-    }
-    while (p < end) {
-        char *path = NULL, *time = NULL, *rest = NULL;
-        /* A quote that never ends would swallow the list: a record ends with its line. */
-        const char *eol = memchr(p, '\n', (size_t)(end - p));
-        const char *stop = eol ? eol : end;
-        bool more = field(arena, &p, stop, &path);
-        if (more) {
-            more = field(arena, &p, stop, &time);
-        }
-        while (more) {
-            more = field(arena, &p, stop, &rest);
-        }
-        p = eol ? eol + 1 : end;
-        if (!*path && !time) {
-            continue; /* blank line */
-        }
-        if (!*path || !time || !looks_like_time(time) || !tsn_utf8_valid(path, strlen(path))) {
-            out->bad++;
-            continue;
-        }
-        json_t *at = json_object_get(place, path);
-        if (at) {
-            struct tsn_feed_row *row = &out->rows[json_integer_value(at)];
-            if (strcmp(time, row->time) > 0) {
-                row->time = time;
-            }
-            continue;
-        }
-        json_object_set_new(place, path, json_integer((json_int_t)out->n));
-        tsn_feed_row_add(arena, out, &(struct tsn_feed_row){.path = path, .time = time});
-    }
-    json_decref(place);
+    tsn_feed_csv_slice(arena, &in, out);
+    in.forget(in.memo);
 }
 
 tsn_err tsn_feed_path_ok(const char *path, struct tsn_diag *diag)

@@ -1,13 +1,23 @@
-/* feed_poll.c - one poll: the list by conditional request, what is new in it, so many documents at
- * a time. Reading the list and comparing it with the store happens on the reader thread. */
+/* feed_poll.c - one poll: page after page, each in slices; of a slice what is new, so many documents at a
+ * time. Reading a slice and comparing it with the store happens on the reader thread, and its rows live
+ * until the last of its documents is settled: a list of any length takes the memory of a slice. */
+#include <stdlib.h>
 #include <string.h>
+#include "core/clock.h"
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "feed/feed_int.h"
+#include "feed/feed_page.h"
+
+#define BULK_FROM 250 /* new rows in one slice: then the archive is asked for instead */
 
 static void next_page(struct tsn_feed *f);
+static void read_slice(struct tsn_feed *f);
+static void slice_done(struct tsn_feed *f);
+
+/* --- documents --------------------------------------------------------------------------------- */
 
 static void pump(struct tsn_feed *f)
 {
@@ -24,10 +34,10 @@ static void go_on(void *user)
 {
     struct tsn_feed *f = user;
     struct tsn_feeds *feeds = f->feeds;
-    /* Several documents may settle in one turn, and the first of these turns ends the poll. */
+    /* Several documents may settle in one turn, and the first of these turns ends the slice. */
     if (!feeds->closing && f->working) {
         if (f->next_row >= f->todo.n && f->in_flight == 0) {
-            tsn_feed_finish(f, 0);
+            slice_done(f);
         } else {
             pump(f);
         }
@@ -42,87 +52,115 @@ void tsn_feed_settled(struct tsn_feed *f)
     tsn_loop_later(f->feeds->config.loop, go_on, f);
 }
 
-/* --- the list against the store: reader thread ---------------------------------------------- */
+/* --- a slice against the store: reader thread -------------------------------------------------- */
 
-struct list_op {
+struct slice_op {
     struct tsn_op op;
     struct tsn_feed *feed;
+    struct tsn_feed_page *get; /* its bytes; the loop leaves them alone meanwhile */
     const struct tsn_source *source;
-    const char *name, *text;
-    size_t len;
+    const char *name;
     struct tsn_page page;
+    struct tsn_feed_slice slice;
     struct tsn_pages pages;    /* out: where it leads */
     struct tsn_page_news news; /* out */
-    struct tsn_feed_rows rows; /* of the whole list, then only what is to be fetched */
+    struct tsn_feed_rows rows; /* of the slice, then only what is to be fetched */
     size_t listed, unchanged, refused;
     char first_refused[160];
 };
 
-/* The stored rows page by page, each page in an arena of its own: lists may be long. */
-static tsn_err drop_known(struct list_op *x, struct tsn_store *st, const json_t *place,
-                          bool *known)
+/* The same time, however many digits its seconds have. */
+static bool same_time(const char *a, const char *b)
 {
-    const struct tsn_filter filter = {.column = "feed", .cmp = TSN_CMP_EQ, .text = x->name};
-    struct tsn_list how = {.filters = &filter, .nfilters = 1, .limit = 200, .skip_blobs = true};
-    char after[64] = "";
-    for (size_t n = how.limit; n == how.limit;) {
-        struct tsn_arena *page = tsn_arena_new();
-        void *list = NULL;
-        how.after = *after ? after : NULL;
-        tsn_err err = tsn_store_list(st, page, &tsn_table_document, &how, &list, &n);
-        const struct tsn_rec_document *rows = list;
-        for (size_t i = 0; !err && i < n; i++) {
-            const json_t *at = json_object_get(place, rows[i].path);
-            if (at && rows[i].listed) {
-                size_t k = (size_t)json_integer_value(at);
-                known[k] = strcmp(x->rows.rows[k].time, rows[i].listed) == 0;
-            }
-            tsn_copy(after, sizeof after, rows[i].id);
-        }
-        tsn_arena_destroy(page);
-        if (err) {
-            return err;
-        }
-    }
-    return 0;
+    int64_t x, y;
+    return strcmp(a, b) == 0 || (*a && *b && tsn_time_parse(a, &x) == 0 &&
+                                 tsn_time_parse(b, &y) == 0 && x == y && x % 1000 == 0);
 }
 
-static tsn_err list_apply(struct tsn_op *op, struct tsn_store *st)
+static tsn_err drop_known(struct slice_op *x, struct tsn_store *st)
 {
-    struct list_op *x = (struct list_op *)op;
-    x->unchanged = x->refused = 0;
-    x->rows = (struct tsn_feed_rows){0};
-    x->pages = (struct tsn_pages){0};
-    x->news = (struct tsn_page_news){0};
-    tsn_err err = x->source->read(op->arena, &x->page, x->text, x->len, &x->rows, &x->pages,
-                                  &x->news, &op->diag);
-    x->listed = x->rows.n;
-    if (err || x->rows.n == 0) {
-        return err;
-    }
-    json_t *place = json_object();
-    bool *known = tsn_arena_alloc(op->arena, x->rows.n * sizeof *known);
-    for (size_t i = 0; i < x->rows.n; i++) {
-        json_object_set_new(place, x->rows.rows[i].path, json_integer((json_int_t)i));
-    }
-    err = drop_known(x, st, place, known);
-    json_decref(place);
     size_t kept = 0;
+    struct tsn_arena *a = tsn_arena_new();
+    tsn_err err = 0;
     for (size_t i = 0; !err && i < x->rows.n; i++) {
+        struct tsn_feed_row *row = &x->rows.rows[i];
+        const struct tsn_filter filter = {
+            .column = "key",
+            .cmp = TSN_CMP_EQ,
+            .text = tsn_arena_printf(a, "%s\n%s", x->name, row->path)};
+        const struct tsn_list how = {
+            .filters = &filter, .nfilters = 1, .limit = 1, .skip_blobs = true};
         struct tsn_diag why;
+        void *list = NULL;
+        size_t n = 0;
         tsn_diag_init(&why);
-        if (known[i]) {
+        err = tsn_store_list(st, a, &tsn_table_document, &how, &list, &n);
+        const struct tsn_rec_document *d = list;
+        if (!err && n && d->listed && *row->time && same_time(row->time, d->listed)) {
             x->unchanged++;
-        } else if (x->rows.rows[i].folder && tsn_feed_path_ok(x->rows.rows[i].path, &why)) {
+        } else if (row->folder && tsn_feed_path_ok(row->path, &why)) {
             if (x->refused++ == 0) {
                 tsn_copy(x->first_refused, sizeof x->first_refused, why.what);
             }
         } else {
-            x->rows.rows[kept++] = x->rows.rows[i];
+            x->rows.rows[kept++] = *row;
+        }
+        if (i % 200 == 199) {
+            tsn_arena_destroy(a);
+            a = tsn_arena_new();
         }
     }
+    tsn_arena_destroy(a);
     x->rows.n = kept;
     return err;
+}
+
+static void passed(size_t at, void *user)
+{
+    tsn_feed_page_passed(user, at);
+}
+
+static tsn_err read_members(struct slice_op *x, const char *text)
+{
+    for (size_t i = 0; i < x->slice.n; i++) {
+        const struct tsn_feed_member *m = &x->slice.members[i];
+        struct tsn_feed_row row = {0};
+        if (x->source->member &&
+            x->source->member(x->op.arena, m->name, text + m->at, m->len, &row)) {
+            row.time = row.time && *row.time
+                           ? row.time
+                           : tsn_source_digest(x->op.arena, text + m->at, m->len);
+            tsn_feed_row_add(x->op.arena, &x->rows, &row);
+        }
+    }
+    x->refused += x->slice.refused;
+    tsn_copy(x->first_refused, sizeof x->first_refused, x->slice.first_refused);
+    return 0;
+}
+
+static tsn_err slice_apply(struct tsn_op *op, struct tsn_store *st)
+{
+    struct slice_op *x = (struct slice_op *)op;
+    x->unchanged = x->refused = 0;
+    x->rows = (struct tsn_feed_rows){0};
+    x->pages = (struct tsn_pages){0};
+    x->news = (struct tsn_page_news){0};
+    const char *text = tsn_feed_page_map(x->get, &op->diag);
+    if (!text) {
+        return TSN_EIO;
+    }
+    tsn_err err;
+    if (x->slice.text) {
+        x->slice.text->each.passed = passed;
+        x->slice.text->each.user = x->get;
+        err = x->source->read(op->arena, &x->page, x->slice.text, &x->rows, &x->pages, &x->news,
+                              &op->diag);
+        tsn_feed_page_passed(x->get, x->slice.text->at);
+    } else {
+        err = read_members(x, text);
+    }
+    x->listed = x->rows.n;
+    return err ? err : drop_known(x, st);
 }
 
 static const char *kept(struct tsn_feed *f, const char *s)
@@ -130,60 +168,170 @@ static const char *kept(struct tsn_feed *f, const char *s)
     return tsn_arena_strdup(f->arena, s);
 }
 
-/* What the page brought, into the arena of the poll. */
-static void take_page(struct tsn_feed *f, const struct list_op *x)
+/* Behind the page that names them: what is behind it may be a fallback. */
+static void add_pages(struct tsn_feed *f, const struct tsn_pages *more)
+{
+    struct tsn_pages all = {0};
+    for (size_t i = 0; i <= f->page; i++) {
+        tsn_page_add(f->arena, &all, &f->pages.pages[i]);
+    }
+    for (size_t i = 0; i < more->n && f->pages_seen < TSN_FEED_PAGES_MAX; i++) {
+        struct tsn_page p = more->pages[i];
+        p.url = kept(f, p.url);
+        p.sha256 = kept(f, p.sha256);
+        p.accept = kept(f, p.accept);
+        p.form = kept(f, p.form);
+        f->pages_seen++;
+        tsn_page_add(f->arena, &all, &p);
+    }
+    for (size_t i = f->page + 1; i < f->pages.n; i++) {
+        tsn_page_add(f->arena, &all, &f->pages.pages[i]);
+    }
+    f->pages = all;
+}
+
+/* What the slice brought. */
+static void take_slice(struct tsn_feed *f, struct slice_op *x)
 {
     f->counts.listed += (int64_t)x->listed;
     f->counts.unchanged += (int64_t)x->unchanged;
     f->counts.refused += (int64_t)(x->refused + x->rows.bad);
     f->discovered = f->discovered || x->pages.n || x->listed;
     f->ns = x->news.ns ? kept(f, x->news.ns) : f->ns;
+    f->token = x->news.token ? kept(f, x->news.token) : f->token;
     if (x->refused) {
         tsn_log(TSN_LOG_WARN, "feed.rows_refused", "feed", f->config.name, "code", "F003",
                 "first", x->first_refused, NULL);
     }
-    for (size_t i = 0; i < x->pages.n && f->pages.n < TSN_FEED_PAGES_MAX; i++) {
-        struct tsn_page p = x->pages.pages[i];
-        p.url = kept(f, p.url);
-        tsn_page_add(f->arena, &f->pages, &p);
+    if (x->news.gap) {
+        tsn_log(TSN_LOG_WARN, "feed.gap", "feed", f->config.name, "why", x->news.gap, NULL);
     }
-    for (size_t i = 0; i < x->rows.n; i++) {
-        struct tsn_feed_row r = x->rows.rows[i];
-        r.path = kept(f, r.path);
-        r.time = kept(f, r.time);
-        r.url = kept(f, r.url);
-        r.folder = kept(f, r.folder);
-        r.hash = kept(f, r.hash);
-        r.sig = kept(f, r.sig);
-        r.body = r.body ? tsn_arena_strndup(f->arena, r.body, r.len) : NULL;
-        tsn_feed_row_add(f->arena, &f->todo, &r);
+    if (x->pages.n) {
+        add_pages(f, &x->pages);
     }
+    f->todo = x->rows;
+    f->next_row = 0;
+    f->slice = &x->op; /* the rows live in it */
+}
+
+static void drop_slice(struct tsn_feed *f)
+{
+    f->todo = (struct tsn_feed_rows){0};
+    f->next_row = 0;
+    if (f->slice) {
+        tsn_op_destroy(f->slice);
+        f->slice = NULL;
+    }
+}
+
+static void fail_poll(struct tsn_feed *f, tsn_err err)
+{
+    tsn_feed_page_drop(f);
+    drop_slice(f);
+    tsn_feed_finish(f, err);
+}
+
+static struct tsn_source_ask ask_of(struct tsn_feed *f)
+{
+    return (struct tsn_source_ask){.url = f->config.url,
+                                   .domain = f->config.domain,
+                                   .archive = f->config.archive,
+                                   .since = tsn_json_str(f->cursor, "since", NULL),
+                                   .now_ms = tsn_clock_wall_ms()};
+}
+
+/* Much of the list is new: once a poll its archive comes first, then the list again. */
+static bool bulk_instead(struct tsn_feed *f, const struct slice_op *x)
+{
+    const struct tsn_source_ask ask = ask_of(f);
+    struct tsn_page bulk, again = f->pages.pages[f->page];
+    again.again = true;
+    if (x->page.archive || f->bulk || x->rows.n < BULK_FROM || !f->source->bulk ||
+        !f->source->bulk(f->arena, &ask, &bulk)) {
+        return false;
+    }
+    f->bulk = true;
+    struct tsn_page both[] = {bulk, again};
+    const struct tsn_pages more = {.pages = both, .n = 2};
+    add_pages(f, &more);
+    tsn_log(TSN_LOG_INFO, "feed.archive_first", "feed", f->config.name, "archive", bulk.url,
+            NULL);
+    return true;
+}
+
+static void page_over(struct tsn_feed *f)
+{
+    tsn_feed_page_drop(f);
+    f->page++;
+    next_page(f);
 }
 
 static void list_done(struct tsn_op *op)
 {
-    struct list_op *x = (struct list_op *)op;
+    struct slice_op *x = (struct slice_op *)op;
     struct tsn_feed *f = x->feed;
     struct tsn_feeds *feeds = f->feeds;
-    if (!feeds->closing) {
-        if (op->err && !x->page.optional) {
-            f->diag = op->diag;
-            if (!f->diag.code[0]) {
-                tsn_diag_set(&f->diag, op->err, "F012",
-                             "the stored documents cannot be read: %s", tsn_err_text(op->err));
-            }
-            tsn_feed_finish(f, op->err);
+    f->slicing = false;
+    if (feeds->closing) {
+        tsn_op_destroy(op);
+    } else if (op->err && !x->page.optional) {
+        f->diag = op->diag;
+        if (!f->diag.code[0]) {
+            tsn_diag_set(&f->diag, op->err, "F012", "the stored documents cannot be read: %s",
+                         tsn_err_text(op->err));
+        }
+        tsn_err err = op->err;
+        tsn_op_destroy(op);
+        fail_poll(f, err);
+    } else if (op->err || bulk_instead(f, x)) {
+        tsn_op_destroy(op);
+        page_over(f);
+    } else {
+        take_slice(f, x);
+        f->working = true;
+        if (f->todo.n == 0) {
+            slice_done(f);
         } else {
-            if (!op->err) {
-                take_page(f, x);
-            }
-            f->page++;
-            next_page(f);
+            pump(f);
         }
     }
-    tsn_op_destroy(op);
     tsn_feeds_release(feeds);
 }
+
+static void read_slice(struct tsn_feed *f)
+{
+    struct slice_op *x = tsn_op_new(sizeof *x, slice_apply, list_done, f);
+    x->feed = f;
+    x->get = f->get;
+    x->source = f->source;
+    x->name = tsn_arena_strdup(x->op.arena, f->config.name);
+    x->page = f->pages.pages[f->page]; /* its strings live with the poll */
+    x->slice = tsn_feed_page_slice(f);
+    tsn_feeds_hold(f->feeds);
+    f->slicing = true;
+    if (tsn_reader_submit(f->feeds->config.reader, &x->op)) {
+        f->slicing = false;
+        tsn_op_destroy(&x->op);
+        tsn_diag_set(&f->diag, TSN_EBUSY, "F012", "the stored documents cannot be read now");
+        fail_poll(f, TSN_EBUSY);
+        tsn_feeds_release(f->feeds);
+    }
+}
+
+/* All documents of the slice are settled. */
+static void slice_done(struct tsn_feed *f)
+{
+    const struct tsn_feed_slice s = tsn_feed_page_slice(f);
+    f->working = false;
+    drop_slice(f);
+    if (s.text ? s.text->at < s.text->len : !s.last) {
+        tsn_feed_page_more(f);
+    } else {
+        page_over(f);
+    }
+}
+
+/* --- pages --------------------------------------------------------------------------------------- */
 
 /* "changes.csv" of its address. */
 static const char *page_name(const struct tsn_feed *f, const char *url)
@@ -193,27 +341,29 @@ static const char *page_name(const struct tsn_feed *f, const char *url)
     return slash && slash[1] ? slash + 1 : bare;
 }
 
-static void page_failed(struct tsn_feed *f, const struct tsn_xfer_result *r)
+static void page_failed(struct tsn_feed *f, tsn_err err, int status, const struct tsn_diag *why)
 {
     const struct tsn_page *page = &f->pages.pages[f->page];
     const char *name = page_name(f, page->url);
-    tsn_err err = r->err ? r->err : TSN_EREMOTE;
-    if (page->optional) {
-        f->page++;
-        next_page(f);
+    bool ours = why->code[0] == 'F'; /* said already */
+    if (page->optional) {            /* what it would bring comes another way */
+        tsn_log(TSN_LOG_WARN, "feed.page_failed", "feed", f->config.name, "page", name, "code",
+                why->code, "why", why->what, NULL);
+        page_over(f);
         return;
     }
-    if (r->err == TSN_ETOOBIG) {
-        tsn_diag_set(&f->diag, err, "F002", "%s is larger than %u MiB", name,
-                     TSN_FEED_LIST_MAX >> 20);
-    } else if (r->err) {
-        tsn_diag_set(&f->diag, err, "F001", "%s cannot be had: %s", name, r->diag.what);
-        tsn_diag_hint(&f->diag, "%s", r->diag.hint);
+    if (ours) {
+        tsn_diag_set(&f->diag, err, why->code, "%s: %s", name, why->what);
+    } else if (err == TSN_ETOOBIG) {
+        tsn_diag_set(&f->diag, err, "F002", "%s is larger than is allowed", name);
+    } else if (!status) {
+        tsn_diag_set(&f->diag, err, "F001", "%s cannot be had: %s", name, why->what);
+        tsn_diag_hint(&f->diag, "%s", why->hint);
     } else {
         tsn_diag_set(&f->diag, err, "F001", "%s cannot be had: the server said %d", name,
-                     r->status);
+                     status);
     }
-    tsn_feed_finish(f, err);
+    fail_poll(f, err);
 }
 
 /* For the next poll: what the server said of this page. */
@@ -226,117 +376,78 @@ static void mark_page(struct tsn_feed *f, const struct tsn_page *page, const cha
     }
 }
 
-static void got_list(const struct tsn_xfer_result *r, void *user)
+static void page_same(struct tsn_feed *f)
 {
-    struct tsn_feed *f = user;
     const struct tsn_page *page = &f->pages.pages[f->page];
-    f->list_xfer = NULL;
-    if (!r->err && r->status == 304 && page->conditional) {
-        const json_t *old = json_object_get(json_object_get(f->cursor, "pages"), page->url);
-        mark_page(f, page, tsn_json_str(old, "e", ""), tsn_json_str(old, "m", ""));
-        f->pages_same++;
-        f->discovered = true;
-        f->page++;
-        next_page(f);
-        return;
-    }
-    if (r->err || r->status != 200) {
-        page_failed(f, r);
-        return;
-    }
-    tsn_fault("feed.listed");
-    f->pages_read++;
-    mark_page(f, page, r->etag, r->last_modified);
-    struct list_op *x = tsn_op_new(sizeof *x, list_apply, list_done, f);
-    x->feed = f;
-    x->source = f->source;
-    x->name = tsn_arena_strdup(x->op.arena, f->config.name);
-    x->text = tsn_arena_strndup(x->op.arena, r->body, r->len);
-    x->len = r->len;
-    x->page = *page;
-    x->page.url = tsn_arena_strdup(x->op.arena, page->url);
-    tsn_feeds_hold(f->feeds);
-    if (tsn_reader_submit(f->feeds->config.reader, &x->op)) {
-        tsn_op_destroy(&x->op);
-        tsn_diag_set(&f->diag, TSN_EBUSY, "F012", "the stored documents cannot be read now");
-        tsn_feed_finish(f, TSN_EBUSY);
-        tsn_feeds_release(f->feeds);
-    }
+    const json_t *old = json_object_get(json_object_get(f->cursor, "pages"), page->url);
+    mark_page(f, page, tsn_json_str(old, "e", ""), tsn_json_str(old, "m", ""));
+    f->pages_same++;
+    f->discovered = true;
+    page_over(f);
 }
 
-/* All pages are read: the documents. */
+static void page_ready(struct tsn_feed *f)
+{
+    const struct tsn_page *page = &f->pages.pages[f->page];
+    if (!f->page_begun) {
+        f->page_begun = true;
+        f->pages_read++;
+        f->vouched = tsn_feed_page_vouched(f);
+        mark_page(f, page, tsn_feed_page_etag(f), tsn_feed_page_modified(f));
+    }
+    read_slice(f);
+}
+
+/* All pages are read, and all documents settled. */
 static void pages_done(struct tsn_feed *f)
 {
-    if (!f->discovered) {
+    if (!f->discovered && f->config.domain) {
         tsn_diag_set(&f->diag, TSN_EREMOTE, "F001",
                      "%s: neither the well-known address nor security.txt leads to a provider",
-                     f->config.domain ? f->config.domain : f->config.url);
+                     f->config.domain);
         tsn_feed_finish(f, TSN_EREMOTE);
         return;
     }
     f->not_modified = f->pages_read == 0;
-    f->working = true;
-    if (f->todo.n == 0) {
-        tsn_feed_finish(f, 0);
-    } else {
-        pump(f);
-    }
+    tsn_feed_finish(f, 0);
 }
 
 static void next_page(struct tsn_feed *f)
 {
-    struct tsn_header headers[2];
+    static const struct tsn_feed_page_calls calls = {
+        .same = page_same, .ready = page_ready, .failed = page_failed};
     while (f->page < f->pages.n && f->pages.pages[f->page].fallback && f->discovered) {
         f->page++;
     }
+    f->page_begun = false;
     if (f->page >= f->pages.n) {
         pages_done(f);
-        return;
-    }
-    const struct tsn_page *page = &f->pages.pages[f->page];
-    const json_t *old = json_object_get(json_object_get(f->cursor, "pages"), page->url);
-    struct tsn_xfer_request req = {.url = page->url,
-                                   .headers = headers,
-                                   .reach = f->config.reach,
-                                   .max_bytes = TSN_FEED_LIST_MAX,
-                                   .redirects = page->direct ? 0 : 3,
-                                   .timeout_ms = 120000};
-    if (page->conditional && *tsn_json_str(old, "e", "")) {
-        headers[req.nheaders++] =
-            (struct tsn_header){"If-None-Match", tsn_json_str(old, "e", "")};
-    }
-    if (page->conditional && *tsn_json_str(old, "m", "")) {
-        headers[req.nheaders++] =
-            (struct tsn_header){"If-Modified-Since", tsn_json_str(old, "m", "")};
-    }
-    struct tsn_diag why;
-    tsn_diag_init(&why);
-    tsn_err err =
-        tsn_xfer_start(f->feeds->config.httpc, &req, got_list, f, &f->list_xfer, &why);
-    if (err) {
-        f->list_xfer = NULL;
-        tsn_diag_set(&f->diag, err, "F001", "%s cannot be asked for: %s",
-                     page_name(f, page->url), why.what);
-        tsn_diag_hint(&f->diag, "%s", why.hint);
-        tsn_feed_finish(f, err);
+    } else {
+        tsn_feed_page_get(f, &f->pages.pages[f->page], &calls);
     }
 }
 
 void tsn_feed_start(struct tsn_feed *f)
 {
+    const struct tsn_source_ask ask = ask_of(f);
     f->not_modified = false;
     f->arena = tsn_arena_new();
     f->todo = (struct tsn_feed_rows){0};
     f->next_row = f->in_flight = 0;
     f->pages = (struct tsn_pages){0};
-    f->page = f->pages_read = f->pages_same = 0;
-    f->discovered = false;
-    f->ns = NULL;
+    f->page = f->pages_read = f->pages_same = f->pages_seen = 0;
+    f->discovered = f->bulk = false;
+    f->ns = f->token = NULL;
     json_decref(f->marks);
     f->marks = json_object();
     f->counts = (struct tsn_feed_counts){0};
     tsn_diag_init(&f->diag);
-    f->source->first(f->arena, f->config.url, f->config.domain,
-                     tsn_json_str(f->cursor, "since", NULL), &f->pages);
+    f->source->first(f->arena, &ask, &f->pages);
     next_page(f);
+}
+
+void tsn_feed_poll_drop(struct tsn_feed *f)
+{
+    tsn_feed_page_drop(f);
+    drop_slice(f);
 }

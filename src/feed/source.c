@@ -1,16 +1,21 @@
 /* source.c - the table of kinds, and what all of them use. Pure. */
+#include "feed/source.h"
+
+#include <ctype.h>
 #include <jansson.h>
 #include <string.h>
 #include <strings.h>
-#include "feed/source.h"
+#include "core/crypto.h"
+#include "core/text.h"
+#include "feed/source_all.h"
 
 static const struct tsn_source *const sources[] = {
-    &tsn_source_csaf, &tsn_source_osv,  &tsn_source_cvelist,
-    &tsn_source_nvd,  &tsn_source_ghsa, &tsn_source_document,
-    &tsn_source_kev,  &tsn_source_epss, &tsn_source_rss,
+    &tsn_source_csaf, &tsn_source_osv,      &tsn_source_cvelist, &tsn_source_nvd,
+    &tsn_source_ghsa, &tsn_source_document, &tsn_source_kev,     &tsn_source_epss,
+    &tsn_source_rss,  &tsn_source_debian,   &tsn_source_file,
 };
-const char *const tsn_source_kinds[] = {"csaf",     "osv", "cvelist", "nvd", "ghsa",
-                                        "document", "kev", "epss",    "rss", NULL};
+const char *const tsn_source_kinds[] = {"csaf", "osv",  "cvelist", "nvd",    "ghsa", "document",
+                                        "kev",  "epss", "rss",     "debian", "file", NULL};
 
 const struct tsn_source *tsn_source_find(const char *kind)
 {
@@ -46,7 +51,7 @@ void tsn_feed_row_add(struct tsn_arena *arena, struct tsn_feed_rows *rows,
 
 void tsn_page_add(struct tsn_arena *arena, struct tsn_pages *pages, const struct tsn_page *page)
 {
-    for (size_t i = 0; i < pages->n; i++) {
+    for (size_t i = 0; i < pages->n && !page->again; i++) {
         if (strcmp(pages->pages[i].url, page->url) == 0) {
             return; /* lists that name each other end */
         }
@@ -91,4 +96,76 @@ const char *tsn_source_url(struct tsn_arena *arena, const char *page, const char
     }
     const char *out = tsn_arena_printf(arena, "%.*s%s", (int)end, page, path);
     return tsn_source_url_ok(page, out) ? out : NULL;
+}
+
+bool tsn_source_id_ok(const char *id)
+{
+    size_t n = strlen(id);
+    return n > 0 && n < 200 && !strstr(id, "..") &&
+           strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:+/") ==
+               n &&
+           id[0] != '/' && id[0] != '.';
+}
+
+const char *tsn_source_digest(struct tsn_arena *arena, const char *p, size_t n)
+{
+    uint8_t hash[TSN_HASH_LEN];
+    char hex[2 * TSN_HASH_LEN + 1];
+    tsn_sha256_once(hash, p, n);
+    tsn_hex(hex, hash, sizeof hash);
+    return tsn_arena_strdup(arena, hex);
+}
+
+const char *tsn_source_peek(struct tsn_arena *arena, const char *text, size_t len,
+                            const char *const *path)
+{
+    const char *value;
+    size_t n;
+    if (!tsn_json_find(text, len, path, &value, &n) || n < 2 || *value != '"' || n > 4096) {
+        return "";
+    }
+    json_t *v = json_loadb(value, n, JSON_DECODE_ANY, NULL);
+    const char *out = v ? tsn_arena_strdup(arena, json_string_value(v)) : "";
+    json_decref(v);
+    return out;
+}
+
+bool tsn_page_full(const struct tsn_page_text *text, const struct tsn_feed_rows *rows,
+                   size_t bytes)
+{
+    return rows->n >= text->rows || bytes >= text->bytes;
+}
+
+bool tsn_page_line(struct tsn_page_text *text, const char **line, size_t *n)
+{
+    if (text->at >= text->len) {
+        return false;
+    }
+    const char *p = text->text + text->at, *end = text->text + text->len;
+    const char *eol = memchr(p, '\n', (size_t)(end - p));
+    text->at = eol ? (size_t)(eol - text->text) + 1 : text->len;
+    eol = eol ? eol : end;
+    *line = p;
+    *n = (size_t)(eol - p);
+    while (*n && isspace((unsigned char)p[*n - 1])) {
+        --*n;
+    }
+    return true;
+}
+
+const char *tsn_source_next_link(struct tsn_arena *arena, const char *link)
+{
+    for (const char *p = link; (p = strchr(p, '<')); p++) {
+        const char *close = strchr(p, '>');
+        if (!close) {
+            return NULL;
+        }
+        const char *end = close + strcspn(close, ",");
+        const char *params = tsn_arena_strndup(arena, close, (size_t)(end - close));
+        if (strstr(params, "rel=\"next\"") || strstr(params, "rel=next")) {
+            return tsn_arena_strndup(arena, p + 1, (size_t)(close - p) - 1);
+        }
+        p = close;
+    }
+    return NULL;
 }

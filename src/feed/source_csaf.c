@@ -8,7 +8,11 @@
 #include <strings.h>
 #include "core/json.h"
 #include "feed/feed_int.h"
-#include "feed/source.h"
+#include "feed/source_all.h"
+
+#define WHOLE_MAX (8u << 20) /* of what is no list of documents */
+
+enum { ARCHIVE_NAME = 1 }; /* a page that names the archive */
 
 static const char *text(const json_t *o, const char *key)
 {
@@ -27,10 +31,10 @@ static void add(struct tsn_arena *arena, struct tsn_pages *pages, const char *ur
     tsn_page_add(arena, pages, &flags);
 }
 
-static void csaf_first(struct tsn_arena *arena, const char *url, const char *domain,
-                       const char *since, struct tsn_pages *pages)
+static void csaf_first(struct tsn_arena *arena, const struct tsn_source_ask *ask,
+                       struct tsn_pages *pages)
 {
-    (void)since;
+    const char *url = ask->url, *domain = ask->domain;
     if (url) {
         size_t n = strlen(url);
         bool folder = url[n - 1] == '/';
@@ -54,16 +58,19 @@ static void csaf_first(struct tsn_arena *arena, const char *url, const char *dom
 
 /* --- security.txt ---------------------------------------------------------------------------- */
 
-static void security_txt(struct tsn_arena *arena, const struct tsn_page *page, const char *body,
-                         struct tsn_pages *pages)
+static void security_txt(struct tsn_arena *arena, const struct tsn_page *page,
+                         struct tsn_page_text *in, struct tsn_pages *pages)
 {
-    for (const char *p = body; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
+    const char *line;
+    size_t len;
+    while (tsn_page_line(in, &line, &len)) {
+        const char *p = tsn_arena_strndup(arena, line, len);
         if (strncasecmp(p, "csaf:", 5) != 0) {
             continue;
         }
         p += 5;
         p += strspn(p, " \t");
-        const char *url = tsn_arena_strndup(arena, p, strcspn(p, " \t\r\n"));
+        const char *url = tsn_arena_strndup(arena, p, strcspn(p, " \t"));
         if (tsn_source_url_ok(page->url, url)) {
             add(arena, pages, url, (struct tsn_page){.optional = true});
         }
@@ -132,30 +139,48 @@ static const char *link_of(struct tsn_arena *arena, const struct tsn_page *page,
     return NULL;
 }
 
-static void rolie(struct tsn_arena *arena, const struct tsn_page *page, const json_t *feed,
-                  struct tsn_feed_rows *rows)
+static void rolie_row(struct tsn_arena *arena, const struct tsn_page *page, const json_t *e,
+                      struct tsn_feed_rows *rows)
 {
-    size_t i;
-    json_t *e;
-    json_array_foreach(json_object_get(feed, "entry"), i, e)
-    {
-        const char *src = text(json_object_get(e, "content"), "src");
-        const char *self = link_of(arena, page, e, "self", "");
-        const char *url = *src ? tsn_source_url(arena, page->url, src) : self;
-        const char *hash = link_of(arena, page, e, "hash", ".sha512");
-        if (!url || !*text(e, "updated")) {
-            rows->bad++;
-            continue;
-        }
-        const struct tsn_feed_row row = {
-            .path = tsn_arena_strdup(arena, url),
-            .time = tsn_arena_strdup(arena, text(e, "updated")),
-            .url = tsn_arena_strdup(arena, url),
-            .hash = hash ? hash : link_of(arena, page, e, "hash", ""),
-            .sig = link_of(arena, page, e, "signature", ""),
-        };
-        tsn_feed_row_add(arena, rows, &row);
+    const char *src = text(json_object_get(e, "content"), "src");
+    const char *self = link_of(arena, page, e, "self", "");
+    const char *url = *src ? tsn_source_url(arena, page->url, src) : self;
+    const char *hash = link_of(arena, page, e, "hash", ".sha512");
+    if (!url || !*text(e, "updated")) {
+        rows->bad++;
+        return;
     }
+    const struct tsn_feed_row row = {
+        .path = tsn_arena_strdup(arena, url),
+        .time = tsn_arena_strdup(arena, text(e, "updated")),
+        .url = tsn_arena_strdup(arena, url),
+        .hash = hash ? hash : link_of(arena, page, e, "hash", ""),
+        .sig = link_of(arena, page, e, "signature", ""),
+    };
+    tsn_feed_row_add(arena, rows, &row);
+}
+
+/* The list grows for ever: entries one at a time, never as one tree. */
+static void rolie(struct tsn_arena *arena, const struct tsn_page *page,
+                  struct tsn_page_text *in, struct tsn_feed_rows *rows)
+{
+    struct tsn_buf key;
+    const char *value;
+    size_t n;
+    bool more = true;
+    tsn_buf_init(&key, 4096);
+    while (!tsn_page_full(in, rows, 0) &&
+           (more = tsn_json_each_next(&in->each, &key, &value, &n))) {
+        json_t *entry = NULL;
+        if (tsn_json_parse(value, n, &entry, NULL) == 0) {
+            rolie_row(arena, page, entry, rows);
+        } else {
+            rows->bad++;
+        }
+        json_decref(entry);
+    }
+    in->at = more ? in->each.at : in->len;
+    tsn_buf_free(&key);
 }
 
 /* A service document names workspaces with collections: more feeds. */
@@ -199,19 +224,91 @@ static void aggregator(struct tsn_arena *arena, const json_t *doc, struct tsn_pa
     }
 }
 
-static tsn_err read_json(struct tsn_arena *arena, const struct tsn_page *page, const char *body,
-                         size_t len, struct tsn_feed_rows *rows, struct tsn_pages *pages,
-                         struct tsn_page_news *news, struct tsn_diag *diag)
+/* --- everything at once ------------------------------------------------------------------------- */
+
+/* archive_latest.txt (Red Hat) names the day's archive beside it; `archive` may also be one. Its hash
+ * and signature stand beside it, so documents out of it need none of their own. */
+static bool csaf_bulk(struct tsn_arena *arena, const struct tsn_source_ask *ask,
+                      struct tsn_page *page)
 {
-    json_t *doc = NULL;
-    if (tsn_json_parse(body, len, &doc, diag)) {
-        return tsn_diag_set(diag, TSN_EINPUT, "F002", "%.200s is not JSON", page->url);
+    size_t n = ask->archive ? strlen(ask->archive) : 0;
+    (void)arena;
+    if (!n) {
+        return false;
     }
-    tsn_err err = 0;
+    bool name = n > 4 && strcmp(ask->archive + n - 4, ".txt") == 0;
+    *page = (struct tsn_page){.url = ask->archive,
+                              .optional = true,
+                              .archive = !name,
+                              .signed_apart = !name,
+                              .what = name ? ARCHIVE_NAME : 0};
+    return true;
+}
+
+static tsn_err archive_name(struct tsn_arena *arena, const struct tsn_page *page,
+                            struct tsn_page_text *in, struct tsn_pages *pages,
+                            struct tsn_diag *diag)
+{
+    const char *line;
+    size_t n;
+    bool any = tsn_page_line(in, &line, &n);
+    const char *name = any ? tsn_arena_strndup(arena, line, n) : "";
+    const char *url = tsn_source_id_ok(name) ? tsn_source_url(arena, page->url, name) : NULL;
+    in->at = in->len;
+    if (!url) {
+        return tsn_diag_set(diag, TSN_EINPUT, "F002", "%.200s names no archive", page->url);
+    }
+    add(arena, pages, url,
+        (struct tsn_page){.optional = true, .archive = true, .signed_apart = true});
+    return 0;
+}
+
+/* "2024/cve-2024-1234.json": the path that changes.csv has for it as well. */
+static bool csaf_member(struct tsn_arena *arena, const char *name, const char *body, size_t len,
+                        struct tsn_feed_row *row)
+{
+    static const char *const date[] = {"document", "tracking", "current_release_date", NULL};
+    size_t n = strlen(name);
+    const char *year = name;
+    while (year && !(strspn(year, "0123456789") == 4 && year[4] == '/')) {
+        year = strchr(year, '/');
+        year = year ? year + 1 : NULL;
+    }
+    if (n < 6 || strcasecmp(name + n - 5, ".json") != 0) {
+        return false;
+    }
+    *row = (struct tsn_feed_row){.path = year ? year : name,
+                                 .time = tsn_source_peek(arena, body, len, date),
+                                 .body = body,
+                                 .len = len};
+    return true;
+}
+
+static tsn_err read_json(struct tsn_arena *arena, const struct tsn_page *page,
+                         struct tsn_page_text *in, struct tsn_feed_rows *rows,
+                         struct tsn_pages *pages, struct tsn_page_news *news,
+                         struct tsn_diag *diag)
+{
+    static const char *const entries[] = {"feed", "entry", NULL};
+    json_t *doc = NULL;
+    tsn_err err =
+        in->begun ? 0 : tsn_json_each_begin(&in->each, in->text, in->len, entries, diag);
+    in->begun = !err;
+    if (!err) {
+        rolie(arena, page, in, rows);
+        return 0;
+    }
+    if (err != TSN_ENOTFOUND || in->len > WHOLE_MAX ||
+        tsn_json_parse(in->text, in->len, &doc, diag)) {
+        return tsn_diag_set(diag, TSN_EINPUT, "F002", "%.200s is not JSON, or too large",
+                            page->url);
+    }
+    err = 0;
+    in->at = in->len;
     if (json_object_get(doc, "distributions")) {
         provider(arena, page, doc, pages, news);
     } else if (json_object_get(doc, "feed")) {
-        rolie(arena, page, json_object_get(doc, "feed"), rows);
+        /* without an entry */
     } else if (json_object_get(doc, "service")) {
         service(arena, page, doc, pages);
     } else if (json_object_get(doc, "aggregator")) {
@@ -225,34 +322,50 @@ static tsn_err read_json(struct tsn_arena *arena, const struct tsn_page *page, c
     return err;
 }
 
-static tsn_err csaf_read(struct tsn_arena *arena, const struct tsn_page *page, const char *body,
-                         size_t len, struct tsn_feed_rows *rows, struct tsn_pages *pages,
-                         struct tsn_page_news *news, struct tsn_diag *diag)
+static tsn_err read_csv(struct tsn_arena *arena, const struct tsn_page *page,
+                        struct tsn_page_text *in, struct tsn_feed_rows *rows,
+                        struct tsn_diag *diag)
 {
-    size_t at = strspn(body, " \t\r\n\xEF\xBB\xBF"), n = strlen(page->url);
-    if (body[at] == '{') {
-        return read_json(arena, page, body, len, rows, pages, news, diag);
-    }
-    if (n > 12 && strcmp(page->url + n - 12, "security.txt") == 0) {
-        security_txt(arena, page, body, pages);
-        return 0;
-    }
-    struct tsn_feed_rows list;
-    tsn_feed_csv(arena, body, len, &list);
-    rows->bad += list.bad;
-    if (list.n == 0) {
+    bool first = !in->begun;
+    size_t n = strlen(page->url);
+    tsn_feed_csv_slice(arena, in, rows);
+    if (rows->n == 0 && first) {
         return tsn_diag_set(diag, TSN_EINPUT, "F002",
-                            "changes.csv holds no row path,time (%zu other lines)", list.bad);
+                            "changes.csv holds no row path,time (%zu other lines)", rows->bad);
     }
     const char *folder = tsn_arena_strndup(arena, page->url, n - strlen("changes.csv"));
-    for (size_t i = 0; i < list.n; i++) {
-        list.rows[i].sig = NULL;
-        list.rows[i].url = NULL;
-        list.rows[i].folder = folder;
-        tsn_feed_row_add(arena, rows, &list.rows[i]);
+    for (size_t i = 0; i < rows->n; i++) {
+        rows->rows[i].folder = folder;
     }
     return 0;
 }
 
-const struct tsn_source tsn_source_csaf = {
-    .kind = "csaf", .hashes = true, .first = csaf_first, .read = csaf_read};
+static tsn_err csaf_read(struct tsn_arena *arena, const struct tsn_page *page,
+                         struct tsn_page_text *in, struct tsn_feed_rows *rows,
+                         struct tsn_pages *pages, struct tsn_page_news *news,
+                         struct tsn_diag *diag)
+{
+    size_t at = strspn(in->text, " \t\r\n\xEF\xBB\xBF"), n = strlen(page->url);
+    if (page->what == ARCHIVE_NAME) {
+        return archive_name(arena, page, in, pages, diag);
+    }
+    if (in->text[at] == '{') {
+        return read_json(arena, page, in, rows, pages, news, diag);
+    }
+    if (n > 12 && strcmp(page->url + n - 12, "security.txt") == 0) {
+        security_txt(arena, page, in, pages);
+        return 0;
+    }
+    if (n < strlen("changes.csv")) {
+        return tsn_diag_set(diag, TSN_EINPUT, "F002", "%.200s is no list of documents",
+                            page->url);
+    }
+    return read_csv(arena, page, in, rows, diag);
+}
+
+const struct tsn_source tsn_source_csaf = {.kind = "csaf",
+                                           .hashes = true,
+                                           .first = csaf_first,
+                                           .read = csaf_read,
+                                           .member = csaf_member,
+                                           .bulk = csaf_bulk};

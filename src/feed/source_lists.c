@@ -8,100 +8,113 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "feed/feed_int.h"
-#include "feed/source.h"
+#include "feed/source_all.h"
 
 static const char *text(const json_t *o, const char *key)
 {
     return tsn_json_str(o, key, "");
 }
 
-static const char *digest(struct tsn_arena *arena, const char *p, size_t n)
-{
-    uint8_t hash[TSN_HASH_LEN];
-    char hex[2 * TSN_HASH_LEN + 1];
-    tsn_sha256_once(hash, p, n);
-    tsn_hex(hex, hash, sizeof hash);
-    return tsn_arena_strdup(arena, hex);
-}
-
-/* Letters, digits and what ids are made of; nothing that leads out of a folder. */
-static bool id_ok(const char *id)
-{
-    size_t n = strlen(id);
-    return n > 0 && n < 200 && !strstr(id, "..") &&
-           strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:+/") ==
-               n &&
-           id[0] != '/' && id[0] != '.';
-}
-
 /* --- OSV: modified_id.csv ------------------------------------------------------------------------ */
 
-static void osv_first(struct tsn_arena *arena, const char *url, const char *domain,
-                      const char *since, struct tsn_pages *pages)
+static void osv_first(struct tsn_arena *arena, const struct tsn_source_ask *ask,
+                      struct tsn_pages *pages)
 {
-    (void)domain;
-    (void)since;
-    tsn_page_add(arena, pages,
-                 &(struct tsn_page){.url = tsn_arena_printf(arena, "%smodified_id.csv", url),
-                                    .conditional = true});
+    tsn_page_add(
+        arena, pages,
+        &(struct tsn_page){.url = tsn_arena_printf(arena, "%smodified_id.csv", ask->url),
+                           .conditional = true});
 }
 
-static tsn_err osv_read(struct tsn_arena *arena, const struct tsn_page *page, const char *body,
-                        size_t len, struct tsn_feed_rows *rows, struct tsn_pages *pages,
-                        struct tsn_page_news *news, struct tsn_diag *diag)
+/* npm's malware records are 98 % of it and about packages nobody ships. */
+static bool malware(const char *path)
 {
-    const char *p = body, *end = body + len;
+    const char *base = strrchr(path, '/');
+    return strncmp(base ? base + 1 : path, "MAL-", 4) == 0;
+}
+
+static tsn_err osv_read(struct tsn_arena *arena, const struct tsn_page *page,
+                        struct tsn_page_text *in, struct tsn_feed_rows *rows,
+                        struct tsn_pages *pages, struct tsn_page_news *news,
+                        struct tsn_diag *diag)
+{
+    const char *p;
+    size_t n, seen = 0;
+    bool first = !in->begun;
     (void)pages;
     (void)news;
-    while (p < end) {
-        const char *eol = memchr(p, '\n', (size_t)(end - p));
-        eol = eol ? eol : end;
-        size_t n = (size_t)(eol - p);
-        while (n && isspace((unsigned char)p[n - 1])) {
-            n--;
-        }
-        char *line = tsn_arena_strndup(arena, p, n), *comma = strchr(line, ',');
-        p = eol + 1;
+    in->begun = true;
+    while (!tsn_page_full(in, rows, 0) && tsn_page_line(in, &p, &n)) {
+        const char *comma = memchr(p, ',', n);
         if (!n) {
             continue;
         }
-        if (!comma || comma - line < 10 || !isdigit((unsigned char)*line) ||
-            !id_ok(comma + 1)) {
+        const char *id =
+            comma ? tsn_arena_strndup(arena, comma + 1, (size_t)(p + n - comma) - 1) : "";
+        if (!comma || comma - p < 10 || !isdigit((unsigned char)*p) || !tsn_source_id_ok(id)) {
             rows->bad++;
             continue;
         }
-        *comma = '\0';
-        /* npm's malware records are 98 % of it and about packages nobody ships. */
-        const char *base = strrchr(comma + 1, '/');
-        if (strncmp(base ? base + 1 : comma + 1, "MAL-", 4) == 0) {
+        seen++;
+        if (malware(id)) {
             continue;
         }
         const char *url =
-            tsn_source_url(arena, page->url, tsn_arena_printf(arena, "%s.json", comma + 1));
+            tsn_source_url(arena, page->url, tsn_arena_printf(arena, "%s.json", id));
         if (url) {
-            tsn_feed_row_add(
-                arena, rows,
-                &(struct tsn_feed_row){.path = comma + 1, .time = line, .url = url});
+            const char *time = tsn_arena_strndup(arena, p, (size_t)(comma - p));
+            tsn_feed_row_add(arena, rows,
+                             &(struct tsn_feed_row){.path = id, .time = time, .url = url});
         }
     }
-    return rows->n ? 0
-                   : tsn_diag_set(diag, TSN_EINPUT, "F002",
-                                  "modified_id.csv holds no row time,id (%zu other lines)",
-                                  rows->bad);
+    return seen || !first
+               ? 0
+               : tsn_diag_set(diag, TSN_EINPUT, "F002",
+                              "modified_id.csv holds no row time,id (%zu other lines)",
+                              rows->bad);
 }
 
-const struct tsn_source tsn_source_osv = {
-    .kind = "osv", .folder = true, .first = osv_first, .read = osv_read};
+/* "GO-2021-0052.json" of all.zip, or "Go/GO-2021-0052.json" of the archive of all ecosystems. */
+static bool osv_member(struct tsn_arena *arena, const char *name, const char *body, size_t len,
+                       struct tsn_feed_row *row)
+{
+    static const char *const modified[] = {"modified", NULL};
+    size_t n = strlen(name);
+    if (n < 6 || strcmp(name + n - 5, ".json") != 0 || malware(name)) {
+        return false;
+    }
+    *row = (struct tsn_feed_row){.path = tsn_arena_strndup(arena, name, n - 5),
+                                 .time = tsn_source_peek(arena, body, len, modified),
+                                 .body = body,
+                                 .len = len};
+    return tsn_source_id_ok(row->path);
+}
+
+static bool osv_bulk(struct tsn_arena *arena, const struct tsn_source_ask *ask,
+                     struct tsn_page *page)
+{
+    *page = (struct tsn_page){.url = tsn_arena_printf(arena, "%sall.zip", ask->url),
+                              .optional = true,
+                              .archive = true};
+    return true;
+}
+
+const struct tsn_source tsn_source_osv = {.kind = "osv",
+                                          .folder = true,
+                                          .first = osv_first,
+                                          .read = osv_read,
+                                          .member = osv_member,
+                                          .bulk = osv_bulk};
+
+enum { RELEASE = 1 }; /* a page that names the archive */
 
 /* --- the CVE list: deltaLog.json ------------------------------------------------------------------- */
 
-static void cvelist_first(struct tsn_arena *arena, const char *url, const char *domain,
-                          const char *since, struct tsn_pages *pages)
+static void cvelist_first(struct tsn_arena *arena, const struct tsn_source_ask *ask,
+                          struct tsn_pages *pages)
 {
-    (void)domain;
-    (void)since;
     tsn_page_add(arena, pages,
-                 &(struct tsn_page){.url = tsn_arena_printf(arena, "%sdeltaLog.json", url),
+                 &(struct tsn_page){.url = tsn_arena_printf(arena, "%sdeltaLog.json", ask->url),
                                     .conditional = true});
 }
 
@@ -136,106 +149,208 @@ static void cve_row(struct tsn_arena *arena, const struct tsn_page *page, const 
                                                    (int)n - 3, number, id))});
 }
 
+static void release_page(struct tsn_arena *arena, const struct tsn_page *page,
+                         const struct tsn_page_text *in, struct tsn_pages *pages)
+{
+    json_t *doc = NULL, *a;
+    size_t i;
+    (void)tsn_json_parse(in->text, in->len, &doc, NULL);
+    json_array_foreach(json_object_get(doc, "assets"), i, a)
+    {
+        const char *url = text(a, "browser_download_url");
+        if (strstr(text(a, "name"), "all_CVEs") && tsn_source_url_ok(page->url, url)) {
+            tsn_page_add(arena, pages,
+                         &(struct tsn_page){.url = tsn_arena_strdup(arena, url),
+                                            .optional = true,
+                                            .archive = true});
+            break;
+        }
+    }
+    json_decref(doc);
+}
+
+/* One slice: an id may come several times, and its latest time counts. */
 static tsn_err cvelist_read(struct tsn_arena *arena, const struct tsn_page *page,
-                            const char *body, size_t len, struct tsn_feed_rows *rows,
+                            struct tsn_page_text *in, struct tsn_feed_rows *rows,
                             struct tsn_pages *pages, struct tsn_page_news *news,
                             struct tsn_diag *diag)
 {
-    static const char *const lists[] = {"new", "updated"};
-    json_t *doc = NULL, *delta, *o, *seen = json_object();
-    size_t i, k;
-    (void)pages;
+    static const char *const lists[] = {"new", "updated"}, *const whole[] = {NULL};
+    struct tsn_buf key;
+    const char *value;
+    size_t n, k, deltas = 0;
+    json_t *o, *seen;
     (void)news;
-    tsn_err err = tsn_json_parse(body, len, &doc, diag);
-    json_t *log = json_is_array(doc) ? json_incref(doc) : json_pack("[O*]", doc);
-    if (err || !log || !json_is_object(json_array_get(log, 0))) {
-        err = tsn_diag_set(diag, TSN_EINPUT, "F002", "deltaLog.json is no list of changes");
+    if (page->what == RELEASE) {
+        release_page(arena, page, in, pages);
+        in->at = in->len;
+        return 0;
     }
-    json_array_foreach(log, i, delta)
-    {
+    seen = json_object();
+    tsn_err err = tsn_json_each_begin(&in->each, in->text, in->len, whole, diag);
+    tsn_buf_init(&key, 4096);
+    /* deltaLog.json is an array of what delta.json is one of. */
+    bool one = !err && in->each.object;
+    while (!err && !one && tsn_json_each_next(&in->each, &key, &value, &n)) {
+        json_t *delta = NULL;
+        err = tsn_json_parse(value, n, &delta, diag);
+        deltas += json_is_object(delta);
         for (size_t l = 0; l < 2; l++) {
             json_array_foreach(json_object_get(delta, lists[l]), k, o)
             {
                 cve_row(arena, page, o, seen, rows);
             }
         }
+        json_decref(delta);
     }
-    json_decref(log);
+    for (size_t l = 0; one && l < 2; l++) {
+        const char *const path[] = {lists[l], NULL};
+        struct tsn_json_each each;
+        json_t *doc = NULL;
+        if (tsn_json_each_begin(&each, in->text, in->len, path, NULL) == 0) {
+            deltas++;
+            while (tsn_json_each_next(&each, &key, &value, &n)) {
+                if (tsn_json_parse(value, n, &doc, NULL) == 0) {
+                    cve_row(arena, page, doc, seen, rows);
+                }
+                json_decref(doc);
+                doc = NULL;
+            }
+        }
+    }
+    if (err || !deltas) {
+        err = tsn_diag_set(diag, TSN_EINPUT, "F002", "deltaLog.json is no list of changes");
+    }
+    in->at = in->len;
+    tsn_buf_free(&key);
     json_decref(seen);
-    json_decref(doc);
     return err;
 }
 
-const struct tsn_source tsn_source_cvelist = {
-    .kind = "cvelist", .folder = true, .first = cvelist_first, .read = cvelist_read};
+/* "cves/2024/1xxx/CVE-2024-1234.json" of a release; the deltas beside the records are left out. */
+static bool cvelist_member(struct tsn_arena *arena, const char *name, const char *body,
+                           size_t len, struct tsn_feed_row *row)
+{
+    static const char *const updated[] = {"cveMetadata", "dateUpdated", NULL};
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+    size_t n = strlen(base);
+    if (n < 15 || strncmp(base, "CVE-", 4) != 0 || strcmp(base + n - 5, ".json") != 0) {
+        return false;
+    }
+    *row = (struct tsn_feed_row){.path = tsn_arena_strndup(arena, base, n - 5),
+                                 .time = tsn_source_peek(arena, body, len, updated),
+                                 .body = body,
+                                 .len = len};
+    return tsn_source_id_ok(row->path);
+}
+
+/* The release's zip has another address each day: `archive` is it, or GitHub's page of the latest
+ * release, whose asset with all CVEs is taken. */
+static bool cvelist_bulk(struct tsn_arena *arena, const struct tsn_source_ask *ask,
+                         struct tsn_page *page)
+{
+    size_t n = ask->archive ? strlen(ask->archive) : 0;
+    (void)arena;
+    if (!n) {
+        return false;
+    }
+    bool zip = n > 4 && strcmp(ask->archive + n - 4, ".zip") == 0;
+    *page = (struct tsn_page){
+        .url = ask->archive, .optional = true, .archive = zip, .what = zip ? 0 : RELEASE};
+    return true;
+}
+
+const struct tsn_source tsn_source_cvelist = {.kind = "cvelist",
+                                              .folder = true,
+                                              .first = cvelist_first,
+                                              .read = cvelist_read,
+                                              .member = cvelist_member,
+                                              .bulk = cvelist_bulk};
 
 /* --- records inside the page ------------------------------------------------------------------------ */
 
+/* The record is a range of the page's text. */
 static void inline_row(struct tsn_arena *arena, struct tsn_feed_rows *rows, const char *path,
-                       const char *time, const json_t *doc)
+                       const char *time, const char *body, size_t len)
 {
-    char *body = tsn_json_text(doc);
-    size_t len = strlen(body);
-    char *kept = tsn_arena_strndup(arena, body, len);
-    tsn_feed_row_add(arena, rows,
-                     &(struct tsn_feed_row){.path = tsn_arena_strdup(arena, path),
-                                            .time = *time ? tsn_arena_strdup(arena, time)
-                                                          : digest(arena, kept, len),
-                                            .body = kept,
-                                            .len = len});
-    free(body);
+    tsn_feed_row_add(
+        arena, rows,
+        &(struct tsn_feed_row){.path = tsn_arena_strdup(arena, path),
+                               .time = *time ? time : tsn_source_digest(arena, body, len),
+                               .body = body,
+                               .len = len});
 }
 
-static void page_first(struct tsn_arena *arena, const char *url, const char *domain,
-                       const char *since, struct tsn_pages *pages)
+/* Rows of the values of a list, a slice of them. `id` and `time` are paths in a value. Where the page
+ * ends, *rest (may be NULL) gets what stands beside the values. */
+static tsn_err each_record(struct tsn_arena *arena, struct tsn_page_text *in,
+                           const char *const *list, const char *const *id,
+                           const char *const *time, struct tsn_feed_rows *rows,
+                           const char *what, struct tsn_diag *diag)
 {
-    (void)domain;
-    (void)since;
-    tsn_page_add(arena, pages, &(struct tsn_page){.url = url, .conditional = true});
+    struct tsn_buf key;
+    const char *value;
+    size_t n, bytes = 0;
+    bool more = true;
+    if (!in->begun) {
+        if (tsn_json_each_begin(&in->each, in->text, in->len, list, diag) != 0 ||
+            in->each.object) {
+            return tsn_diag_set(diag, TSN_EINPUT, "F002", "the answer is no %s", what);
+        }
+        in->begun = true;
+    }
+    tsn_buf_init(&key, 4096);
+    while (!tsn_page_full(in, rows, bytes) &&
+           (more = tsn_json_each_next(&in->each, &key, &value, &n))) {
+        const char *path = tsn_source_peek(arena, value, n, id);
+        if (tsn_source_id_ok(path)) {
+            inline_row(arena, rows, path, tsn_source_peek(arena, value, n, time), value, n);
+            bytes += n;
+        } else {
+            rows->bad++;
+        }
+    }
+    in->at = more ? in->each.at : in->len;
+    tsn_buf_free(&key);
+    return 0;
+}
+
+static void page_first(struct tsn_arena *arena, const struct tsn_source_ask *ask,
+                       struct tsn_pages *pages)
+{
+    tsn_page_add(arena, pages, &(struct tsn_page){.url = ask->url, .conditional = true});
 }
 
 /* Both dates or neither, at most 120 days apart (NVD API 2.0). */
-static void nvd_first(struct tsn_arena *arena, const char *url, const char *domain,
-                      const char *since, struct tsn_pages *pages)
+static void nvd_first(struct tsn_arena *arena, const struct tsn_source_ask *ask,
+                      struct tsn_pages *pages)
 {
-    int64_t from = 0, now = tsn_clock_wall_ms(), most = INT64_C(120) * 86400 * 1000;
+    int64_t from = 0, most = INT64_C(120) * 86400 * 1000;
+    const char *url = ask->url;
     char a[25], b[25];
-    (void)domain;
-    if (since && tsn_time_parse(since, &from) == 0 && now - from < most) {
+    if (ask->since && tsn_time_parse(ask->since, &from) == 0 && ask->now_ms - from < most) {
         tsn_time_format(a, from);
-        tsn_time_format(b, now);
+        tsn_time_format(b, ask->now_ms);
         url = tsn_arena_printf(arena, "%s%slastModStartDate=%s&lastModEndDate=%s", url,
                                strchr(url, '?') ? "&" : "?", a, b);
     }
     tsn_page_add(arena, pages, &(struct tsn_page){.url = url});
 }
 
-static tsn_err nvd_read(struct tsn_arena *arena, const struct tsn_page *page, const char *body,
-                        size_t len, struct tsn_feed_rows *rows, struct tsn_pages *pages,
-                        struct tsn_page_news *news, struct tsn_diag *diag)
+/* The next page, as the numbers beside the records say. */
+static void nvd_next(struct tsn_arena *arena, const struct tsn_page *page,
+                     const struct tsn_json_each *each, struct tsn_pages *pages)
 {
-    json_t *doc = NULL, *v;
-    size_t i;
-    (void)news;
-    if (tsn_json_parse(body, len, &doc, diag) ||
-        !json_is_array(json_object_get(doc, "vulnerabilities"))) {
-        json_decref(doc);
-        return tsn_diag_set(diag, TSN_EINPUT, "F002", "the answer is no page of NVD's API 2.0");
-    }
-    json_array_foreach(json_object_get(doc, "vulnerabilities"), i, v)
-    {
-        const json_t *cve = json_object_get(v, "cve");
-        if (id_ok(text(cve, "id"))) {
-            inline_row(arena, rows, text(cve, "id"), text(cve, "lastModified"), v);
-        } else {
-            rows->bad++;
-        }
+    json_t *doc = NULL;
+    if (tsn_json_each_rest(each, &doc, NULL) != 0) {
+        return;
     }
     int64_t start = tsn_json_int(doc, "startIndex", 0),
             per = tsn_json_int(doc, "resultsPerPage", 0),
             total = tsn_json_int(doc, "totalResults", 0);
     int64_t next = start + per;
-    if (i > 0 && per > 0 && start >= 0 && next < total) {
+    bool any = each->end > each->start + 2;
+    if (any && per > 0 && start >= 0 && next < total) {
         const char *bare =
             tsn_arena_strndup(arena, page->url,
                               strstr(page->url, "startIndex=")
@@ -247,42 +362,105 @@ static tsn_err nvd_read(struct tsn_arena *arena, const struct tsn_page *page, co
                                             strchr(bare, '?') ? "&" : "?", (long long)next)});
     }
     json_decref(doc);
-    return 0;
+}
+
+static tsn_err nvd_read(struct tsn_arena *arena, const struct tsn_page *page,
+                        struct tsn_page_text *in, struct tsn_feed_rows *rows,
+                        struct tsn_pages *pages, struct tsn_page_news *news,
+                        struct tsn_diag *diag)
+{
+    static const char *const list[] = {"vulnerabilities", NULL},
+                             *const id[] = {"cve", "id", NULL},
+                             *const time[] = {"cve", "lastModified", NULL};
+    (void)news;
+    tsn_err err = each_record(arena, in, list, id, time, rows, "page of NVD's API 2.0", diag);
+    if (!err && in->at == in->len) {
+        nvd_next(arena, page, &in->each, pages);
+    }
+    return err;
 }
 
 const struct tsn_source tsn_source_nvd = {.kind = "nvd", .first = nvd_first, .read = nvd_read};
 
-static tsn_err ghsa_read(struct tsn_arena *arena, const struct tsn_page *page, const char *body,
-                         size_t len, struct tsn_feed_rows *rows, struct tsn_pages *pages,
-                         struct tsn_page_news *news, struct tsn_diag *diag)
+/* Only what changed since the last whole poll; pages follow the Link header. */
+static void ghsa_first(struct tsn_arena *arena, const struct tsn_source_ask *ask,
+                       struct tsn_pages *pages)
 {
-    json_t *doc = NULL, *a;
-    size_t i;
-    (void)page;
-    (void)pages;
+    const char *url = ask->url;
+    if (ask->since && !strstr(url, "modified=")) {
+        url = tsn_arena_printf(arena, "%s%smodified=%%3E%%3D%.10s", url,
+                               strchr(url, '?') ? "&" : "?", ask->since);
+    }
+    tsn_page_add(arena, pages,
+                 &(struct tsn_page){
+                     .url = url, .accept = "application/vnd.github+json", .conditional = true});
+}
+
+static tsn_err ghsa_read(struct tsn_arena *arena, const struct tsn_page *page,
+                         struct tsn_page_text *in, struct tsn_feed_rows *rows,
+                         struct tsn_pages *pages, struct tsn_page_news *news,
+                         struct tsn_diag *diag)
+{
+    static const char *const list[] = {NULL}, *const id[] = {"ghsa_id", NULL},
+                             *const time[] = {"updated_at", NULL};
     (void)news;
-    if (tsn_json_parse(body, len, &doc, diag) || !json_is_array(doc)) {
-        json_decref(doc);
-        return tsn_diag_set(diag, TSN_EINPUT, "F002", "the answer is no list of advisories");
+    tsn_err err = each_record(arena, in, list, id, time, rows, "list of advisories", diag);
+    const char *next = err || in->at < in->len ? NULL : tsn_source_next_link(arena, in->link);
+    if (next && tsn_source_url_ok(page->url, next)) {
+        tsn_page_add(arena, pages, &(struct tsn_page){.url = next, .accept = page->accept});
     }
-    json_array_foreach(doc, i, a)
-    {
-        if (id_ok(text(a, "ghsa_id"))) {
-            inline_row(arena, rows, text(a, "ghsa_id"), text(a, "updated_at"), a);
-        } else {
-            rows->bad++;
-        }
-    }
-    json_decref(doc);
-    return 0;
+    return err;
 }
 
 const struct tsn_source tsn_source_ghsa = {
-    .kind = "ghsa", .first = page_first, .read = ghsa_read};
+    .kind = "ghsa", .first = ghsa_first, .read = ghsa_read};
+
+/* Debian's tracker: one file of tens of megabytes, a document for each source package. */
+static tsn_err debian_read(struct tsn_arena *arena, const struct tsn_page *page,
+                           struct tsn_page_text *in, struct tsn_feed_rows *rows,
+                           struct tsn_pages *pages, struct tsn_page_news *news,
+                           struct tsn_diag *diag)
+{
+    static const char *const whole[] = {NULL};
+    struct tsn_buf key;
+    const char *value;
+    size_t n, bytes = 0;
+    bool more = true;
+    (void)page;
+    (void)pages;
+    (void)news;
+    if (!in->begun) {
+        if (tsn_json_each_begin(&in->each, in->text, in->len, whole, diag) != 0 ||
+            !in->each.object) {
+            return tsn_diag_set(diag, TSN_EINPUT, "F002",
+                                "the answer is not the JSON of Debian's tracker: %s",
+                                diag->what);
+        }
+        in->begun = true;
+    }
+    tsn_buf_init(&key, 4096);
+    while (!tsn_page_full(in, rows, bytes) &&
+           (more = tsn_json_each_next(&in->each, &key, &value, &n))) {
+        const char *name = key.len ? key.data : "";
+        if (!tsn_source_id_ok(name) || *value != '{') {
+            rows->bad++;
+            continue;
+        }
+        const char *body = tsn_arena_printf(arena, "{\"%s\":%.*s}", name, (int)n, value);
+        inline_row(arena, rows, name, "", body, strlen(body));
+        bytes += n;
+    }
+    in->at = more ? in->each.at : in->len;
+    tsn_buf_free(&key);
+    return 0;
+}
+
+const struct tsn_source tsn_source_debian = {
+    .kind = "debian", .first = page_first, .read = debian_read};
 
 /* The page is the document. An empty one is an error, not "no news". */
 static tsn_err document_read(struct tsn_arena *arena, const struct tsn_page *page,
-                             const char *body, size_t len, struct tsn_feed_rows *rows,
+                             struct tsn_page_text *in, struct tsn_feed_rows *rows,
                              struct tsn_pages *pages, struct tsn_page_news *news,
                              struct tsn_diag *diag)
 {
@@ -290,14 +468,11 @@ static tsn_err document_read(struct tsn_arena *arena, const struct tsn_page *pag
     const char *slash = strrchr(bare, '/');
     (void)pages;
     (void)news;
-    if (len == 0) {
+    if (in->len == 0) {
         return tsn_diag_set(diag, TSN_EINPUT, "F002", "%.200s is empty", page->url);
     }
-    tsn_feed_row_add(arena, rows,
-                     &(struct tsn_feed_row){.path = slash && slash[1] ? slash + 1 : "document",
-                                            .time = digest(arena, body, len),
-                                            .body = body,
-                                            .len = len});
+    in->at = in->len;
+    inline_row(arena, rows, slash && slash[1] ? slash + 1 : "document", "", in->text, in->len);
     return 0;
 }
 

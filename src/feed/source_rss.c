@@ -12,7 +12,7 @@
 #include "core/crypto.h"
 #include "core/json.h"
 #include "core/text.h"
-#include "feed/source.h"
+#include "feed/source_all.h"
 
 #define TEXT_MAX  20000
 #define DEPTH_MAX 64
@@ -202,14 +202,10 @@ static void entry_done(struct reading *r)
                             title, "url", link, "summary", body, "ids", ids);
     json_object_set_new(doc, "updated", json_string(date));
     char *text = tsn_json_text(doc);
-    uint8_t hash[TSN_HASH_LEN];
-    char hex[2 * TSN_HASH_LEN + 1];
-    tsn_sha256_once(hash, text, strlen(text));
-    tsn_hex(hex, hash, sizeof hash);
     tsn_feed_row_add(
         r->arena, r->rows,
         &(struct tsn_feed_row){.path = tsn_arena_strndup(r->arena, id, strnlen(id, 400)),
-                               .time = tsn_arena_strdup(r->arena, hex),
+                               .time = tsn_source_digest(r->arena, text, strlen(text)),
                                .body = tsn_arena_strdup(r->arena, text),
                                .len = strlen(text)});
     free(text);
@@ -246,17 +242,16 @@ static void no_entities(void *user, const XML_Char *name, int is_parameter,
     stop(user, "it declares entities");
 }
 
-static void rss_first(struct tsn_arena *arena, const char *url, const char *domain,
-                      const char *since, struct tsn_pages *pages)
+static void rss_first(struct tsn_arena *arena, const struct tsn_source_ask *ask,
+                      struct tsn_pages *pages)
 {
-    (void)domain;
-    (void)since;
-    tsn_page_add(arena, pages, &(struct tsn_page){.url = url, .conditional = true});
+    tsn_page_add(arena, pages, &(struct tsn_page){.url = ask->url, .conditional = true});
 }
 
-static tsn_err rss_read(struct tsn_arena *arena, const struct tsn_page *page, const char *body,
-                        size_t len, struct tsn_feed_rows *rows, struct tsn_pages *pages,
-                        struct tsn_page_news *news, struct tsn_diag *diag)
+static tsn_err rss_read(struct tsn_arena *arena, const struct tsn_page *page,
+                        struct tsn_page_text *in, struct tsn_feed_rows *rows,
+                        struct tsn_pages *pages, struct tsn_page_news *news,
+                        struct tsn_diag *diag)
 {
     struct reading r = {.parser = XML_ParserCreateNS(NULL, '|'),
                         .arena = arena,
@@ -272,8 +267,8 @@ static tsn_err rss_read(struct tsn_arena *arena, const struct tsn_page *page, co
     XML_SetCharacterDataHandler(r.parser, words);
     XML_SetEntityDeclHandler(r.parser, no_entities);
     tsn_err err = 0;
-    if (len > (size_t)1 << 30 ||
-        XML_Parse(r.parser, body, (int)len, XML_TRUE) != XML_STATUS_OK || !r.any) {
+    if (in->len > (size_t)1 << 30 ||
+        XML_Parse(r.parser, in->text, (int)in->len, XML_TRUE) != XML_STATUS_OK || !r.any) {
         enum XML_Error code = XML_GetErrorCode(r.parser);
         err = tsn_diag_set(diag, TSN_EINPUT, "F002", "%.200s is no feed: %s (line %lu)",
                            page->url,
@@ -282,6 +277,7 @@ static tsn_err rss_read(struct tsn_arena *arena, const struct tsn_page *page, co
                                            : "its root is neither rss, feed nor RDF",
                            (unsigned long)XML_GetCurrentLineNumber(r.parser));
     }
+    in->at = in->len;
     XML_ParserFree(r.parser);
     for (int i = 0; i < FIELDS; i++) {
         tsn_buf_free(&r.text[i]);

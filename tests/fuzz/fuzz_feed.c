@@ -158,9 +158,22 @@ static void try_lists(const char *text, size_t len)
         struct tsn_page_news news = {0};
         struct tsn_diag d;
         const struct tsn_page page = {.url = "https://a.example/x/changes.csv"};
+        struct tsn_page_text in = TSN_PAGE_TEXT(text, len);
+        const struct tsn_source *s = tsn_source_find(tsn_source_kinds[i]);
+        struct tsn_feed_row row = {0};
         tsn_diag_init(&d);
-        (void)tsn_source_find(tsn_source_kinds[i])
-            ->read(arena, &page, text, len, &rows, &pages, &news, &d);
+        in.rows = 3; /* several slices */
+        for (size_t at = 0; s->read(arena, &page, &in, &rows, &pages, &news, &d) == 0 &&
+                            in.at < len && in.at > at;) {
+            at = in.at;
+            rows.n = 0;
+        }
+        if (in.forget) {
+            in.forget(in.memo);
+        }
+        if (s->member) {
+            (void)s->member(arena, "2024/CVE-2024-1234.json", text, len, &row);
+        }
         tsn_arena_destroy(arena);
     }
 }

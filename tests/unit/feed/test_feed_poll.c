@@ -212,6 +212,7 @@ static void start_node(struct world *w)
                                         .writer = w->writer,
                                         .reader = w->reader,
                                         .intake = w->intake,
+                                        .dir = w->dir,
                                         .products = w->casework.products,
                                         .feeds = feeds,
                                         .nfeeds = 1};

@@ -31,11 +31,11 @@ static void csv(void **state)
     tsn_feed_csv(arena, list, sizeof list - 1, &rows);
     assert_int_equal(rows.n, 4);
     assert_int_equal(rows.bad, 4);
-    assert_string_equal(rows.rows[0].path, "2023/b.json");
-    assert_string_equal(rows.rows[0].time, "2023-03-01T00:00:00Z");
-    assert_string_equal(rows.rows[1].path, "csaf_files/OT/white/2024/a.json");
-    assert_string_equal(rows.rows[1].time, "2024-05-30T06:00:00.000000Z");
-    assert_string_equal(rows.rows[2].path, "2023/with \"quotes\", and comma.json");
+    assert_string_equal(rows.rows[0].path, "csaf_files/OT/white/2024/a.json");
+    assert_string_equal(rows.rows[0].time, "2024-05-30T06:00:00.000000Z");
+    assert_string_equal(rows.rows[1].path, "2023/with \"quotes\", and comma.json");
+    assert_string_equal(rows.rows[2].path, "2023/b.json"); /* where its latest time stands */
+    assert_string_equal(rows.rows[2].time, "2023-03-01T00:00:00Z");
     assert_string_equal(rows.rows[3].path, "last.json");
     tsn_feed_csv(arena, "", 0, &rows);
     assert_int_equal(rows.n, 0);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include "core/buf.h"
 #include "core/json.h"
-#include "feed/source.h"
+#include "feed/source_all.h"
 #include "unit/advisory/fixture.h"
 
 struct got {
@@ -29,7 +29,11 @@ static tsn_err look(struct got *g, const struct tsn_source *s, const char *url,
     tsn_arena_destroy(g->arena);
     *g = (struct got){.arena = tsn_arena_new()};
     tsn_diag_init(&g->diag);
-    return s->read(g->arena, &page, text, len, &g->rows, &g->pages, &g->news, &g->diag);
+    struct tsn_page_text in = TSN_PAGE_TEXT(text, len);
+    tsn_err err = s->read(g->arena, &page, &in, &g->rows, &g->pages, &g->news, &g->diag);
+    if (in.forget)
+        in.forget(in.memo);
+    return err;
 }
 
 static tsn_err look_text(struct got *g, const struct tsn_source *s, const char *text)

@@ -1,0 +1,8 @@
+/* source_all.h - the readers of all kinds, each in its small file; source.c alone lists them. */
+#pragma once
+
+#include "feed/source.h"
+
+extern const struct tsn_source tsn_source_csaf, tsn_source_osv, tsn_source_cvelist,
+    tsn_source_nvd, tsn_source_ghsa, tsn_source_document, tsn_source_kev, tsn_source_epss,
+    tsn_source_rss, tsn_source_debian, tsn_source_file;
