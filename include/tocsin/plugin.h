@@ -9,7 +9,7 @@
  *     nobody reads a member beyond the size the other side gave: TOCSIN_HAS asks;
  *   - numbers of enums are never used again, and 0 is none of them;
  *   - the host refuses another major and a higher minor; a lower minor is as good as its own.
- * 1.0 had no probe; 1.1 added it.
+ * 1.0 had no probe; 1.1 added it. 1.2 added secret.
  */
 #pragma once
 
@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define TOCSIN_ABI_MAJOR 1
-#define TOCSIN_ABI_MINOR 1
+#define TOCSIN_ABI_MINOR 2
 
 /* True when the maker of *p (a struct T) knew this member. */
 #define TOCSIN_HAS(T, p, member) ((p)->size >= offsetof(struct T, member) + sizeof((p)->member))
@@ -79,6 +79,10 @@ struct tocsin_host {
      * for a call that is over it is logged, dropped, and -1 comes back. The call's struct and
      * arena must not be touched afterwards. */
     int (*complete)(uint64_t call, uint32_t status, const char *json, size_t len);
+    /* since 1.2: the value behind a setting that is a handle (`key: secret:NAME` in tocsin.yaml);
+     * NULL when the setting is none, or nobody has set the secret. Stays valid. Ask at each use:
+     * the value may be replaced. Never log it, never put it into a result. */
+    const char *(*secret)(const char *setting);
 };
 
 /* One call. Made by the host; lives until it is completed, and for as long as a start, cancel or

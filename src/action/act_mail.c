@@ -21,6 +21,7 @@
 #include "core/clock.h"
 #include "core/fault.h"
 #include "core/json.h"
+#include "core/secret.h"
 #include "core/text.h"
 #include "loop/httpc.h"
 #include "loop/loop.h"
@@ -279,7 +280,9 @@ static tsn_err deliver(struct mail_user *u, struct delivery *d, const char *cons
     req.mail_from = u->address;
     req.rcpt = to;
     req.user = u->config.user;
-    req.password = u->config.password;
+    req.password = u->config.password ? tsn_secret_get(u->config.password, NULL) : NULL;
+    if (u->config.password && !req.password)
+        return tsn_secret_missing(u->config.password, diag);
     req.starttls = u->config.starttls;
     return tsn_xfer_start(u->client, &req, smtp_done, d, &d->xfer, diag);
 }

@@ -20,11 +20,11 @@ tsn_err tsn_action_http_register(struct tsn_registry *r, struct tsn_httpc *c,
  * `case` is a case's name: our reference goes along, so that an answer finds it. With `sign_with`
  * every mail is signed unless sign = false. */
 struct tsn_mail_config {
-    const char *organisation; /* {{organisation}} in templates */
-    const char *from;         /* "Acme PSIRT <psirt@acme.example>" */
-    const char *maildir;      /* embedded default: delivered into this maildir ... */
-    const char *smtp_url;     /* ... or through smtp://host:port; then maildir is NULL */
-    const char *user, *password;
+    const char *organisation;    /* {{organisation}} in templates */
+    const char *from;            /* "Acme PSIRT <psirt@acme.example>" */
+    const char *maildir;         /* embedded default: delivered into this maildir ... */
+    const char *smtp_url;        /* ... or through smtp://host:port; then maildir is NULL */
+    const char *user, *password; /* password: a handle (core/secret.h) */
     int starttls;
     const char *const *reach;
     const uint8_t *reference_key; /* TSN_KEY_LEN bytes (mail_reference.h), or NULL */

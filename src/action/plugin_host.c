@@ -6,16 +6,17 @@
  */
 #include "action/builtin.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "action/plugin_manifest.h"
+#include "action/plugin_int.h"
 #include "core/clock.h"
+#include "core/crypto.h"
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "core/secret.h"
 #include "core/text.h"
 #include "loop/loop.h"
 #include "proc/child.h"
@@ -27,50 +28,16 @@
 #define DESCRIBE_MS    10000
 #define CANCEL_MS      3000
 
-struct plugin;
-
-struct flight {
-    struct flight *next;
-    struct plugin *plugin;
-    struct tsn_call *call;
-    struct tsn_timer *timer; /* a cancel's patience, or the end of a call that cannot be sent */
-    int64_t id;
-    bool sent;
-    bool probe; /* asks whether the call with this key took effect; begins nothing */
-};
-
-struct plugin {
-    struct plugin *next;
-    struct tsn_plugins *host;
-    struct tsn_arena *arena;
-    struct tsn_manifest manifest;
-    const char *dir, *settings;
-    struct tsn_child *child; /* NULL while it does not run */
-    struct tsn_timer *timer; /* restart, or the limit on describe */
-    bool described;
-    const char *broke; /* how this process broke the protocol, NULL = it did not */
-    bool failing;      /* its last start did not get as far as describing itself */
-    int64_t restart_ms, started_ms;
-    struct flight *flights; /* in order of arrival */
-};
-
-struct tsn_plugins {
-    struct tsn_loop *loop;
-    struct tsn_registry *registry;
-    struct plugin *list;
-    char shim[PATH_MAX];
-    int64_t next_id;
-    bool closing;
-};
-
 static void run(struct plugin *p);
 
-static void send_json(struct plugin *p, json_t *message)
+void tsn_plugin_send(struct plugin *p, json_t *message)
 {
     char *text = tsn_json_text(message);
+    size_t n = strlen(text);
 
     /* A send that fails means the process is gone; its exit settles what was open. */
-    tsn_child_send_line(p->child, text, strlen(text));
+    tsn_child_send_line(p->child, text, n);
+    tsn_wipe(text, n); /* a secret may be in it */
     free(text);
     json_decref(message);
 }
@@ -108,10 +75,11 @@ static void send_call(struct plugin *p, const struct flight *f)
 {
     const struct tsn_call *c = f->call;
 
-    send_json(p, json_pack("{s:s, s:I, s:s, s:O, s:s, s:I, s:s, s:s?}", "type",
-                           f->probe ? "probe" : "start", "id", (json_int_t)f->id, "action",
-                           c->action->name, "args", c->args, "key", c->idem, "attempt",
-                           (json_int_t)c->attempt, "run", c->run, "case", c->case_id));
+    tsn_plugin_send(p,
+                    json_pack("{s:s, s:I, s:s, s:O, s:s, s:I, s:s, s:s?}", "type",
+                              f->probe ? "probe" : "start", "id", (json_int_t)f->id, "action",
+                              c->action->name, "args", c->args, "key", c->idem, "attempt",
+                              (json_int_t)c->attempt, "run", c->run, "case", c->case_id));
 }
 
 /* Sends what has room. A cancelled flight keeps its place until the plugin has answered. */
@@ -211,6 +179,8 @@ static void on_line(struct tsn_child *c, const char *line, size_t len, void *use
         on_described(p, m);
     else if (strcmp(type, "result") == 0)
         on_result(p, m);
+    else if (strcmp(type, "secret") == 0)
+        tsn_plugin_secret(p, m);
     else if (strcmp(type, "log") == 0)
         tsn_log(TSN_LOG_INFO, "plugin.said", "plugin", p->manifest.name, "text",
                 tsn_json_str(m, "text", ""), NULL);
@@ -236,6 +206,8 @@ static void plugin_free(struct plugin *p)
         flight_free(f);
     }
     tsn_timer_destroy(p->timer);
+    json_decref(p->settings);
+    json_decref(p->asked);
     tsn_arena_destroy(p->arena);
     free(p);
     if (host->closing && !host->list)
@@ -341,7 +313,6 @@ static void run(struct plugin *p)
         .argv = argv, .cwd = p->dir, .lines = true, .on_line = on_line, .on_exit = on_exit_of};
     struct tsn_diag diag;
     char name[80];
-    json_t *settings = NULL;
     size_t n = 6;
 
     for (size_t i = 0; p->manifest.argv[i] && n < 31; i++)
@@ -360,10 +331,10 @@ static void run(struct plugin *p)
     }
     p->started_ms = tsn_clock_mono_ms();
     tsn_timer_arm(p->timer, DESCRIBE_MS);
-    if (tsn_json_parse(p->settings, strlen(p->settings), &settings, NULL) != 0)
-        settings = json_object();
-    send_json(p, json_pack("{s:s, s:i, s:o}", "type", "describe", "protocol", 1, "settings",
-                           settings));
+    json_decref(p->asked);
+    p->asked = NULL;
+    tsn_plugin_send(p, json_pack("{s:s, s:i, s:O}", "type", "describe", "protocol", 1,
+                                 "settings", p->settings));
 }
 
 static void on_flight_timer(void *user)
@@ -425,7 +396,8 @@ static void cancel(struct tsn_call *call)
     /* Without a process its end is just being settled, this call with it. */
     if (!f->plugin->child)
         return;
-    send_json(f->plugin, json_pack("{s:s, s:I}", "type", "cancel", "id", (json_int_t)f->id));
+    tsn_plugin_send(f->plugin,
+                    json_pack("{s:s, s:I}", "type", "cancel", "id", (json_int_t)f->id));
     tsn_timer_arm(f->timer, CANCEL_MS);
 }
 
@@ -441,6 +413,7 @@ tsn_err tsn_plugins_open(struct tsn_plugins **out, struct tsn_loop *loop,
     }
     host->loop = loop;
     host->registry = r;
+    tsn_secret_watch(tsn_plugin_secret_changed, host);
     *out = host;
     return 0;
 }
@@ -455,7 +428,9 @@ tsn_err tsn_plugin_add(struct tsn_plugins *host, const struct tsn_plugin_config 
     p->arena = tsn_arena_new();
     p->restart_ms = RESTART_MIN_MS;
     p->dir = tsn_arena_strdup(p->arena, config->dir);
-    p->settings = tsn_arena_strdup(p->arena, config->settings ? config->settings : "{}");
+    if (!config->settings ||
+        tsn_json_parse(config->settings, strlen(config->settings), &p->settings, NULL) != 0)
+        p->settings = json_object();
     err = tsn_manifest_read(p->arena, p->dir, config->name, &p->manifest, diag);
     for (size_t i = 0; !err && i < p->manifest.nactions; i++) {
         struct tsn_action action = p->manifest.actions[i];
@@ -469,6 +444,7 @@ tsn_err tsn_plugin_add(struct tsn_plugins *host, const struct tsn_plugin_config 
             tsn_diag_set(diag, err, "R050", "the action %s exists already", action.name);
     }
     if (err) {
+        json_decref(p->settings);
         tsn_arena_destroy(p->arena);
         free(p);
         return err;
@@ -486,6 +462,7 @@ void tsn_plugins_close(struct tsn_plugins *host)
 
     if (!host)
         return;
+    tsn_secret_watch(NULL, NULL);
     host->closing = true;
     if (!host->list) {
         free(host);

@@ -33,6 +33,8 @@ struct tsn_api_config {
     size_t npeople;
     const char
         *publish_dir; /* the tree that is served at /.well-known and /advisories; NULL = none */
+    const struct tsn_secret_use *secret_uses; /* core/secret.h */
+    size_t nsecret_uses;
     const char *listen, *unix_path;
     const char *version;
     struct tsn_sealing *sealing;

@@ -130,6 +130,10 @@ const struct tsn_route tsn_routes[] = {
 
     {"POST", V1 "/tokens", TSN_NEED_ADMIN, BODY_SMALL, NULL, tsn_act_token_create, NULL},
     {"DELETE", V1 "/tokens/{id}", TSN_NEED_ADMIN, 0, NULL, tsn_act_token_revoke, NULL},
+
+    {"GET", V1 "/secrets", TSN_NEED_ADMIN, 0, tsn_read_secrets, NULL, tsn_finish_secrets},
+    {"POST", V1 "/secrets", TSN_NEED_ADMIN, BODY_SMALL, NULL, tsn_act_secret_set, NULL},
+    {"DELETE", V1 "/secrets/{id}", TSN_NEED_ADMIN, 0, NULL, tsn_act_secret_remove, NULL},
 };
 const size_t tsn_nroutes = sizeof(tsn_routes) / sizeof(tsn_routes[0]);
 

@@ -4,7 +4,9 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/crypto.h"
 #include "core/json.h"
+#include "core/secret.h"
 #include "core/text.h"
 #include "loop/httpc.h"
 
@@ -64,10 +66,13 @@ static tsn_err send(struct tsn_call *call, const char *method, const char *path,
     const struct user *u = call->action->user;
     char url[1024], auth[512];
     struct tsn_header headers[2] = {{"Authorization", auth}, {"Content-Type", type}};
-    struct request *q = tsn_alloc(sizeof *q);
+    const char *token = tsn_secret_get(u->config->token ? u->config->token : "", NULL);
+    struct request *q;
+    if (!token)
+        return tsn_secret_missing(u->config->token ? u->config->token : "", diag);
+    q = tsn_alloc(sizeof *q);
     if (snprintf(url, sizeof url, "%s%s", u->config->url, path) >= (int)sizeof url ||
-        snprintf(auth, sizeof auth, "Token %s", u->config->token ? u->config->token : "") >=
-            (int)sizeof auth) {
+        snprintf(auth, sizeof auth, "Token %s", token) >= (int)sizeof auth) {
         free(q);
         return bad(call, diag, "the address or token is too long");
     }
@@ -80,7 +85,7 @@ static tsn_err send(struct tsn_call *call, const char *method, const char *path,
                                    .reach = u->config->reach};
     q->call = call;
     tsn_err err = tsn_xfer_start(u->client, &req, finished, q, &q->xfer, diag);
-    memset(auth, 0, sizeof auth);
+    tsn_wipe(auth, sizeof auth);
     if (err)
         free(q);
     else

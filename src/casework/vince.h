@@ -11,8 +11,8 @@
 
 struct tsn_httpc;
 struct tsn_vince_config {
-    const char *url; /* ends in "/vince/comm/api/" or where a simulator is; NULL = not used */
-    const char *token;
+    const char *url;   /* ends in "/vince/comm/api/" or where a simulator is; NULL = not used */
+    const char *token; /* a handle (core/secret.h) */
     const char *const *reach; /* as for http.request */
 };
 /* The config is borrowed. Nothing is registered without a url. */

@@ -50,7 +50,7 @@ static const struct tsn_config *config(struct tsn_cli *cli)
     struct tsn_diag diag;
     tsn_diag_init(&diag);
     const char *path = tsn_place_config(cli);
-    return path && tsn_config_load(cli->arena, path, &c, &diag) == 0 ? c : NULL;
+    return path && tsn_config_look(cli->arena, path, &c, &diag) == 0 ? c : NULL;
 }
 
 const char *tsn_place_data(struct tsn_cli *cli)

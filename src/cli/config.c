@@ -186,7 +186,7 @@ static tsn_err take_all(struct tsn_conf *c)
     static const char *const known[] = {
         "server",   "data",      "people", "mail",      "http",    "publisher", "cases",
         "products", "customers", "rules",  "feeds",     "plugins", "playbooks", "engine",
-        "audit",    "policies",  "vince",  "schedules", "publish", "form"};
+        "audit",    "policies",  "vince",  "schedules", "publish", "form",      "secrets"};
     const char *socket = NULL;
     if (!c->root || c->root->type != TSN_YAML_MAP)
         return c->root ? tsn_yaml_fail(c->root, c->diag, TSN_EINPUT, "C014",
@@ -209,19 +209,20 @@ static tsn_err take_all(struct tsn_conf *c)
                       "give a shorter one: server: { socket: /run/tocsin/tocsin.sock }");
     }
     tsn_err (*const sections[])(struct tsn_conf *) = {
-        tsn_conf_people,   tsn_conf_mail_section, tsn_conf_form,
-        take_http,         tsn_conf_publisher,    take_cases,
-        tsn_conf_products, tsn_conf_customers,    tsn_conf_rules,
-        tsn_conf_feeds,    tsn_conf_plugins,      take_playbooks,
-        take_engine,       tsn_conf_audit,        tsn_conf_policies,
-        tsn_conf_vince,    tsn_conf_schedules,    tsn_conf_publish};
+        tsn_conf_secrets,  tsn_conf_people,   tsn_conf_mail_section,
+        tsn_conf_form,     take_http,         tsn_conf_publisher,
+        take_cases,        tsn_conf_products, tsn_conf_customers,
+        tsn_conf_rules,    tsn_conf_feeds,    tsn_conf_plugins,
+        take_playbooks,    take_engine,       tsn_conf_audit,
+        tsn_conf_policies, tsn_conf_vince,    tsn_conf_schedules,
+        tsn_conf_publish};
     for (size_t i = 0; i < TSN_CONF_COUNT(sections) && !err; i++)
         err = sections[i](c);
     return err;
 }
 
-tsn_err tsn_config_load(struct tsn_arena *arena, const char *path, struct tsn_config **out,
-                        struct tsn_diag *diag)
+static tsn_err load(struct tsn_arena *arena, const char *path, bool without_secrets,
+                    struct tsn_config **out, struct tsn_diag *diag)
 {
     char full[PATH_MAX];
     struct tsn_yaml_doc *doc = NULL;
@@ -242,11 +243,27 @@ tsn_err tsn_config_load(struct tsn_arena *arena, const char *path, struct tsn_co
                       ? tsn_arena_strndup(arena, config->file, (size_t)(slash - config->file))
                   : slash ? ""
                           : ".";
-    struct tsn_conf c = {.arena = arena, .root = doc->root, .out = config, .diag = diag};
+    struct tsn_conf c = {.arena = arena,
+                         .root = doc->root,
+                         .out = config,
+                         .diag = diag,
+                         .without_secrets = without_secrets};
     err = take_all(&c);
     if (!err)
         *out = config;
     return err;
+}
+
+tsn_err tsn_config_load(struct tsn_arena *arena, const char *path, struct tsn_config **out,
+                        struct tsn_diag *diag)
+{
+    return load(arena, path, false, out, diag);
+}
+
+tsn_err tsn_config_look(struct tsn_arena *arena, const char *path, struct tsn_config **out,
+                        struct tsn_diag *diag)
+{
+    return load(arena, path, true, out, diag);
 }
 
 const json_t *tsn_config_products_json(const struct tsn_config *config)

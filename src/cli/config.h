@@ -14,12 +14,16 @@
  *     organisation: Acme            # in mails and advisories ["This organisation"]
  *     domain: acme.example          # [localhost]
  *   data: { dir: data }             # [data], beside the file
+ *   secrets:                        # values from files; others: `tocsin secret set NAME`. Named elsewhere
+ *     - { name: jira, file: jira.token }     # as secret:jira, or credential:NAME (systemd's)
+ *     - { name: imap, credential: imap }
  *   people:
  *     - { id: resp1, name: Rita, roles: [ responder ], uid: 1000 }   # name and uid may be left out
  *   mail:
  *     from: Acme PSIRT <psirt@acme.example>   # [PSIRT <psirt@DOMAIN>]
  *     maildir: mail                 # [<data dir>/mail]; or:
- *     smtp: { url: "smtp://127.0.0.1:2525", user: u, password_file: f, starttls: true }
+ *     smtp: { url: "smtp://127.0.0.1:2525", user: u, password: secret:smtp, starttls: true }
+ *                                   # or password_file: f
  *     templates: templates          # [as installed]
  *     reach: [ "127.0.0.1:2525" ]   # exact addresses allowed though private or loopback
  *   form: { listen: 127.0.0.1:8430, coordinator: CERT/CC, coordinator_url: "https://kb.cert.org/vince/",
@@ -32,7 +36,7 @@
  *   cases: { prefix: PSIRT, markets: [ eu ], lead_roles: [ psirt-lead ],
  *            house: [ acme.example, tickets.acme.example ],  # ours: hosts and mail domains
  *            neutral_templates: [ ack-incident ] }           # mails that say nothing of a case
- *   vince: { url: "https://kb.cert.org/vince/comm/api/", token_file: vince.token }  # reach: for tests
+ *   vince: { url: "https://kb.cert.org/vince/comm/api/", token: secret:vince }  # or token_file; reach: for tests
  *   policies: { dir: policies }     # clock packs, handling plans, ... [as installed]
  *   publish: { dir: web, url: "https://psirt.acme.example",   # the tree of advisories: files for any
  *              gnupg: gnupg, key: 0A1B..., key_file: key.asc,  # web server, signed by this key
@@ -63,7 +67,7 @@
  *         reach: [ "127.0.0.1:8081" ], hash: required, signature: required, keys: acme.asc,
  *         speaks_for: [ "https://acme.example" ] }   # csaf: `domain: acme.example` instead of url
  *   plugins:
- *     - { name: edge, dir: plugins/edge, settings: { targets: [ fw-01 ] } }  # dir: [as installed];
+ *     - { name: edge, dir: plugins/edge, settings: { targets: [ fw-01 ], key: secret:fw } }  # dir: [as installed];
  *                                   # settings go to the plugin as JSON, paths in them as they are
  *   playbooks: { dir: playbooks }   # [as installed]
  *   audit:
@@ -128,6 +132,8 @@ struct tsn_config {
     struct tsn_form_config form;   /* likewise; text_dir NULL = as installed */
     const char *const *http_reach; /* NULL-terminated; never NULL */
     int64_t workers, resident, cpu_ms, wall_ms; /* 0 = the engine's default */
+    const struct tsn_secret_use *secret_uses;   /* core/secret.h */
+    size_t nsecret_uses;
     const json_t *picks;
     struct tsn_sealing_config sealing; /* loop and callbacks are the node's */
     const char *copy_mail;             /* NULL = none */
@@ -135,6 +141,11 @@ struct tsn_config {
 
 /* *out lives in `arena`. */
 tsn_err tsn_config_load(struct tsn_arena *arena, const char *path, struct tsn_config **out,
+                        struct tsn_diag *diag);
+
+/* The same for whoever only wants to know where things are: files of secrets are not opened, because they
+ * are the daemon's alone. */
+tsn_err tsn_config_look(struct tsn_arena *arena, const char *path, struct tsn_config **out,
                         struct tsn_diag *diag);
 
 /* Every *.yaml of a folder in the order of names, read; dir NULL = none. */

@@ -12,6 +12,7 @@ struct tsn_conf {
     const struct tsn_yaml *root;
     struct tsn_config *out;
     struct tsn_diag *diag;
+    bool without_secrets; /* files of secrets are not opened */
 };
 
 #define TSN_CONF_COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -55,6 +56,13 @@ tsn_err tsn_conf_duration(struct tsn_conf *c, const struct tsn_yaml *map, const 
                           bool need, int64_t min_ms, int64_t max_ms, int64_t *out);
 /* "Acme <a@b.example>" to "a@b.example". */
 const char *tsn_conf_address(struct tsn_arena *arena, const char *from);
+/* A secret's handle: `key` has secret:NAME or credential:NAME, or `file_key` a file that holds it. C040,
+ * C041, C047. */
+tsn_err tsn_conf_secret(struct tsn_conf *c, const struct tsn_yaml *map, const char *key,
+                        const char *file_key, bool need, const char **handle);
+/* Handles among free-form values. */
+tsn_err tsn_conf_handles(struct tsn_conf *c, const struct tsn_yaml *node);
+tsn_err tsn_conf_handle(struct tsn_conf *c, const struct tsn_yaml *at, const char *text);
 /* YAML as JSON: unquoted numbers, true, false and null are such; new reference. */
 json_t *tsn_conf_json(const struct tsn_yaml *node);
 
@@ -76,3 +84,5 @@ tsn_err tsn_conf_publisher(struct tsn_conf *c);
 tsn_err tsn_conf_publish(struct tsn_conf *c);
 /* The start of names: at most 32 characters. C043 */
 tsn_err tsn_conf_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const char **out);
+
+tsn_err tsn_conf_secrets(struct tsn_conf *c);

@@ -560,6 +560,10 @@ tsn_err tsn_conf_plugins(struct tsn_conf *c)
                                 "`settings` must be a group of settings");
             break;
         }
+        if (settings)
+            err = tsn_conf_handles(c, settings);
+        if (err)
+            break;
         json_t *json = settings ? tsn_conf_json(settings) : json_object();
         char *text = tsn_json_text(json);
         p->settings = tsn_arena_strdup(c->arena, text);

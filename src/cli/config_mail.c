@@ -1,45 +1,13 @@
 /* config_mail.c - the `mail:` section: how mail goes out, which inboxes are read, PGP.
- * Owns nothing; all in the arena. Reads the file that mail.smtp.password_file names. */
+ * Owns nothing; all in the arena. */
 #include "cli/config_int.h"
 
 #include <string.h>
-#include <sys/stat.h>
-#include "core/buf.h"
-#include "core/crypto.h"
-
-/* The first line of the file: a password. */
-static tsn_err read_password(struct tsn_conf *c, const struct tsn_yaml *node, const char *path,
-                             const char **out)
-{
-    struct stat info;
-    struct tsn_buf buf;
-    tsn_err err = 0;
-    tsn_buf_init(&buf, 4096);
-    if (stat(path, &info) == 0 && (info.st_mode & S_IROTH)) {
-        err = tsn_yaml_fail(node, c->diag, TSN_EDENIED, "C041",
-                            "everybody can read the password in %.160s", path);
-        tsn_diag_hint(c->diag, "chmod 600 %.200s", path);
-    } else if (tsn_buf_read_file(&buf, path)) {
-        err = tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C041", "cannot read %.200s", path);
-        tsn_diag_hint(c->diag, "it holds the password alone, on one line");
-    } else {
-        size_t n = strcspn(buf.data, "\r\n");
-        if (n == 0)
-            err = tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C041", "%.200s is empty", path);
-        else
-            *out = tsn_arena_strndup(c->arena, buf.data, n);
-    }
-    if (buf.len)
-        tsn_wipe(buf.data, buf.len);
-    tsn_buf_free(&buf);
-    return err;
-}
 
 static tsn_err take_smtp(struct tsn_conf *c, const struct tsn_yaml *mail)
 {
-    static const char *const known[] = {"url", "user", "password_file", "starttls"};
+    static const char *const known[] = {"url", "user", "password", "password_file", "starttls"};
     const struct tsn_yaml *map = tsn_yaml_find(mail, "smtp");
-    const char *file = NULL;
     bool starttls = false;
     if (map->type != TSN_YAML_MAP)
         return tsn_yaml_fail(map, c->diag, TSN_EINPUT, "C014",
@@ -50,21 +18,23 @@ static tsn_err take_smtp(struct tsn_conf *c, const struct tsn_yaml *mail)
     if (!err)
         err = tsn_conf_text(c, map, "user", false, 200, &c->out->mail.user);
     if (!err)
-        err = tsn_conf_path(c, map, "password_file", false, &file);
+        err =
+            tsn_conf_secret(c, map, "password", "password_file", false, &c->out->mail.password);
     if (!err)
         err = tsn_yaml_bool(map, "starttls", false, &starttls, c->diag);
     c->out->mail.starttls = starttls;
     if (err)
         return err;
-    if (file && !c->out->mail.user)
-        return tsn_yaml_fail(tsn_yaml_find(map, "password_file"), c->diag, TSN_EINPUT, "C013",
+    const struct tsn_yaml *given = tsn_yaml_find(map, "password");
+    if (!given)
+        given = tsn_yaml_find(map, "password_file");
+    if (given && !c->out->mail.user)
+        return tsn_yaml_fail(given, c->diag, TSN_EINPUT, "C013",
                              "`user` is missing: a password needs one");
-    if (c->out->mail.user && !file)
+    if (c->out->mail.user && !given)
         return tsn_yaml_fail(tsn_yaml_find(map, "user"), c->diag, TSN_EINPUT, "C013",
-                             "`password_file` is missing: a user needs a password");
-    return file ? read_password(c, tsn_yaml_find(map, "password_file"), file,
-                                &c->out->mail.password)
-                : 0;
+                             "`password` is missing: a user needs one");
+    return 0;
 }
 
 /* Our key signs what goes out and opens what comes in. */
@@ -98,7 +68,6 @@ static tsn_err take_pgp(struct tsn_conf *c, const struct tsn_yaml *mail)
 /* One folder on an IMAP server. */
 static tsn_err take_imap(struct tsn_conf *c, const struct tsn_yaml *i, struct tsn_mail_inbox *b)
 {
-    const char *file = NULL;
     int64_t port = 993;
     tsn_err err = tsn_conf_text(c, i, "imap", true, 250, &b->host);
     b->folder = "INBOX";
@@ -110,18 +79,19 @@ static tsn_err take_imap(struct tsn_conf *c, const struct tsn_yaml *i, struct ts
     if (!err)
         err = tsn_conf_text(c, i, "user", true, 200, &b->user);
     if (!err)
-        err = tsn_conf_path(c, i, "password_file", true, &file);
+        err = tsn_conf_secret(c, i, "password", "password_file", true, &b->password);
     if (!err)
         err = tsn_conf_path(c, i, "ca_file", false, &b->ca_file);
     if (!err)
         err = tsn_conf_reach(c, i, "reach", &b->reach);
-    return err ? err : read_password(c, tsn_yaml_find(i, "password_file"), file, &b->password);
+    return err;
 }
 
 static tsn_err take_inboxes(struct tsn_conf *c, const struct tsn_yaml *mail)
 {
-    static const char *const known[] = {"maildir", "every",         "imap",    "port", "folder",
-                                        "user",    "password_file", "ca_file", "reach"};
+    static const char *const known[] = {"maildir", "every", "imap",     "port",
+                                        "folder",  "user",  "password", "password_file",
+                                        "ca_file", "reach"};
     const struct tsn_yaml *list;
     size_t n, at = 0;
     tsn_err err = tsn_conf_list(c, mail, "inbox", false, &list, &n);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,11 +22,18 @@
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "core/secret.h"
 #include "core/text.h"
 #include "loop/loop.h"
 
 /* After a lost disk /readyz is seen red this long, then the process ends. */
 #define DEAD_MS 300
+/* Under sanitizers the leak check attaches to us at the end. */
+#ifdef TOCSIN_SANITIZED
+#define UNDUMPED 1
+#else
+#define UNDUMPED 0
+#endif
 /* Children get this long to end when we stop. */
 #define STOP_MS 3000
 
@@ -613,6 +622,9 @@ tsn_err tsn_node_run(const struct tsn_node_config *in, struct tsn_diag *diag)
     n.began_ms = tsn_clock_mono_ms();
     n.arena = tsn_arena_new();
     (void)umask(077);
+    /* What lies in memory, secrets among it, is nobody's to read: no core file, no debugger. */
+    (void)setrlimit(RLIMIT_CORE, &(const struct rlimit){0, 0});
+    (void)prctl(PR_SET_DUMPABLE, UNDUMPED, 0, 0, 0);
     if (in->verbose)
         tsn_log_level_set(TSN_LOG_DEBUG);
     tsn_err err = make_data_dir(n.config->data_dir, diag);
@@ -665,6 +677,7 @@ out:
     if (n.lock >= 0)
         (void)close(n.lock);
     tsn_policies_destroy(n.policies);
+    tsn_secret_forget();
     tsn_arena_destroy(n.arena);
     return err;
 }

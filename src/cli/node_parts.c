@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include "core/json.h"
 #include "core/log.h"
+#include "core/secret.h"
+#include "store/record_system.h"
 #include "core/text.h"
 
 /* Feeds may start runs, so they begin only when playbooks are known and recovery is over. */
@@ -149,10 +151,39 @@ static bool read_reference_key(struct node *n)
     return good;
 }
 
+/* The values that `tocsin secret set` brought; a file of the configuration goes first. */
+static tsn_err read_secrets(struct node *n)
+{
+    const struct tsn_list how = {.limit = 10000};
+    struct tsn_arena *a = tsn_arena_new();
+    const struct tsn_rec_secret *rows;
+    void *list;
+    size_t many;
+    tsn_err err = tsn_store_list(n->store, a, &tsn_table_secret, &how, &list, &many);
+    rows = list;
+    for (size_t i = 0; !err && i < many; i++) {
+        const char *handle = tsn_arena_printf(a, "secret:%s", rows[i].name);
+        if (rows[i].value && !tsn_secret_get(handle, NULL))
+            (void)tsn_secret_put(handle, rows[i].value, strlen(rows[i].value));
+        if (rows[i].value)
+            tsn_wipe((char *)(uintptr_t)rows[i].value, strlen(rows[i].value));
+    }
+    tsn_arena_destroy(a);
+    for (size_t i = 0; i < n->config->nsecret_uses; i++) {
+        const struct tsn_secret_use *u = &n->config->secret_uses[i];
+        if (!tsn_secret_get(u->handle, NULL))
+            tsn_log(TSN_LOG_WARN, "secret.missing", "code", "K001", "secret", u->handle, "used",
+                    u->where, NULL);
+    }
+    return err;
+}
+
 /* Everything that a step may call, before the engine starts one. */
 tsn_err tsn_node_open_actions(struct node *n, struct tsn_diag *diag)
 {
-    tsn_err err = tsn_httpc_open(&n->httpc, n->loop);
+    tsn_err err = read_secrets(n);
+    if (!err)
+        err = tsn_httpc_open(&n->httpc, n->loop);
     if (!err)
         err = tsn_registry_open(&n->registry);
     if (!err)
@@ -234,6 +265,8 @@ tsn_err tsn_node_open_outside(struct node *n, struct tsn_diag *diag)
                                       .casework = &n->casework,
                                       .people = n->config->people,
                                       .npeople = n->config->npeople,
+                                      .secret_uses = n->config->secret_uses,
+                                      .nsecret_uses = n->config->nsecret_uses,
                                       .listen = n->config->listen,
                                       .unix_path = n->config->socket,
                                       .publish_dir = n->config->publish.dir,

@@ -53,7 +53,7 @@ static int load_built_in(struct tsn_cli *cli, struct tsn_config **config)
     if (fd < 0 || write(fd, built_in, sizeof(built_in) - 1) != (ssize_t)sizeof(built_in) - 1)
         (void)tsn_diag_set(&diag, TSN_EIO, "L280", "no temporary file can be written");
     else
-        (void)tsn_config_load(cli->arena, path, config, &diag);
+        (void)tsn_config_look(cli->arena, path, config, &diag);
     if (fd >= 0) {
         (void)close(fd);
         (void)unlink(path);

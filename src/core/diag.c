@@ -8,7 +8,19 @@
 #include <string.h>
 
 #include "core/buf.h"
+#include "core/secret.h"
 #include "core/text.h"
+
+/* What the other side said may hold what it was told: no message carries a secret. */
+__attribute__((format(printf, 3, 0))) static void put(char *out, size_t cap, const char *fmt,
+                                                      va_list ap)
+{
+    int n = vsnprintf(out, cap, fmt, ap);
+    bool cut = n >= 0 && (size_t)n >= cap;
+
+    if (n > 0)
+        (void)tsn_redact(out, cut ? cap - 1 : (size_t)n, cut);
+}
 
 void tsn_diag_init(struct tsn_diag *d)
 {
@@ -24,7 +36,7 @@ tsn_err tsn_diag_set(struct tsn_diag *d, tsn_err err, const char *code, const ch
     d->err = err;
     tsn_copy(d->code, sizeof(d->code), code);
     va_start(ap, fmt);
-    vsnprintf(d->what, sizeof(d->what), fmt, ap);
+    put(d->what, sizeof(d->what), fmt, ap);
     va_end(ap);
     return err;
 }
@@ -45,7 +57,7 @@ void tsn_diag_hint(struct tsn_diag *d, const char *fmt, ...)
     if (!d)
         return;
     va_start(ap, fmt);
-    vsnprintf(d->hint, sizeof(d->hint), fmt, ap);
+    put(d->hint, sizeof(d->hint), fmt, ap);
     va_end(ap);
 }
 

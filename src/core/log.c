@@ -3,12 +3,14 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/secret.h"
 
 #define LINE_MAX_LEN 4096
 
@@ -31,6 +33,12 @@ struct line {
     size_t len;
 };
 
+/* What was written from `from` on, without secrets: a value in full, or the beginning of one. */
+static void hide(struct line *l, size_t from, bool cut)
+{
+    l->len = from + tsn_redact(l->text + from, l->len - from, cut);
+}
+
 static void put(struct line *l, const char *s)
 {
     for (; *s && l->len < sizeof(l->text) - 4; s++)
@@ -40,8 +48,10 @@ static void put(struct line *l, const char *s)
 static void put_string(struct line *l, const char *s)
 {
     char esc[8];
+    size_t from;
 
     put(l, "\"");
+    from = l->len;
     for (; *s && l->len < sizeof(l->text) - 16; s++) {
         unsigned char c = (unsigned char)*s;
 
@@ -58,6 +68,7 @@ static void put_string(struct line *l, const char *s)
     /* Cut in the middle of a character: take its first bytes away again. */
     for (; ((unsigned char)*s & 0xc0) == 0x80; s--)
         l->len--;
+    hide(l, from, *s != '\0');
     put(l, "\"");
 }
 

@@ -11,6 +11,7 @@
 #include "core/fault.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "core/secret.h"
 
 #define CALL_TIMEOUT_MS     60000
 #define CALL_TIMEOUT_MAX_MS ((int64_t)24 * 3600 * 1000)
@@ -260,9 +261,11 @@ static void call_done(struct tsn_call *call, enum tsn_outcome outcome, const jso
 {
     struct tsn_engine_call *c = (struct tsn_engine_call *)call;
     struct tsn_step *s = c->step;
+    json_t *hidden = tsn_redact_json(result); /* what was sent may come back in the answer */
 
     TSN_ASSERT(!c->completed);
     c->completed = true;
+    result = hidden ? hidden : result;
     if (!s) {
         tsn_log(TSN_LOG_WARN, "call.completed_late", "run", call->run, "step", call->path,
                 NULL);
@@ -281,6 +284,7 @@ static void call_done(struct tsn_call *call, enum tsn_outcome outcome, const jso
         tsn_step_unref(s);
         tsn_run_unref(r);
     }
+    json_decref(hidden);
     if (!c->starting)
         call_free(c);
 }

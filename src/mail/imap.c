@@ -11,9 +11,11 @@
 #include <string.h>
 #include <uv.h>
 
+#include "core/crypto.h"
 #include "core/fault.h"
 #include "core/log.h"
 #include "core/rand.h"
+#include "core/secret.h"
 #include "core/text.h"
 #include "loop/loop.h"
 #include "mail/imap_talk.h"
@@ -28,7 +30,9 @@ enum task { LOOK, FETCH, MARK };
 
 struct tsn_imap {
     struct tsn_mail *m;
-    struct tsn_imap_config cfg;
+    struct tsn_imap_config cfg; /* its password only while a job runs */
+    const char *handle;         /* of the password */
+    char *password;
     char name[300]; /* of the place in `meta` and the log */
     int64_t every_ms, wait_ms;
     struct tsn_timer *timer;
@@ -46,6 +50,16 @@ struct tsn_imap {
 };
 
 static void run(struct tsn_imap *b, enum task task);
+
+/* The pool's copy of the password lives as long as one job. */
+static void drop_password(struct tsn_imap *b)
+{
+    if (b->password)
+        tsn_wipe(b->password, strlen(b->password));
+    free(b->password);
+    b->password = NULL;
+    b->cfg.password = NULL;
+}
 
 static void maybe_free(struct tsn_imap *b)
 {
@@ -216,6 +230,7 @@ static void job_done(uv_work_t *work, int status)
     struct tsn_imap *b = work->data;
 
     (void)status;
+    drop_password(b);
     b->working = false;
     if (b->closed) {
         maybe_free(b);
@@ -247,11 +262,21 @@ static void job_done(uv_work_t *work, int status)
 
 static void run(struct tsn_imap *b, enum task task)
 {
+    const char *password = task == LOOK ? tsn_secret_get(b->handle, NULL) : NULL;
+
+    if (task == LOOK && !password) {
+        tsn_diag_init(&b->diag);
+        b->err = tsn_secret_missing(b->handle, &b->diag);
+        failed(b);
+        return;
+    }
+    b->cfg.password = b->password = tsn_strdup(password);
     b->task = task;
     b->work.data = b;
     b->working = true;
     if (uv_queue_work(tsn_loop_uv(b->m->cfg.loop), &b->work, job, job_done) != 0) {
         b->working = false;
+        drop_password(b);
         later(b, b->every_ms);
     }
 }
@@ -275,9 +300,9 @@ struct tsn_imap *tsn_imap_inbox_open(struct tsn_mail *m, const struct tsn_mail_i
                                       .port = inbox->port,
                                       .folder = inbox->folder,
                                       .user = inbox->user,
-                                      .password = inbox->password,
                                       .ca_file = inbox->ca_file,
                                       .reach = inbox->reach};
+    b->handle = inbox->password;
     (void)snprintf(b->name, sizeof(b->name), "%s@%s:%d/%s", inbox->user, inbox->host,
                    inbox->port, inbox->folder);
     b->every_ms = b->wait_ms = inbox->every_ms ? inbox->every_ms : EVERY_MS;

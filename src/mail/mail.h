@@ -31,7 +31,7 @@ struct tsn_mail_inbox {
     const char *maildir; /* absolute: new/ is read, what was taken moves to cur/; NULL: IMAP */
     int64_t every_ms;    /* 0 = 10 s, IMAP 60 s */
     /* IMAP over TLS (port 993 or another): one folder, read by UID */
-    const char *host, *folder, *user, *password;
+    const char *host, *folder, *user, *password; /* password: a handle (core/secret.h) */
     int port;
     const char *ca_file;      /* NULL = the system's */
     const char *const *reach; /* exact addresses allowed though private or loopback */

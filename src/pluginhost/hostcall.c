@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/secret.h"
 #include "pluginhost/pluginhost.h"
 
 #define CALLS_MAX  256
@@ -31,11 +32,19 @@ struct call {
     int pins;  /* functions of the plugin that were given it and have not returned */
 };
 
+/* The value of a handle; older ones stay, since a plugin may still use them. */
+struct secret {
+    struct secret *next;
+    const char *handle, *value; /* value NULL: there is none */
+};
+
 static struct {
     pthread_mutex_t lock, out_lock;
     struct tsn_ph_lib *lib;
     struct tsn_arena *arena; /* settings */
     const json_t *settings;
+    struct secret *secrets;
+    size_t awaited;     /* secrets asked for at the start and not answered yet */
     struct call *calls; /* in order of arrival */
     uint64_t last;      /* handles are generations: never used twice */
     int out_fd, wake_fd;
@@ -165,6 +174,21 @@ static const char *give_setting(const char *name)
     return name ? tsn_json_str(host.settings, name, NULL) : NULL;
 }
 
+static const char *give_secret(const char *setting)
+{
+    const char *handle = give_setting(setting), *value = NULL;
+
+    pthread_mutex_lock(&host.lock);
+    for (const struct secret *s = handle ? host.secrets : NULL; s; s = s->next) {
+        if (strcmp(s->handle, handle) == 0) {
+            value = s->value;
+            break; /* the newest comes first */
+        }
+    }
+    pthread_mutex_unlock(&host.lock);
+    return value;
+}
+
 /* The message for a completion. What the plugin says is input: a result nobody can read leaves
  * an external call in doubt, because it may well have happened. */
 static void say_result(const struct call *c, uint32_t status, const char *json, size_t len)
@@ -227,6 +251,7 @@ static const struct tocsin_host table = {
     .alloc = give_memory,
     .setting = give_setting,
     .complete = complete,
+    .secret = give_secret,
 };
 
 /* --- what the core says, main thread ------------------------------------------------------- */
@@ -291,12 +316,37 @@ static void say_described(void)
                   "actions", names, "schemas", schemas));
 }
 
-static tsn_err on_describe(const json_t *m, struct tsn_diag *diag)
+/* Before init and `described`: init may need the values already. */
+static void ask_secrets(void)
 {
-    json_t *settings = json_object_get(m, "settings");
+    const char *key;
+    json_t *value;
 
+    json_object_foreach((json_t *)(uintptr_t)host.settings, key, value)
+    {
+        if (!tsn_secret_is_handle(json_string_value(value))) /* all are texts here */
+            continue;
+        host.awaited++;
+        say(json_pack("{s:s, s:s}", "type", "secret", "handle", json_string_value(value)));
+    }
+}
+
+static void keep_secret(const json_t *m)
+{
+    struct secret *s;
+
+    pthread_mutex_lock(&host.lock);
+    s = tsn_arena_alloc(host.arena, sizeof(*s));
+    s->handle = tsn_arena_strdup(host.arena, tsn_json_str(m, "handle", ""));
+    s->value = tsn_arena_strdup(host.arena, tsn_json_str(m, "value", NULL));
+    s->next = host.secrets;
+    host.secrets = s;
+    pthread_mutex_unlock(&host.lock);
+}
+
+static tsn_err begin(struct tsn_diag *diag)
+{
     if (!host.described) {
-        keep_settings(settings);
         if (host.lib->p.init && host.lib->p.init(&table) != 0)
             return tsn_diag_set(diag, TSN_EREMOTE, "R054",
                                 "the plugin %s says that it cannot work", host.lib->p.name);
@@ -304,6 +354,21 @@ static tsn_err on_describe(const json_t *m, struct tsn_diag *diag)
     }
     say_described();
     return 0;
+}
+
+static tsn_err on_describe(const json_t *m, struct tsn_diag *diag)
+{
+    if (!host.described && !host.settings) {
+        keep_settings(json_object_get(m, "settings"));
+        ask_secrets();
+    }
+    return host.awaited ? 0 : begin(diag);
+}
+
+static tsn_err on_secret(const json_t *m, struct tsn_diag *diag)
+{
+    keep_secret(m);
+    return host.awaited && --host.awaited == 0 ? begin(diag) : 0;
 }
 
 static struct tsn_ph_action *find_action(const char *name)
@@ -446,6 +511,8 @@ tsn_err tsn_ph_message(const json_t *m, struct tsn_diag *diag)
 
     if (strcmp(type, "describe") == 0)
         return on_describe(m, diag);
+    if (strcmp(type, "secret") == 0)
+        return on_secret(m, diag);
     if (strcmp(type, "start") == 0 || strcmp(type, "probe") == 0) {
         if (!host.described)
             return tsn_diag_set(diag, TSN_EINPUT, "R054", "a call before `describe`");

@@ -9,6 +9,14 @@ static const struct tsn_col token_cols[] = {
 };
 TABLE(token, -1);
 
+static const struct tsn_col secret_cols[] = {
+    TEXT(secret, name),
+    SEALED(secret, value),
+    TEXT(secret, set_by),
+    INT(secret, set_at),
+};
+TABLE(secret, -1);
+
 static const struct tsn_col meta_cols[] = {
     TEXT(meta, name),
     TEXT(meta, value),

@@ -86,7 +86,7 @@ BAD = [
     ("customer without mail", "C013",
      PEOPLE + "customers:\n  - §{ name: a, products: [ b ] }\n", "mail"),
     ("user without password", "C013",
-     PEOPLE + "mail: { smtp: { url: \"smtp://h\", user: §u } }\n", "password_file"),
+     PEOPLE + "mail: { smtp: { url: \"smtp://h\", user: §u } }\n", "`password` is missing"),
     ("section is a word", "C014", PEOPLE + "server: §none\n", ""),
     ("list is a map", "C014", "people: §{ id: a }\n", "list"),
     ("item is a word", "C014", "people: [ §resp1 ]\n", ""),

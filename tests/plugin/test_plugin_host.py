@@ -166,7 +166,7 @@ def test_example_speaks_the_protocol():
     host = Host(library, manifest, {"greeting": "hello", "n": [1, 2]})
     d = host.described
     assert (d["name"], d["version"], d["licence"]) == ("example", "1.0.0", "Apache-2.0"), d
-    assert d["actions"] == ["example.echo", "example.slow"] and d["abi"] == "1.1", d
+    assert d["actions"] == ["example.echo", "example.slow"] and d["abi"] == "1.2", d
     assert d["schemas"]["slow"]["args"]["required"] == ["ms"], d
     assert host.ended("log")[0]["text"] == "example: ready"
     args = {"text": "ä \u2028 \"q\"", "n": [1, 2.5, None]}
@@ -248,9 +248,9 @@ def test_manifest_must_agree():
 
 def test_refused():
     for name, words in (
-            ("new_major", "made for plugin ABI 2.1, this tocsin has 1.1: install a newer tocsin"),
-            ("old_major", "made for plugin ABI 0.1, this tocsin has 1.1: build it anew"),
-            ("new_minor", "made for plugin ABI 1.2, this tocsin has 1.1: install a newer tocsin"),
+            ("new_major", "made for plugin ABI 2.2, this tocsin has 1.2: install a newer tocsin"),
+            ("old_major", "made for plugin ABI 0.2, this tocsin has 1.2: build it anew"),
+            ("new_minor", "made for plugin ABI 1.3, this tocsin has 1.2: install a newer tocsin"),
             ("short_plugin", "shorter than any version's"),
             ("short_action", "shorter than any version's"),
             ("nothing", "describes nothing"),
@@ -273,7 +273,7 @@ def test_refused():
 
 def test_older_and_longer_structs():
     """Behind a short struct lies poison: it is not read. What a longer one adds is ignored."""
-    for name, abi in (("old_minor", "1.0"), ("longer", "1.1")):
+    for name, abi in (("old_minor", "1.0"), ("longer", "1.2")):
         host = Host(bad(name))
         assert host.described["abi"] == abi, host.described
         host.start(1, "bad.act")

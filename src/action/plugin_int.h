@@ -1,0 +1,55 @@
+/* plugin_int.h - what the files of the plugin host share. Loop thread. */
+#pragma once
+
+#include <limits.h>
+
+#include "action/builtin.h"
+#include "action/plugin_manifest.h"
+
+struct tsn_child;
+struct tsn_timer;
+struct plugin;
+
+struct flight {
+    struct flight *next;
+    struct plugin *plugin;
+    struct tsn_call *call;
+    struct tsn_timer *timer; /* a cancel's patience, or the end of a call that cannot be sent */
+    int64_t id;
+    bool sent;
+    bool probe; /* asks whether the call with this key took effect; begins nothing */
+};
+
+struct plugin {
+    struct plugin *next;
+    struct tsn_plugins *host;
+    struct tsn_arena *arena;
+    struct tsn_manifest manifest;
+    const char *dir;
+    json_t *settings;        /* with handles in place of secrets */
+    json_t *asked;           /* handles whose values this process was given */
+    struct tsn_child *child; /* NULL while it does not run */
+    struct tsn_timer *timer; /* restart, or the limit on describe */
+    bool described;
+    const char *broke; /* how this process broke the protocol, NULL = it did not */
+    bool failing;      /* its last start did not get as far as describing itself */
+    int64_t restart_ms, started_ms;
+    struct flight *flights; /* in order of arrival */
+};
+
+struct tsn_plugins {
+    struct tsn_loop *loop;
+    struct tsn_registry *registry;
+    struct plugin *list;
+    char shim[PATH_MAX];
+    int64_t next_id;
+    bool closing;
+};
+
+/* plugin_host.c: takes the message. While no process runs it is lost, and that is said at its end. */
+void tsn_plugin_send(struct plugin *p, json_t *message);
+
+/* plugin_secret.c: { handle } from the plugin. */
+void tsn_plugin_secret(struct plugin *p, const json_t *m);
+/* For tsn_secret_watch; `user` is the struct tsn_plugins. */
+void tsn_plugin_secret_changed(void *user, const char *handle);
