@@ -2,7 +2,7 @@
 --
 -- Started once for an advisory, with exactly our products that it touches. Each owner judges
 -- their product; what is affected goes into our own advisory, which needs a release.
-local mail = use "mail"
+local psirt = require "lib.psirt"
 
 -- Two days for what is exploited or critical, a working week for the rest.
 local function time_to_assess(advisory)
@@ -62,13 +62,7 @@ return playbook {
       return case:close { resolution = "held", reason = d.reason }
     end
 
-    for _, customer in ipairs(case:affected_customers { products = ids }) do
-      mail.send {
-        to = customer.mail, template = "customer-notice",
-        vars = { customer = customer.name, advisory = draft.name, title = draft.title,
-                 text = draft.markdown },
-      }
-    end
+    psirt.publish(case, draft, ids)
     return case:close { resolution = "published", reason = d.reason }
   end,
 }

@@ -2,7 +2,8 @@
 --
 -- It is corrected with a new version that says what changed, or withdrawn; never silently edited. Whoever acted on
 -- the wrong one is told, first of all those to whom it said that they were safe.
-local mail = use "mail"
+local advisory = use "advisory"
+local psirt = require "lib.psirt"
 
 return playbook {
   name   = "wrong-advisory",
@@ -37,13 +38,14 @@ return playbook {
       case:note("It stays as it is: " .. d.reason)
       return { corrected = false, refused = true }
     end
-    -- A typo changes nothing for anybody; everything else is said to everybody who has the product.
-    if t.verdict ~= "typo" then
-      each(case:affected_customers(), function(customer)
-        return mail.send { to = customer.mail, template = "customer-notice",
-          vars = { customer = customer.name, advisory = draft.name, title = "Correction of " .. wrong.advisory,
-                   text = t.reason .. "\n\n" .. draft.markdown } }
-      end)
+    -- What is withdrawn says so in one more version; everything else is a new version that says what changed.
+    -- Readers match their assets anew by its number: a typo is a patch, and nobody is woken for it.
+    if t.verdict == "withdraw" then
+      advisory.withdraw { name = wrong.advisory, reason = t.reason }
+    elseif t.verdict == "typo" then
+      advisory.publish { name = draft.name, digest = draft.digest }
+    else
+      psirt.publish(case, draft)
     end
     return { corrected = true, verdict = t.verdict, harm = t.harm }
   end,

@@ -1,4 +1,5 @@
 -- What several playbooks of a product security team say and ask alike.
+local advisory = use "advisory"
 local mail = use "mail"
 
 local psirt = {}
@@ -32,7 +33,20 @@ function psirt.addresses(text)
   return list
 end
 
--- A draft that two leads release, with customers told. True when it went out.
+-- Publishes exactly what was approved. Where the configuration has lists, the publication tells those on them;
+-- else the customers of the product are told here.
+function psirt.publish(case, draft, products)
+  local out = advisory.publish { name = draft.name, digest = draft.digest }
+  if out.lists == 0 then
+    each(case:affected_customers { products = products }, function(customer)
+      return mail.send { to = customer.mail, template = "customer-notice",
+        vars = { customer = customer.name, advisory = draft.name, title = draft.title, text = draft.markdown } }
+    end, { limit = 4 })
+  end
+  return out
+end
+
+-- A draft that two leads release, published, with customers told. True when it went out.
 function psirt.release(case, t)
   local draft = case:advisory { template = t.template, text = t.text }
   local go, d = approve {
@@ -43,10 +57,7 @@ function psirt.release(case, t)
     case:note(("%s is not released: %s"):format(draft.name, d.reason))
     return false, d
   end
-  each(case:affected_customers(), function(customer)
-    return mail.send { to = customer.mail, template = "customer-notice",
-      vars = { customer = customer.name, advisory = draft.name, title = draft.title, text = draft.markdown } }
-  end, { limit = 4 })
+  psirt.publish(case, draft)
   return true, d
 end
 

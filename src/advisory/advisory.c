@@ -16,9 +16,11 @@ static tsn_err draft(struct tsn_store *st, struct tsn_arena *arena, const struct
                      int64_t now_ms, json_t **result, struct tsn_diag *diag)
 {
     static const char *const known[] = {
-        "template", "name",        "change",   "text",           "title",    "summary",
-        "notes",    "references",  "tlp",      "lang",           "severity", "acknowledgments",
-        "verdicts", "remediation", "products", "vulnerabilities"};
+        "template", "name",        "change",   "text",
+        "title",    "summary",     "notes",    "references",
+        "tlp",      "lang",        "severity", "acknowledgments",
+        "verdicts", "remediation", "products", "vulnerabilities",
+        "another"};
     const struct tsn_advisory_ask ask = {.verb = "draft",
                                          .args = call->args,
                                          .service = "svc:advisory",
@@ -103,6 +105,37 @@ static tsn_err publish(struct tsn_store *st, struct tsn_arena *arena,
     if (!err) {
         err = tsn_advisory_act(st, arena, &ask, result, diag);
     }
+    if (!err) { /* does the publication tell somebody? */
+        json_object_set_new(*result, "lists",
+                            json_integer((json_int_t)json_array_size(tsn_advisory_env.lists)));
+    }
+    json_decref(args);
+    return err;
+}
+
+/* { name, reason }: one more version of what is out says that it no longer holds. */
+static tsn_err withdraw(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_call *call, int64_t now_ms, json_t **result,
+                        struct tsn_diag *diag)
+{
+    static const char *const known[] = {"name", "reason"};
+    struct tsn_rec_advisory a = {0};
+    tsn_err err = json_is_object(call->args) ? tsn_json_known(call->args, known, 2, diag) : 0;
+    if (!err) {
+        err = find(st, arena, call, &a, diag);
+    }
+    if (err) {
+        return err;
+    }
+    json_t *args = json_pack("{s:s}", "reason", tsn_json_str(call->args, "reason", ""));
+    const struct tsn_advisory_ask ask = {.verb = "withdraw",
+                                         .ref = a.id,
+                                         .args = args,
+                                         .service = "svc:advisory",
+                                         .run = call->run,
+                                         .step = call->path,
+                                         .now_ms = now_ms};
+    err = tsn_advisory_act(st, arena, &ask, result, diag);
     json_decref(args);
     return err;
 }
@@ -178,6 +211,11 @@ tsn_err tsn_advisory_register(struct tsn_registry *r, const struct tsn_publisher
          .effect = TSN_EFFECT_STORE,
          .irreversible = true,
          .apply = publish},
+        {.name = "advisory.withdraw",
+         .summary = "Withdraw an advisory of the case that is out, with the reason",
+         .effect = TSN_EFFECT_STORE,
+         .irreversible = true,
+         .apply = withdraw},
         {.name = "advisory.cve",
          .summary = "CNA container of a CVE id of the advisory, once that is out",
          .effect = TSN_EFFECT_STORE,

@@ -136,8 +136,8 @@ tsn_err tsn_advisory_draft(struct tsn_store *st, struct tsn_arena *arena, const 
     struct tsn_advisory_work w = {.st = st, .arena = arena, .ask = ask, .diag = diag};
     struct tsn_rec_case c;
     const char *name = arg(&w, "name", NULL);
-    bool another =
-        strcmp(ask->verb, "new") == 0; /* people ask for one more; steps for theirs */
+    /* People ask for one more; steps for theirs, unless they say so. */
+    bool another = strcmp(ask->verb, "new") == 0 || tsn_json_bool(ask->args, "another", false);
     tsn_err err = tsn_store_get(st, arena, &tsn_table_case, case_id, &c);
     if (!err) {
         err = another && !name ? TSN_ENOTFOUND : find_of_case(&w, case_id, name);
