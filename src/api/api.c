@@ -15,6 +15,7 @@ void tsn_api_unref(struct tsn_api *api)
 {
     if (api->closed && !api->live && api->nops == 0) {
         tsn_traces_free(api->traces);
+        free(api->hook_states);
         free(api);
     }
 }
@@ -246,7 +247,9 @@ static void then_act(struct tsn_req *req, json_t *out)
 static void run_route(struct tsn_req *req)
 {
     struct tsn_http_in *in = req->in;
-    if (strcmp(in->method, "POST") == 0 && in->len > 0) {
+    /* What is signed is checked before it is parsed. */
+    if (strcmp(in->method, "POST") == 0 && in->len > 0 &&
+        req->route->need != TSN_NEED_SIGNATURE) {
         const char *type = tsn_http_header(in, "Content-Type");
         if (type && strncmp(type, "application/json", 16) != 0) {
             tsn_req_refuse(req, 415, TSN_EUNSUPPORTED, "H014",
@@ -319,7 +322,7 @@ static void on_request(struct tsn_http_in *in, void *user)
         tsn_req_refuse(req, 404, TSN_ENOTFOUND, "H030", "there is nothing at this path",
                        "Paths begin with /api/v1/.");
         tsn_req_end(req);
-    } else if (req->route->need == TSN_NEED_NOTHING) {
+    } else if (req->route->need == TSN_NEED_NOTHING || req->route->need == TSN_NEED_SIGNATURE) {
         run_route(req);
     } else {
         tsn_auth_check(req, run_route);

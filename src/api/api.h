@@ -13,6 +13,7 @@
 
 /* `people:` of the configuration. */
 struct tsn_mail;
+struct tsn_hook;
 struct tsn_person {
     const char *id;
     const char *const *roles; /* NULL-terminated */
@@ -37,6 +38,8 @@ struct tsn_api_config {
     size_t nsecret_uses;
     const char *listen, *unix_path;
     const char *version;
+    const struct tsn_hook *hooks; /* intake/hook.h */
+    size_t nhooks;
     struct tsn_sealing *sealing;
     /* Two people want to go on with a log that may only be read. */
     void (*new_epoch)(void *node, const struct tsn_epoch_request *request,

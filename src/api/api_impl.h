@@ -22,13 +22,14 @@
 
 /* What a route asks of its caller. */
 enum tsn_need {
-    TSN_NEED_NOTHING, /* health and version */
-    TSN_NEED_CALLER,  /* anybody who is known */
-    TSN_NEED_SUBMIT,  /* hand in reports */
-    TSN_NEED_READ,    /* a role of the house, not only intake or reporter */
-    TSN_NEED_WORK,    /* a role that works on cases, not only auditor */
-    TSN_NEED_PAIR,    /* one of two: operator, PSIRT lead or auditor */
-    TSN_NEED_ADMIN    /* the operator */
+    TSN_NEED_NOTHING,   /* health and version */
+    TSN_NEED_SIGNATURE, /* a webhook: its signature over the raw body, act_hook.c */
+    TSN_NEED_CALLER,    /* anybody who is known */
+    TSN_NEED_SUBMIT,    /* hand in reports */
+    TSN_NEED_READ,      /* a role of the house, not only intake or reporter */
+    TSN_NEED_WORK,      /* a role that works on cases, not only auditor */
+    TSN_NEED_PAIR,      /* one of two: operator, PSIRT lead or auditor */
+    TSN_NEED_ADMIN      /* the operator */
 };
 
 struct tsn_who {
@@ -99,7 +100,8 @@ struct tsn_req {
     const char *id;
     struct tsn_who who;
     json_t *body;
-    json_t *held; /* the answer, while that it was read becomes an entry */
+    struct tsn_hook_state *hook; /* of a webhook: what is remembered of its like */
+    json_t *held;                /* the answer, while that it was read becomes an entry */
 };
 
 /* What one person asked for and a second must agree to (seal_routes.c). */
@@ -118,6 +120,7 @@ struct tsn_api {
     int64_t failed_at_ms;  /* last auth.failed entry, monotonic */
     uint64_t failed_since; /* refusals since that entry */
     struct tsn_pair pair;
+    struct tsn_hook_state *hook_states; /* one a hook; NULL until the first comes; act_hook.c */
     uint64_t requests, refusals;
     int64_t opened_ms;
     struct tsn_traces *traces;   /* read_trace.c */
@@ -251,6 +254,9 @@ void tsn_act_playbooks(struct tsn_req *req);
 void tsn_act_feeds(struct tsn_req *req);
 void tsn_act_feed_poll(struct tsn_req *req);
 void tsn_act_products(struct tsn_req *req);
+void tsn_act_hook(struct tsn_req *req);
+void tsn_act_hooks(struct tsn_req *req);
+void tsn_act_hook_sample(struct tsn_req *req);
 void tsn_act_mail(struct tsn_req *req);
 void tsn_act_mail_decide(struct tsn_req *req);
 tsn_read_fn tsn_read_mails;

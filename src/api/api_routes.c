@@ -20,6 +20,11 @@ const struct tsn_route tsn_routes[] = {
     {"GET", "/metrics", TSN_NEED_NOTHING, 0, NULL, tsn_act_metrics, NULL},
     {"GET", "/version", TSN_NEED_NOTHING, 0, NULL, tsn_act_version, NULL},
 
+    {"POST", "/hooks/{id}", TSN_NEED_SIGNATURE, BODY_REPORT, NULL, tsn_act_hook, NULL},
+    {"GET", V1 "/hooks", TSN_NEED_READ, 0, NULL, tsn_act_hooks, NULL},
+    {"POST", V1 "/hooks/{id}/sample", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_hook_sample,
+     NULL},
+
     {"GET", V1 "/me", TSN_NEED_CALLER, 0, NULL, tsn_act_me, NULL},
     {"GET", V1 "/status", TSN_NEED_READ, 0, tsn_read_status, NULL, tsn_finish_status},
     {"GET", V1 "/show/{id}", TSN_NEED_READ, 0, tsn_read_show, NULL, NULL},

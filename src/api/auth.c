@@ -119,6 +119,7 @@ static bool allowed(const struct tsn_who *who, enum tsn_need need)
 {
     switch (need) {
     case TSN_NEED_NOTHING:
+    case TSN_NEED_SIGNATURE:
     case TSN_NEED_CALLER:
         return true;
     case TSN_NEED_SUBMIT:

@@ -283,6 +283,8 @@ int tsn_cmd_cpe(struct tsn_cli *cli);
 int tsn_cmd_cwe(struct tsn_cli *cli);
 int tsn_cmd_cve(struct tsn_cli *cli);
 int tsn_cmd_ssvc(struct tsn_cli *cli);
+int tsn_cmd_hook_list(struct tsn_cli *cli);
+int tsn_cmd_hook_test(struct tsn_cli *cli);
 int tsn_cmd_mail_parse(struct tsn_cli *cli);
 int tsn_cmd_plugin_list(struct tsn_cli *cli);
 int tsn_cmd_plugin_show(struct tsn_cli *cli);

@@ -167,16 +167,18 @@ static struct curl_slist *header(struct curl_slist *list, struct tsn_cli *cli, c
     return more ? more : list;
 }
 
-void tsn_client_ask(struct tsn_cli *cli, const char *method, const char *path,
-                    const json_t *body, const char *key, int64_t timeout_ms,
-                    struct tsn_answer *out)
+/* What one request is made of; see the two below. */
+struct request {
+    const char *method, *path, *text, *key, *token;
+    const struct tsn_client_header *headers;
+    size_t nheaders;
+    bool stranger;
+    int64_t timeout_ms;
+};
+
+static void perform(struct tsn_cli *cli, const struct request *r, struct tsn_answer *out)
 {
     static bool begun;
-    const char *token;
-    *out = (struct tsn_answer){.exit = TSN_EXIT_FAILED};
-    tsn_diag_init(&out->diag);
-    if (read_token(cli, &token, &out->diag))
-        return;
     if (!begun) {
         (void)curl_global_init(CURL_GLOBAL_DEFAULT);
         begun = true;
@@ -191,23 +193,24 @@ void tsn_client_ask(struct tsn_cli *cli, const char *method, const char *path,
     size_t base = cli->server ? strlen(cli->server) : 0;
     while (base > 0 && cli->server[base - 1] == '/')
         base--;
-    const char *url = cli->server
-                          ? tsn_arena_printf(cli->arena, "%.*s%s", (int)base, cli->server, path)
-                          : tsn_arena_printf(cli->arena, "http://localhost%s", path);
+    const char *url =
+        cli->server ? tsn_arena_printf(cli->arena, "%.*s%s", (int)base, cli->server, r->path)
+                    : tsn_arena_printf(cli->arena, "http://localhost%s", r->path);
     struct incoming in = {.replayed = false};
     tsn_buf_init(&in.body, ANSWER_MAX);
-    char *text = body ? tsn_json_text(body) : NULL;
     struct curl_slist *headers = header(NULL, cli, "Accept", "application/json");
     headers = header(headers, cli, "Expect", "");
-    if (text)
+    if (r->text)
         headers = header(headers, cli, "Content-Type", "application/json");
-    if (key)
-        headers = header(headers, cli, "Idempotency-Key", key);
-    if (cli->as)
+    if (r->key)
+        headers = header(headers, cli, "Idempotency-Key", r->key);
+    if (cli->as && !r->stranger)
         headers = header(headers, cli, "Tocsin-As", cli->as);
-    if (token && cli->server)
+    if (r->token && cli->server)
         headers = header(headers, cli, "Authorization",
-                         tsn_arena_printf(cli->arena, "Bearer %s", token));
+                         tsn_arena_printf(cli->arena, "Bearer %s", r->token));
+    for (size_t i = 0; i < r->nheaders; i++)
+        headers = header(headers, cli, r->headers[i].name, r->headers[i].value);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     if (socket)
         curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
@@ -216,11 +219,11 @@ void tsn_client_ask(struct tsn_cli *cli, const char *method, const char *path,
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "tocsin/" TOCSIN_VERSION);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    if (text) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(text));
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text);
-    } else if (strcmp(method, "POST") == 0) {
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, r->method);
+    if (r->text) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(r->text));
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, r->text);
+    } else if (strcmp(r->method, "POST") == 0) {
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
     }
@@ -228,13 +231,14 @@ void tsn_client_ask(struct tsn_cli *cli, const char *method, const char *path,
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &in);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &in);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(timeout_ms > 0 ? timeout_ms : 30000));
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
+                     (long)(r->timeout_ms > 0 ? r->timeout_ms : 30000));
     CURLcode rc = curl_easy_perform(curl);
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (cli->verbose && !cli->quiet)
-        (void)fprintf(stderr, "%s %s (%s) -> %ld, %zu bytes\n", method, path, where, status,
-                      in.body.len);
+        (void)fprintf(stderr, "%s %s (%s) -> %ld, %zu bytes\n", r->method, r->path, where,
+                      status, in.body.len);
     if (rc != CURLE_OK) {
         unreachable(out, rc, where);
     } else {
@@ -255,7 +259,36 @@ void tsn_client_ask(struct tsn_cli *cli, const char *method, const char *path,
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     tsn_buf_free(&in.body);
+}
+
+void tsn_client_ask(struct tsn_cli *cli, const char *method, const char *path,
+                    const json_t *body, const char *key, int64_t timeout_ms,
+                    struct tsn_answer *out)
+{
+    struct request r = {.method = method, .path = path, .key = key, .timeout_ms = timeout_ms};
+    *out = (struct tsn_answer){.exit = TSN_EXIT_FAILED};
+    tsn_diag_init(&out->diag);
+    if (read_token(cli, &r.token, &out->diag))
+        return;
+    char *text = body ? tsn_json_text(body) : NULL;
+    r.text = text;
+    perform(cli, &r, out);
     free(text);
+}
+
+void tsn_client_send(struct tsn_cli *cli, const char *path,
+                     const struct tsn_client_header *headers, size_t n, const char *body,
+                     struct tsn_answer *out)
+{
+    const struct request r = {.method = "POST",
+                              .path = path,
+                              .text = body,
+                              .headers = headers,
+                              .nheaders = n,
+                              .stranger = true};
+    *out = (struct tsn_answer){.exit = TSN_EXIT_FAILED};
+    tsn_diag_init(&out->diag);
+    perform(cli, &r, out);
 }
 
 void tsn_answer_free(struct tsn_answer *a)

@@ -20,6 +20,13 @@ void tsn_client_ask(struct tsn_cli *cli, const char *method, const char *path,
                     const json_t *body, const char *key, int64_t timeout_ms,
                     struct tsn_answer *out);
 void tsn_answer_free(struct tsn_answer *a);
+struct tsn_client_header {
+    const char *name, *value;
+};
+/* A POST of these very bytes and headers as a stranger: no token, no person. */
+void tsn_client_send(struct tsn_cli *cli, const char *path,
+                     const struct tsn_client_header *headers, size_t n, const char *body,
+                     struct tsn_answer *out);
 /* The same, printing what went wrong; *out is a new reference. Returns the exit code. */
 int tsn_client_call(struct tsn_cli *cli, const char *method, const char *path,
                     const json_t *body, const char *key, json_t **out);

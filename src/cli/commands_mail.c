@@ -1,4 +1,4 @@
-/* commands_mail.c - commands: mails of the mailbox.
+/* commands_mail.c - commands: mails and webhooks that come in.
  *
  * Rows of the table that cli.h describes; constant.
  */
@@ -18,5 +18,12 @@ const struct tsn_command tsn_commands_mail[] = {
     {"mail parse", "FILE...", "what is found in a mail, PGP and all; `-` is stdin; no daemon",
      "tocsin mail parse report.eml --keyring ./keys --json", B(TSN_FLAG_KEYRING), 1,
      TSN_ARGS_MAX, tsn_cmd_mail_parse},
+    {"hook list", "",
+     "webhooks that come in, what became of them, and why the last was refused",
+     "tocsin hook list", 0, 0, 0, tsn_cmd_hook_list},
+    {"hook test", "NAME",
+     "send a signed message that starts nothing, and say what arrived; --server goes the whole "
+     "way",
+     "tocsin hook test jira --server https://psirt.acme.example", 0, 1, 1, tsn_cmd_hook_test},
     {0},
 };

@@ -181,13 +181,41 @@ static tsn_err take_engine(struct tsn_conf *c)
 
 /* --- loading ------------------------------------------------------------------------------ */
 
+/* The members of the file, in the order in which they are read: later ones may name earlier ones. */
+static const struct {
+    const char *name;
+    tsn_err (*take)(struct tsn_conf *c); /* NULL: take_all reads it first */
+} sections[] = {
+    {"server", NULL},
+    {"data", NULL},
+    {"secrets", tsn_conf_secrets},
+    {"people", tsn_conf_people},
+    {"mail", tsn_conf_mail_section},
+    {"form", tsn_conf_form},
+    {"http", take_http},
+    {"publisher", tsn_conf_publisher},
+    {"cases", take_cases},
+    {"products", tsn_conf_products},
+    {"customers", tsn_conf_customers},
+    {"rules", tsn_conf_rules},
+    {"feeds", tsn_conf_feeds},
+    {"plugins", tsn_conf_plugins},
+    {"playbooks", take_playbooks},
+    {"engine", take_engine},
+    {"audit", tsn_conf_audit},
+    {"policies", tsn_conf_policies},
+    {"vince", tsn_conf_vince},
+    {"schedules", tsn_conf_schedules},
+    {"publish", tsn_conf_publish},
+    {"hooks", tsn_conf_hooks},
+};
+
 static tsn_err take_all(struct tsn_conf *c)
 {
-    static const char *const known[] = {
-        "server",   "data",      "people", "mail",      "http",    "publisher", "cases",
-        "products", "customers", "rules",  "feeds",     "plugins", "playbooks", "engine",
-        "audit",    "policies",  "vince",  "schedules", "publish", "form",      "secrets"};
+    const char *known[TSN_CONF_COUNT(sections)];
     const char *socket = NULL;
+    for (size_t i = 0; i < TSN_CONF_COUNT(sections); i++)
+        known[i] = sections[i].name;
     if (!c->root || c->root->type != TSN_YAML_MAP)
         return c->root ? tsn_yaml_fail(c->root, c->diag, TSN_EINPUT, "C014",
                                        "the file must be groups of settings, such as `people:`")
@@ -208,16 +236,8 @@ static tsn_err take_all(struct tsn_conf *c)
         tsn_diag_hint(c->diag,
                       "give a shorter one: server: { socket: /run/tocsin/tocsin.sock }");
     }
-    tsn_err (*const sections[])(struct tsn_conf *) = {
-        tsn_conf_secrets,  tsn_conf_people,   tsn_conf_mail_section,
-        tsn_conf_form,     take_http,         tsn_conf_publisher,
-        take_cases,        tsn_conf_products, tsn_conf_customers,
-        tsn_conf_rules,    tsn_conf_feeds,    tsn_conf_plugins,
-        take_playbooks,    take_engine,       tsn_conf_audit,
-        tsn_conf_policies, tsn_conf_vince,    tsn_conf_schedules,
-        tsn_conf_publish};
     for (size_t i = 0; i < TSN_CONF_COUNT(sections) && !err; i++)
-        err = sections[i](c);
+        err = sections[i].take ? sections[i].take(c) : 0;
     return err;
 }
 

@@ -62,6 +62,9 @@
  *   schedules:                      # events `schedule.due`; missed ones come once
  *     - { name: weekly, cron: "0 9 * * mon", zone: Europe/Berlin, title: Weekly review,
  *         inputs: { depth: full } }   # or every: 12h; zone: [UTC]; title: [name]
+ *   hooks:                          # webhooks that come in at /hooks/NAME: docs/hooks.md
+ *     - { name: jira, scheme: hmac, header: X-Hub-Signature, prefix: "sha256=", key_file: jira.key,
+ *         case: /issue/fields/labels/0 }   # scheme: [standard] github hmac; or report: { ... }
  *   feeds:                          # kinds: docs/feeds.md
  *     - { name: acme, kind: csaf, url: "https://acme.example/csaf/", every: 10m, parallel: 4,
  *         reach: [ "127.0.0.1:8081" ], hash: required, signature: required, keys: acme.asc,
@@ -116,6 +119,8 @@ struct tsn_config {
     size_t nrules;
     const struct tsn_schedule_config *schedules;
     size_t nschedules;
+    const struct tsn_hook *hooks; /* intake/hook.h */
+    size_t nhooks;
     const struct tsn_feed_config *feeds;
     size_t nfeeds;
     const struct tsn_plugin_config *plugins; /* dir NULL = as installed, by name */

@@ -73,6 +73,7 @@ tsn_err tsn_conf_products(struct tsn_conf *c);
 tsn_err tsn_conf_customers(struct tsn_conf *c);
 tsn_err tsn_conf_rules(struct tsn_conf *c);
 tsn_err tsn_conf_schedules(struct tsn_conf *c);
+tsn_err tsn_conf_hooks(struct tsn_conf *c);
 tsn_err tsn_conf_feeds(struct tsn_conf *c);
 tsn_err tsn_conf_plugins(struct tsn_conf *c);
 tsn_err tsn_conf_audit(struct tsn_conf *c);

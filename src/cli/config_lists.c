@@ -378,7 +378,8 @@ tsn_err tsn_conf_rules(struct tsn_conf *c)
 {
     static const char *const known[] = {"on", "when", "run"};
     static const char *const events[] = {"report.accepted", "advisory.matched", "clock.warned",
-                                         "clock.missed",    "embargo.ended",    "schedule.due"};
+                                         "clock.missed",    "embargo.ended",    "schedule.due",
+                                         "hook.received"};
     const struct tsn_yaml *list;
     size_t n, at = 0;
     tsn_err err = tsn_conf_list(c, c->root, "rules", false, &list, &n);

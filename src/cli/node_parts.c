@@ -264,6 +264,8 @@ tsn_err tsn_node_open_outside(struct node *n, struct tsn_diag *diag)
                                       .intake = n->intake,
                                       .casework = &n->casework,
                                       .people = n->config->people,
+                                      .hooks = n->config->hooks,
+                                      .nhooks = n->config->nhooks,
                                       .npeople = n->config->npeople,
                                       .secret_uses = n->config->secret_uses,
                                       .nsecret_uses = n->config->nsecret_uses,

@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/crypto.h"
 #include "core/log.h"
+#include "intake/hook.h"
 #include "loop/mailbox.h"
 #include "mail/mail.h"
 
@@ -146,6 +147,44 @@ tsn_err tsn_run_record(struct tsn_store *st, struct tsn_arena *a, const char *ru
     (void)st, (void)a, (void)run_id;
     *out = json_object();
     return 0;
+}
+
+tsn_err tsn_hook_check(struct tsn_arena *arena, const struct tsn_hook *hook,
+                       const struct tsn_hook_message *m, struct tsn_hook_seen *out,
+                       struct tsn_diag *diag)
+{
+    (void)arena;
+    (void)hook;
+    (void)m;
+    (void)out;
+    return tsn_diag_set(diag, TSN_EUNAUTH, "H081", "no key fits");
+}
+
+tsn_err tsn_hook_sign(struct tsn_arena *arena, const struct tsn_hook *hook, const char *id,
+                      const char *body, size_t len, int64_t now_ms,
+                      struct tsn_hook_header out[4], size_t *n, struct tsn_diag *diag)
+{
+    (void)arena;
+    (void)hook;
+    (void)id;
+    (void)body;
+    (void)len;
+    (void)now_ms;
+    (void)out;
+    *n = 0;
+    return tsn_diag_set(diag, TSN_EUNSUPPORTED, "H086", "no key");
+}
+
+void tsn_hook_take(struct tsn_intake *in, const struct tsn_hook *hook,
+                   const struct tsn_hook_seen *seen, const char *body, size_t len,
+                   tsn_engine_done *done, void *user)
+{
+    (void)in;
+    (void)hook;
+    (void)seen;
+    (void)body;
+    (void)len;
+    done(TSN_EBUG, -1, NULL, NULL, user);
 }
 
 void tsn_intake_report(struct tsn_intake *in, const struct tsn_actor *who, const char *source,
