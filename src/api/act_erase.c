@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "casework/retention.h"
 #include "core/clock.h"
 #include "core/text.h"
 #include "store/record_case.h"
@@ -24,6 +25,8 @@ static const char *const bases[] = {"gdpr-5",   "gdpr-17", "ccpa", "retention",
 
 struct erase_op {
     struct tsn_op op;
+    const struct tsn_casework_config *casework;
+    bool asks; /* the first person about what retention proposed: asks, as any other would */
     const char *person, *actor, *auth;
     const char *target, *basis, *reason; /* of asking; target: "#12" or a case */
     int64_t asked;                       /* of agreeing: the entry; else -1 */
@@ -78,24 +81,30 @@ static tsn_err not_held(const struct tsn_rec_case *c, struct tsn_diag *diag)
     return tsn_diag_set(diag, TSN_ECONFLICT, "V212", "%s is under a legal hold", c->name);
 }
 
-static tsn_err check_case(struct tsn_store *st, struct tsn_arena *arena, const char *case_id,
+static tsn_err check_case(struct tsn_store *st, const struct erase_op *x, const char *case_id,
                           bool whole, struct tsn_diag *diag)
 {
+    struct tsn_arena *arena = x->op.arena;
+    /* What must be kept yields to a court and to a law alone. */
+    bool stronger = !strcmp(x->basis, "court") || !strcmp(x->basis, "law");
     struct tsn_rec_case c;
     tsn_err err = tsn_store_get(st, arena, &tsn_table_case, case_id, &c);
 
     if (err)
         return err == TSN_ENOTFOUND ? 0 : err; /* no row tells of it any more */
     err = not_held(&c, diag);
+    if (!err && !stronger)
+        err = tsn_retention_allows(st, arena, x->casework, &c, x->now_ms, diag);
     if (!err && whole && strcmp(c.state ? c.state : "", "closed") != 0)
         err = tsn_diag_set(diag, TSN_ECONFLICT, "V211", "%s is still worked on: close it first",
                            c.name);
     return err ? err : whole ? runs_are_over(st, arena, "case_id", case_id, diag) : 0;
 }
 
-static tsn_err check_entry(struct tsn_store *st, struct tsn_arena *arena, int64_t seq,
+static tsn_err check_entry(struct tsn_store *st, const struct erase_op *x, int64_t seq,
                            struct tsn_diag *diag)
 {
+    struct tsn_arena *arena = x->op.arena;
     struct tsn_logged e;
     tsn_err err = tsn_store_entry(st, arena, seq, &e);
 
@@ -105,20 +114,20 @@ static tsn_err check_entry(struct tsn_store *st, struct tsn_arena *arena, int64_
         err = tsn_diag_set(diag, TSN_ECONFLICT, "V210",
                            "nothing stands sealed beside entry %lld", (long long)seq);
     if (!err && e.entry.case_id)
-        err = check_case(st, arena, e.entry.case_id, false, diag);
+        err = check_case(st, x, e.entry.case_id, false, diag);
     if (!err && e.entry.run)
         err = runs_are_over(st, arena, "id", e.entry.run, diag);
     return err;
 }
 
-static tsn_err check(struct tsn_store *st, struct tsn_arena *arena, const struct subject *what,
+static tsn_err check(struct tsn_store *st, const struct erase_op *x, const struct subject *what,
                      struct tsn_diag *diag)
 {
     if (what->case_id && tsn_store_case_erased(st, what->case_id))
         return tsn_diag_set(diag, TSN_ECONFLICT, "V210",
                             "the key of this case is gone already");
-    return what->case_id ? check_case(st, arena, what->case_id, true, diag)
-                         : check_entry(st, arena, what->seq, diag);
+    return what->case_id ? check_case(st, x, what->case_id, true, diag)
+                         : check_entry(st, x, what->seq, diag);
 }
 
 /* --- the two entries ------------------------------------------------------------------------------ */
@@ -151,27 +160,33 @@ static tsn_err find_subject(struct tsn_store *st, struct erase_op *x, struct sub
     return err;
 }
 
+static tsn_err ask_for(struct erase_op *x, struct tsn_store *st, const struct subject *what,
+                       int64_t ref)
+{
+    /* The reason may name a person: it is sealed under the system's key, not the one to destroy. */
+    struct tsn_field field = {"note", x->reason, strlen(x->reason)};
+    struct tsn_append in = entry_of(x, what);
+
+    in.kind = "audit.erase.asked";
+    in.reason = x->basis;
+    in.to = what->case_id; /* and not as its case: see field */
+    in.case_id = NULL;
+    in.fields = &field;
+    in.nfields = 1;
+    in.ref = ref;
+    return tsn_store_append(st, &in, &x->seq);
+}
+
 static tsn_err apply_ask(struct tsn_op *op, struct tsn_store *st)
 {
     struct erase_op *x = (struct erase_op *)op;
-    /* The reason may name a person: it is sealed under the system's key, not the one to destroy. */
-    struct tsn_field field = {"note", x->reason, strlen(x->reason)};
-    struct tsn_append in;
     struct subject what;
     tsn_err err = find_subject(st, x, &what);
 
     if (!err)
-        err = check(st, op->arena, &what, &op->diag);
-    if (err)
-        return err;
-    in = entry_of(x, &what);
-    in.kind = "audit.erase.asked";
-    in.reason = x->basis;
-    in.to = what.case_id; /* and not as its case: see field */
-    in.case_id = NULL;
-    in.fields = &field;
-    in.nfields = 1;
-    return tsn_store_append(st, &in, &x->seq);
+        err = check(st, x, &what, &op->diag);
+    x->asks = true;
+    return err ? err : ask_for(x, st, &what, -1);
 }
 
 static tsn_err asked_before(struct tsn_store *st, struct erase_op *x, struct tsn_logged *out)
@@ -188,7 +203,8 @@ static tsn_err asked_before(struct tsn_store *st, struct erase_op *x, struct tsn
         return tsn_diag_set(&x->op.diag, TSN_EDENIED, "V213",
                             "%s asked: a second person must agree", x->person);
     }
-    if (x->now_ms - out->entry.time_ms > WEEK_MS)
+    x->asks = !strncmp(out->entry.actor, "svc:", 4); /* a proposal; no person has asked yet */
+    if (!x->asks && x->now_ms - out->entry.time_ms > WEEK_MS)
         return tsn_diag_set(&x->op.diag, TSN_ECONFLICT, "V213",
                             "it was asked for over a week ago: ask again");
     return 0;
@@ -208,10 +224,17 @@ static tsn_err apply_agree(struct tsn_op *op, struct tsn_store *st)
         what.case_id = asked.entry.to;
     else
         (void)tsn_parse_int(asked.entry.from, 0, INT64_MAX, &what.seq);
-    err = check(st, op->arena, &what, &op->diag);
+    x->basis = asked.entry.reason;
+    err = check(st, x, &what, &op->diag);
+    if (!err && x->asks) {
+        x->reason = "proposed by retention";
+        return ask_for(x, st, &what, x->asked);
+    }
     x->payloads = 1;
     if (!err && !what.case_id)
         err = tsn_store_entry(st, op->arena, what.seq, &one);
+    if (!err && what.case_id)
+        err = tsn_retention_over(st, op->arena, what.case_id);
     if (!err)
         err = what.case_id
                   ? tsn_store_erase_case(st, op->arena, what.case_id, &x->payloads, &op->diag)
@@ -239,11 +262,10 @@ static void done_erase(struct tsn_op *op)
         tsn_req_problem(req, op->err, &op->diag);
     } else {
         json_t *out =
-            x->asked < 0
-                ? json_pack("{s:s, s:I}", "state", "waits", "entry", (json_int_t)x->seq)
-                : json_pack("{s:s, s:I, s:I}", "state", "erased", "entry", (json_int_t)x->seq,
-                            "payloads", (json_int_t)x->payloads);
-        tsn_req_json(req, x->asked < 0 ? 202 : 200, out);
+            x->asks ? json_pack("{s:s, s:I}", "state", "waits", "entry", (json_int_t)x->seq)
+                    : json_pack("{s:s, s:I, s:I}", "state", "erased", "entry",
+                                (json_int_t)x->seq, "payloads", (json_int_t)x->payloads);
+        tsn_req_json(req, x->asks ? 202 : 200, out);
         json_decref(out);
     }
     tsn_req_end(req);
@@ -299,6 +321,7 @@ void tsn_act_erase(struct tsn_req *req)
     }
     x = tsn_op_new(sizeof(*x), ask ? apply_ask : apply_agree, done_erase, req);
     x->asked = asked;
+    x->casework = req->api->config.casework;
     x->now_ms = tsn_clock_wall_ms();
     x->person = tsn_arena_strdup(x->op.arena, req->who.person);
     x->actor = tsn_arena_strdup(x->op.arena, tsn_auth_name(req));

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "casework/phase.h"
+#include "casework/retention.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -323,6 +324,8 @@ tsn_err tsn_case_work_close(struct tsn_case_work *w, tsn_err err, struct tsn_dia
         err = tsn_case_settle_clocks(w, diag);
     if (!err)
         err = settle_phase(w);
+    if (!err)
+        err = tsn_retention_settle(w, diag);
     if (!err && w->dirty)
         err = tsn_case_save(w->st, w->arena, &w->c, w->facts, w->seq, diag);
     json_decref(w->facts);

@@ -1,6 +1,7 @@
 /* policy.c - documents and the set in force. Parsing is pure; the set's pointer is atomic. */
 #include "casework/bounty.h"
 #include "casework/policy_plan.h"
+#include "casework/retention.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ const char *const tsn_policy_kind_names[TSN_POLICY_KINDS] = {
     [TSN_POLICY_HANDLING] = "handling",
     [TSN_POLICY_JURISDICTION] = "jurisdiction",
     [TSN_POLICY_PROGRAMME] = "programme",
+    [TSN_POLICY_RETENTION] = "retention",
 };
 
 struct tsn_policies {
@@ -197,7 +199,7 @@ tsn_err tsn_policy_parse(struct tsn_arena *arena, const char *file, const char *
     if (k == TSN_POLICY_KINDS) {
         tsn_yaml_fail(tsn_yaml_find(root, "kind"), diag, TSN_EINPUT, "C030",
                       "`kind` cannot be `%.40s`", kind);
-        tsn_diag_hint(diag, "it takes: clocks, handling, jurisdiction, programme");
+        tsn_diag_hint(diag, "it takes: clocks, handling, jurisdiction, programme, retention");
         return TSN_EINPUT;
     }
     p->kind = (enum tsn_policy_kind)k;
@@ -213,6 +215,9 @@ tsn_err tsn_policy_parse(struct tsn_arena *arena, const char *file, const char *
         break;
     case TSN_POLICY_PROGRAMME:
         err = tsn_policy_read_programme(arena, root, p, diag);
+        break;
+    case TSN_POLICY_RETENTION:
+        err = tsn_policy_read_retention(arena, root, p, diag);
         break;
     case TSN_POLICY_KINDS:
         break;

@@ -1,4 +1,5 @@
-/* policy.h - policy documents: clock packs, handling plans, jurisdictions, bounty programmes.
+/* policy.h - policy documents: clock packs, handling plans, jurisdictions, bounty programmes,
+ * retention.
  *
  * A document is YAML with a name, a kind, a version, an owner and a source; what follows depends on
  * its kind (docs/casework.md). The approved version of each document lives in the database; a new
@@ -19,6 +20,7 @@ enum tsn_policy_kind {
     TSN_POLICY_HANDLING,
     TSN_POLICY_JURISDICTION,
     TSN_POLICY_PROGRAMME,
+    TSN_POLICY_RETENTION,
     TSN_POLICY_KINDS
 };
 extern const char *const tsn_policy_kind_names[TSN_POLICY_KINDS];
@@ -59,7 +61,8 @@ struct tsn_policy {
     const struct tsn_plan *plans;          /* policy_plan.h */
     const struct tsn_juris_rule *rules;    /* policy_plan.h */
     const struct tsn_programme *programme; /* bounty.h; NULL = another kind */
-    size_t nclocks, nplans, nrules;
+    const struct tsn_keep_rule *keeps;     /* retention.h */
+    size_t nclocks, nplans, nrules, nkeeps;
 };
 
 /* Parses and checks one document; everything lives in `arena`. C and W codes with places. */

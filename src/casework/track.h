@@ -28,6 +28,8 @@ enum tsn_track {
     TSN_TRACK_FILING,      /* D, per report to an authority or the GSMA: goes out, not public */
     TSN_TRACK_ATTACHMENT,  /* evidence: kept, held, erased */
     TSN_TRACK_NOTICE,      /* per advisory version, stage and recipient: who was told */
+    TSN_TRACK_RETENTION,   /* a closed case: how long it is kept */
+    TSN_TRACK_ALIKE, /* another report that may say the same; a person says whether it does */
     TSN_TRACKS
 };
 
