@@ -42,11 +42,22 @@ struct tsn_plugins;
 struct tsn_plugin_config {
     const char *name;     /* "edge": the connector's name in use "edge" */
     const char *dir;      /* folder with manifest.yaml */
-    const char *settings; /* JSON object given at start */
+    const char *settings; /* JSON object given at start; secrets as handles (core/secret.h) */
+    const char *sha256;   /* plugin_pin.h: other files are not started; NULL = not pinned */
+};
+/* Which files run now: at each start with others than before, and when a start was refused. */
+struct tsn_plugin_loaded {
+    const char *name, *version, *digest;
+    bool pinned;
+    const char *refused; /* why; NULL = loaded */
 };
 tsn_err tsn_plugins_open(struct tsn_plugins **out, struct tsn_loop *loop,
                          struct tsn_registry *r, struct tsn_diag *diag);
 /* Reads the manifest, registers its actions, starts the program. */
 tsn_err tsn_plugin_add(struct tsn_plugins *p, const struct tsn_plugin_config *config,
                        struct tsn_diag *diag);
+/* Told of each that was loaded or refused so far, and of every later one. Strings are borrowed. */
+void tsn_plugins_watch(struct tsn_plugins *p,
+                       void (*fn)(void *user, const struct tsn_plugin_loaded *what),
+                       void *user);
 void tsn_plugins_close(struct tsn_plugins *p);

@@ -223,7 +223,8 @@ static void give_back(struct flight *f)
     tsn_diag_set(&diag, TSN_EREMOTE, "R051", "plugin %s does not run",
                  f->plugin->manifest.name);
     tsn_diag_hint(&diag, "its own words are in the log of tocsin");
-    settle(f, TSN_OUTCOME_RETRY, NULL, &diag);
+    settle(f, TSN_OUTCOME_RETRY, NULL,
+           f->plugin->refused.code[0] ? &f->plugin->refused : &diag);
 }
 
 static void settle_dead(struct flight *f, const char *how)
@@ -295,14 +296,93 @@ static void on_exit_of(struct tsn_child *c, int64_t status, int signal, void *us
     restart_later(p);
 }
 
+/* --- which files it is -------------------------------------------------------------------------- */
+
+static void tell_loaded(struct plugin *p)
+{
+    const struct tsn_plugin_loaded what = {.name = p->manifest.name,
+                                           .version = p->manifest.version,
+                                           .digest = p->digest,
+                                           .pinned = p->pin != NULL,
+                                           .refused =
+                                               p->refused.code[0] ? p->refused.what : NULL};
+
+    if (p->host->loaded)
+        p->host->loaded(p->host->loaded_user, &what);
+}
+
+static void look_at_files(struct plugin *p)
+{
+    tsn_diag_init(&p->refused);
+    if (tsn_plugin_digest(p->dir, p->manifest.library, p->digest, &p->refused) != 0)
+        return;
+    if (p->pin && strcmp(p->pin, p->digest) != 0) {
+        (void)tsn_diag_set(
+            &p->refused, TSN_EDENIED, "R055",
+            "plugin %s is not the one that was accepted: its files have sha256 %s",
+            p->manifest.name, p->digest);
+        tsn_diag_hint(&p->refused, "look at what changed in %s, then: tocsin plugin accept %s",
+                      p->dir, p->manifest.name);
+    }
+}
+
+/* Only files that may run are run; what is new about them is told once. */
+static void run_if_accepted(struct plugin *p)
+{
+    bool refused = p->refused.code[0] != '\0';
+
+    if (strcmp(p->told, p->digest) != 0) {
+        memcpy(p->told, p->digest, sizeof(p->told));
+        tell_loaded(p);
+    }
+    if (!refused) {
+        run(p);
+        return;
+    }
+    tsn_log(TSN_LOG_ERROR, "plugin.refused", "code", p->refused.code, "plugin",
+            p->manifest.name, "why", p->refused.what, "hint", p->refused.hint, NULL);
+    p->failing = true;
+    restart_later(p);
+}
+
+static void look_job(uv_work_t *work)
+{
+    look_at_files(work->data);
+}
+
+static void look_done(uv_work_t *work, int status)
+{
+    struct plugin *p = work->data;
+
+    (void)status;
+    p->looking = false;
+    if (p->host->closing)
+        plugin_free(p);
+    else
+        run_if_accepted(p);
+}
+
 static void on_timer(void *user)
 {
     struct plugin *p = user;
 
-    if (p->child)
+    if (p->child) {
         broke_protocol(p, "it did not describe itself in time");
-    else
-        run(p);
+        return;
+    }
+    p->work.data = p;
+    p->looking = uv_queue_work(tsn_loop_uv(p->host->loop), &p->work, look_job, look_done) == 0;
+    if (!p->looking)
+        restart_later(p);
+}
+
+void tsn_plugins_watch(struct tsn_plugins *host,
+                       void (*fn)(void *user, const struct tsn_plugin_loaded *what), void *user)
+{
+    host->loaded = fn;
+    host->loaded_user = user;
+    for (struct plugin *p = host->list; p; p = p->next)
+        tell_loaded(p);
 }
 
 static void run(struct plugin *p)
@@ -428,6 +508,7 @@ tsn_err tsn_plugin_add(struct tsn_plugins *host, const struct tsn_plugin_config 
     p->arena = tsn_arena_new();
     p->restart_ms = RESTART_MIN_MS;
     p->dir = tsn_arena_strdup(p->arena, config->dir);
+    p->pin = tsn_arena_strdup(p->arena, config->sha256);
     if (!config->settings ||
         tsn_json_parse(config->settings, strlen(config->settings), &p->settings, NULL) != 0)
         p->settings = json_object();
@@ -452,7 +533,9 @@ tsn_err tsn_plugin_add(struct tsn_plugins *host, const struct tsn_plugin_config 
     p->timer = tsn_timer_new(host->loop, on_timer, p);
     p->next = host->list;
     host->list = p;
-    run(p);
+    /* Before the loop runs, so it may read files. */
+    look_at_files(p);
+    run_if_accepted(p);
     return 0;
 }
 
@@ -472,7 +555,7 @@ void tsn_plugins_close(struct tsn_plugins *host)
         next = p->next;
         if (p->child)
             tsn_child_kill(p->child); /* freed in on_exit_of */
-        else
-            plugin_free(p);
+        else if (!p->looking)
+            plugin_free(p); /* else in look_done */
     }
 }

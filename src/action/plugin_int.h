@@ -5,6 +5,8 @@
 
 #include "action/builtin.h"
 #include "action/plugin_manifest.h"
+#include "action/plugin_pin.h"
+#include <uv.h>
 
 struct tsn_child;
 struct tsn_timer;
@@ -26,10 +28,16 @@ struct plugin {
     struct tsn_arena *arena;
     struct tsn_manifest manifest;
     const char *dir;
-    json_t *settings;        /* with handles in place of secrets */
-    json_t *asked;           /* handles whose values this process was given */
-    struct tsn_child *child; /* NULL while it does not run */
-    struct tsn_timer *timer; /* restart, or the limit on describe */
+    json_t *settings;             /* with handles in place of secrets */
+    json_t *asked;                /* handles whose values this process was given */
+    struct tsn_child *child;      /* NULL while it does not run */
+    struct tsn_timer *timer;      /* restart, or the limit on describe */
+    const char *pin;              /* of the configuration; NULL = any digest */
+    char digest[TSN_PIN_LEN + 1]; /* of the files that this process was started from */
+    char told[TSN_PIN_LEN + 1];   /* the last one that was loaded */
+    uv_work_t work;               /* looks at the files before a restart */
+    struct tsn_diag refused;      /* why it is not started; code "" = it may be */
+    bool looking;
     bool described;
     const char *broke; /* how this process broke the protocol, NULL = it did not */
     bool failing;      /* its last start did not get as far as describing itself */
@@ -43,6 +51,8 @@ struct tsn_plugins {
     struct plugin *list;
     char shim[PATH_MAX];
     int64_t next_id;
+    void (*loaded)(void *user, const struct tsn_plugin_loaded *what);
+    void *loaded_user;
     bool closing;
 };
 

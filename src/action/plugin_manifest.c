@@ -78,6 +78,7 @@ static tsn_err read_library(struct tsn_arena *arena, const struct tsn_yaml *root
     err = tsn_child_find(host, sizeof(host), "tocsin-plugin-host", diag);
     if (err)
         return err;
+    out->library = word;
     argv = tsn_arena_alloc(arena, 5 * sizeof(*argv));
     argv[0] = tsn_arena_strdup(arena, host);
     argv[1] = "--manifest";

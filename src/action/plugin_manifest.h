@@ -7,6 +7,7 @@
 struct tsn_manifest {
     const char *name, *version, *summary;
     const char *const *argv; /* NULL-terminated; argv[0] absolute; for a library our host */
+    const char *library;     /* of a C plugin, as in the manifest; else NULL */
     int64_t concurrency;     /* calls at once; 1 to 64 */
     const struct tsn_action *actions; /* names are NAME.verb; start, cancel, user not set */
     size_t nactions;

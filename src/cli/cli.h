@@ -289,6 +289,7 @@ int tsn_cmd_mail_parse(struct tsn_cli *cli);
 int tsn_cmd_plugin_list(struct tsn_cli *cli);
 int tsn_cmd_plugin_show(struct tsn_cli *cli);
 int tsn_cmd_plugin_test(struct tsn_cli *cli);
+int tsn_cmd_plugin_accept(struct tsn_cli *cli);
 int tsn_cmd_mail_receive(struct tsn_cli *cli);
 int tsn_cmd_mail_list(struct tsn_cli *cli);
 int tsn_cmd_mail_assign(struct tsn_cli *cli);

@@ -70,7 +70,9 @@
  *         reach: [ "127.0.0.1:8081" ], hash: required, signature: required, keys: acme.asc,
  *         speaks_for: [ "https://acme.example" ] }   # csaf: `domain: acme.example` instead of url
  *   plugins:
- *     - { name: edge, dir: plugins/edge, settings: { targets: [ fw-01 ], key: secret:fw } }  # dir: [as installed];
+ *     - { name: edge, dir: plugins/edge, settings: { targets: [ fw-01 ], key: secret:fw },
+ *         sha256: 3f… }                   # `tocsin plugin accept`: other files are not started
+ *                                   # dir: [as installed];
  *                                   # settings go to the plugin as JSON, paths in them as they are
  *   playbooks: { dir: playbooks }   # [as installed]
  *   audit:

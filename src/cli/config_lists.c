@@ -532,7 +532,7 @@ tsn_err tsn_conf_feeds(struct tsn_conf *c)
 
 tsn_err tsn_conf_plugins(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name", "dir", "settings"};
+    static const char *const known[] = {"name", "dir", "settings", "sha256"};
     static const char *const taken[] = {"mail", "http", "case", "report", "clock", "advisory"};
     const struct tsn_yaml *list;
     size_t n, at = 0;
@@ -553,6 +553,14 @@ tsn_err tsn_conf_plugins(struct tsn_conf *c)
             err = unique(c, list, i, "name", "plugins");
         if (!err)
             err = tsn_conf_path(c, i, "dir", false, &p->dir);
+        if (!err)
+            err = tsn_conf_text(c, i, "sha256", false, 64, &p->sha256);
+        if (!err && p->sha256 &&
+            (strlen(p->sha256) != 64 || p->sha256[strspn(p->sha256, "0123456789abcdef")])) {
+            tsn_diag_hint(c->diag, "tocsin plugin accept %s writes it", p->name);
+            err = tsn_yaml_fail(tsn_yaml_find(i, "sha256"), c->diag, TSN_EINPUT, "C014",
+                                "`sha256` is not 64 hex digits in lower case");
+        }
         if (err)
             break;
         const struct tsn_yaml *settings = tsn_yaml_find(i, "settings");

@@ -445,6 +445,7 @@ static void epoch_opened(tsn_err err, const struct tsn_diag *diag, void *user)
         (void)unlink(suspect_path(n));
         n->read_only = n->announced = false;
         (void)mark(n, "audit.start", NULL);
+        tsn_plugins_watch(n->plugins, tsn_node_plugin_loaded, n);
         n->late_err = tsn_node_open_engine(n, &n->late_diag);
         tsn_api_go_on(n->api, n->engine, n->intake);
         (void)fprintf(stderr, "a new epoch of the log has begun; tocsin goes on\n");
@@ -593,8 +594,10 @@ static tsn_err open_threads(struct node *n, struct tsn_diag *diag)
     n->log_view = NULL;
     tsn_writer_freeze(n->writer, n->read_only);
     tsn_writer_watch(n->writer, on_committed, n);
-    if (!n->read_only)
+    if (!n->read_only) {
         (void)mark(n, "audit.start", NULL);
+        tsn_plugins_watch(n->plugins, tsn_node_plugin_loaded, n);
+    }
     return tsn_sealing_start(n->sealing, n->writer, n->reader);
 }
 

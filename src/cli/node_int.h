@@ -53,6 +53,8 @@ tsn_err tsn_node_open_feeds(struct node *n, struct tsn_diag *diag);
 tsn_err tsn_node_open_mail(struct node *n, struct tsn_diag *diag);
 tsn_err tsn_node_open_form(struct node *n, struct tsn_diag *diag);
 tsn_err tsn_node_open_ticks(struct node *n);
+/* For tsn_plugins_watch. */
+void tsn_node_plugin_loaded(void *node, const struct tsn_plugin_loaded *what);
 /* node.c */
 void tsn_node_engine_ready(void *node);
 void tsn_node_new_epoch(void *node, const struct tsn_epoch_request *request,

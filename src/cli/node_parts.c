@@ -120,6 +120,40 @@ tsn_err tsn_node_open_form(struct node *n, struct tsn_diag *diag)
     return tsn_form_open(&n->form, &fc, diag);
 }
 
+/* Which plugin runs, and from which files. */
+struct loaded_op {
+    struct tsn_op op;
+    const char *note;
+    bool refused;
+};
+
+static tsn_err apply_loaded(struct tsn_op *op, struct tsn_store *st)
+{
+    struct loaded_op *l = (struct loaded_op *)op;
+    struct tsn_append in = TSN_APPEND_INIT;
+    const struct tsn_field field = {"note", l->note, strlen(l->note)};
+    in.kind = l->refused ? "plugin.refused" : "plugin.loaded";
+    in.actor = "svc:core";
+    in.outcome = l->refused ? "denied" : "ok";
+    in.fields = &field;
+    in.nfields = 1;
+    return tsn_store_append(st, &in, NULL);
+}
+
+void tsn_node_plugin_loaded(void *node, const struct tsn_plugin_loaded *what)
+{
+    struct node *n = node;
+    struct loaded_op *l = tsn_op_new(sizeof(*l), apply_loaded, tsn_op_destroy, NULL);
+    l->refused = what->refused != NULL;
+    l->note = tsn_arena_printf(l->op.arena, "%s %s sha256:%s %s", what->name, what->version,
+                               what->digest,
+                               what->refused  ? what->refused
+                               : what->pinned ? "pinned"
+                                              : "not pinned");
+    if (tsn_writer_submit(n->writer, &l->op, TSN_LANE_RUNS))
+        tsn_op_destroy(&l->op);
+}
+
 static tsn_err open_plugins(struct node *n, struct tsn_diag *diag)
 {
     tsn_err err = tsn_plugins_open(&n->plugins, n->loop, n->registry, diag);
