@@ -210,6 +210,7 @@ class Node:
         self.log = os.path.join(root, "serve.log")
         self.process = None
         self.ready = None
+        self.as_user = {}  # of subprocess.Popen: user=, group=, extra_groups=
 
     # -- files
 
@@ -246,7 +247,8 @@ class Node:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "serve", "--config", self.config_file] + list(args),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=full, cwd=self.root)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=full, cwd=self.root,
+                **self.as_user)
         if wait == "dead":
             return self.process.wait(timeout * PATIENCE)
         if wait:

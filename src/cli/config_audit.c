@@ -70,6 +70,24 @@ static tsn_err take_copies(struct tsn_conf *c, const struct tsn_yaml *map)
     return err ? err : tsn_conf_mail(c, copies, "mail", false, false, &c->out->copy_mail);
 }
 
+/* A folder of ours, or `unix:/PATH`, the socket of a sealer that another user runs. */
+static tsn_err take_sealer(struct tsn_conf *c, const struct tsn_yaml *map,
+                           struct tsn_sealing_config *s)
+{
+    const char *text = NULL;
+    tsn_err err = tsn_conf_text(c, map, "sealer", false, 4000, &text);
+
+    if (err || !text || strncmp(text, "unix:", 5) != 0)
+        return err ? err : tsn_conf_path(c, map, "sealer", false, &s->dir);
+    s->socket = text + 5;
+    if (text[5] == '/' && strlen(text) < 100)
+        return 0;
+    err = tsn_yaml_fail(tsn_yaml_find(map, "sealer"), c->diag, TSN_EINPUT, "K202",
+                        "the sealer's socket must be an absolute path of less than 95 bytes");
+    tsn_diag_hint(c->diag, "unix:/run/tocsin-sealer.sock");
+    return err;
+}
+
 tsn_err tsn_conf_audit(struct tsn_conf *c)
 {
     static const char *const known[] = {"origin", "sealer",         "witnesses", "quorum",
@@ -91,7 +109,7 @@ tsn_err tsn_conf_audit(struct tsn_conf *c)
         err = tsn_yaml_fail(tsn_yaml_find(map, "origin"), c->diag, TSN_EINPUT, "K201",
                             "an origin has no spaces and no `+`");
     if (!err)
-        err = tsn_conf_path(c, map, "sealer", false, &s->dir);
+        err = take_sealer(c, map, s);
     if (!err)
         err = take_witnesses(c, map);
     if (!err)

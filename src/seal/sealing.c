@@ -28,6 +28,7 @@ void tsn_sealing_unref(struct tsn_sealing *s)
     if (--s->refs > 0)
         return;
     free(s->dir);
+    free(s->socket);
     free(s->origin);
     free(s->copy_file);
     free(s->copy_syslog);
@@ -166,15 +167,34 @@ static tsn_err make_dir(const char *path, struct tsn_diag *diag)
     return 0;
 }
 
+/* Key and state of our own, in a folder of the epoch. */
+static tsn_err own_files(struct tsn_sealing *s, char key[PATH_MAX + 16],
+                         char state[PATH_MAX + 16], bool create, struct tsn_diag *diag)
+{
+    char folder[PATH_MAX];
+    tsn_err err = 0;
+
+    if ((size_t)snprintf(folder, sizeof(folder), "%s/%lld", s->dir, (long long)s->epoch) >=
+        sizeof(folder))
+        return tsn_diag_set(diag, TSN_ETOOBIG, "V103",
+                            "the sealer's folder has too long a path");
+    (void)snprintf(key, PATH_MAX + 16, "%s/sealer.key", folder);
+    (void)snprintf(state, PATH_MAX + 16, "%s/sealer.state", folder);
+    if (create)
+        err = make_dir(s->dir, diag);
+    return !err && create ? make_dir(folder, diag) : err;
+}
+
 tsn_err tsn_sealing_spawn(struct tsn_sealing *s, bool create, struct tsn_diag *diag)
 {
-    char program[PATH_MAX], folder[PATH_MAX], key[PATH_MAX + 16], state[PATH_MAX + 16];
-    const char *argv[] = {program, "--key", key, "--state", state, NULL, NULL, NULL};
+    char program[PATH_MAX], key[PATH_MAX + 16], state[PATH_MAX + 16];
+    const char *own[] = {program, "--key", key, "--state", state, NULL, NULL, NULL};
+    const char *other[] = {program, "--connect", s->socket, NULL};
     const char *env[4] = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL, NULL};
     const char *fault = getenv("TOCSIN_FAULT");
     char *pass = NULL;
     struct tsn_child_config config = {.name = "sealer",
-                                      .argv = argv,
+                                      .argv = s->socket ? other : own,
                                       .env = env,
                                       .on_frame = on_frame,
                                       .on_exit = on_exit_child,
@@ -182,23 +202,14 @@ tsn_err tsn_sealing_spawn(struct tsn_sealing *s, bool create, struct tsn_diag *d
     tsn_err err = tsn_child_find(program, sizeof(program), "tocsin-sealer", diag);
     size_t cap;
 
+    (void)snprintf(s->name, sizeof(s->name), "%s/%lld", s->origin, (long long)s->epoch);
+    if (!err && !s->socket)
+        err = own_files(s, key, state, create, diag);
     if (err)
         return err;
-    (void)snprintf(s->name, sizeof(s->name), "%s/%lld", s->origin, (long long)s->epoch);
-    if ((size_t)snprintf(folder, sizeof(folder), "%s/%lld", s->dir, (long long)s->epoch) >=
-        sizeof(folder))
-        return tsn_diag_set(diag, TSN_ETOOBIG, "V103",
-                            "the sealer's folder has too long a path");
-    (void)snprintf(key, sizeof(key), "%s/sealer.key", folder);
-    (void)snprintf(state, sizeof(state), "%s/sealer.state", folder);
     if (create) {
-        argv[5] = "--create";
-        argv[6] = s->name;
-        err = make_dir(s->dir, diag);
-        if (!err)
-            err = make_dir(folder, diag);
-        if (err)
-            return err;
+        own[5] = "--create";
+        own[6] = s->name;
     }
     /* Tests break the sealer by its own fault points; those of the core are not its business. */
     if (fault && strncmp(fault, "sealer.", 7) == 0) {
@@ -286,6 +297,7 @@ tsn_err tsn_sealing_open(struct tsn_sealing **out, const struct tsn_sealing_conf
     s->refs = 1;
     s->config = *config;
     s->dir = copy(config->dir);
+    s->socket = copy(config->socket);
     s->origin = copy(config->origin);
     s->copy_file = copy(config->copy_file);
     s->copy_syslog = copy(config->copy_syslog);
@@ -331,6 +343,23 @@ static void take_hello(struct tsn_sealing *s)
     s->up = s->stats.up = true;
 }
 
+bool tsn_sealing_key_fits(const struct tsn_sealing *s, struct tsn_diag *diag)
+{
+    size_t n = strlen(s->name);
+
+    if (strncmp(s->hello.key, s->name, n) == 0 && s->hello.key[n] == '+')
+        return true;
+    if (s->socket)
+        tsn_diag_hint(diag,
+                      "as the sealer's user: tocsin-sealer --init %.300s --key ... --state "
+                      "..., with new files",
+                      s->name);
+    (void)tsn_diag_set(diag, TSN_ETAMPERED, "V102",
+                       "the sealer's key is of %.*s, and this log is %s",
+                       (int)strcspn(s->hello.key, "+"), s->hello.key, s->name);
+    return false;
+}
+
 tsn_err tsn_sealing_compare(struct tsn_sealing *s, struct tsn_store *st,
                             struct tsn_httpc *httpc, struct tsn_diag *diag)
 {
@@ -358,6 +387,8 @@ tsn_err tsn_sealing_compare(struct tsn_sealing *s, struct tsn_store *st,
         }
         if (!err && tsn_note_key_parse(&s->key, s->hello.key, strlen(s->hello.key)) != 0)
             err = tsn_diag_set(diag, TSN_ETAMPERED, "V103", "the sealer's key is not a key");
+        if (!err && !tsn_sealing_key_fits(s, diag))
+            err = TSN_ETAMPERED;
     }
     if (err) {
         tsn_sealing_suspect(s, diag);

@@ -240,6 +240,7 @@ static void epoch_end(struct tsn_sealing *s, tsn_err err, const struct tsn_diag 
     void (*done)(tsn_err, const struct tsn_diag *, void *) = s->epoch_done;
 
     s->epoch_done = NULL;
+    s->epoch -= err && s->opening; /* the next try begins where this one did */
     s->opening = false;
     if (done)
         done(err, diag, s->epoch_user);
@@ -300,6 +301,8 @@ void tsn_epoch_hello(struct tsn_sealing *s)
     if (s->hello.size != 0)
         err = tsn_diag_set(&x->op.diag, TSN_ECONFLICT, "V103",
                            "the new epoch's sealer has signed before");
+    if (!tsn_sealing_key_fits(s, &x->op.diag)) /* one of another user: what to do says more */
+        err = TSN_ECONFLICT;
     tsn_sealing_ref(s);
     if (!err)
         err = tsn_writer_submit(s->writer, &x->op, TSN_LANE_RUNS);

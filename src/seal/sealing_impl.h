@@ -54,7 +54,7 @@ struct tsn_sealing {
     struct tsn_sealing_config config;
     unsigned refs;
     bool closing, started, suspect, comparing, opening;
-    char *dir, *origin, *copy_file, *copy_syslog;
+    char *dir, *socket, *origin, *copy_file, *copy_syslog;
     struct tsn_writer *writer;
     struct tsn_reader *reader;
     struct tsn_httpc *httpc;
@@ -109,6 +109,8 @@ struct tsn_sealing {
 /* --- sealing.c */
 void tsn_sealing_ref(struct tsn_sealing *s);
 void tsn_sealing_unref(struct tsn_sealing *s);
+/* Is this the key of the epoch that we are in? */
+bool tsn_sealing_key_fits(const struct tsn_sealing *s, struct tsn_diag *diag);
 void tsn_sealing_suspect(struct tsn_sealing *s, const struct tsn_diag *diag);
 tsn_err tsn_sealing_spawn(struct tsn_sealing *s, bool create, struct tsn_diag *diag);
 json_t *tsn_sealing_hash(const uint8_t hash[TSN_HASH_LEN]);

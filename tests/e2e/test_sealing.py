@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import sys
 
 import tocsin_test as t
 

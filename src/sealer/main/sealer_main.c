@@ -3,6 +3,8 @@
  *   tocsin-sealer --init ORIGIN --key FILE --state FILE    makes both, prints the verifier key
  *   tocsin-sealer --key FILE --state FILE                  serves frames on descriptor 3
  *   tocsin-sealer --key FILE --state FILE --create ORIGIN  the same; makes both where neither is
+ *   tocsin-sealer --connect SOCKET                         the core's end of a sealer that another
+ *                                                          user runs (sealer_bridge.h)
  *
  * Reads the key, gives away network, exec and every other descriptor, and only then looks at the
  * state and at what the core says. Ends with 0 when the core hangs up, 2 on bad usage or bytes that
@@ -19,26 +21,30 @@
 #include "core/frame.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "sealer/main/sealer_bridge.h"
 #include "sealer/sealer.h"
 
 enum { END_OK = 0, END_USAGE = 2, END_UNKNOWN = 3, END_UNUSABLE = 22 };
 
 struct options {
-    const char *init, *create, *key, *state;
+    const char *init, *create, *key, *state, *connect;
 };
 
 static bool parse_options(struct options *o, int argc, char **argv)
 {
     for (int i = 1; i + 1 < argc; i += 2) {
-        const char **where = strcmp(argv[i], "--init") == 0     ? &o->init
-                             : strcmp(argv[i], "--create") == 0 ? &o->create
-                             : strcmp(argv[i], "--key") == 0    ? &o->key
-                             : strcmp(argv[i], "--state") == 0  ? &o->state
-                                                                : NULL;
+        const char **where = strcmp(argv[i], "--init") == 0      ? &o->init
+                             : strcmp(argv[i], "--create") == 0  ? &o->create
+                             : strcmp(argv[i], "--key") == 0     ? &o->key
+                             : strcmp(argv[i], "--state") == 0   ? &o->state
+                             : strcmp(argv[i], "--connect") == 0 ? &o->connect
+                                                                 : NULL;
         if (!where || *where)
             return false;
         *where = argv[i + 1];
     }
+    if (o->connect)
+        return argc == 3;
     return argc % 2 == 1 && o->key && o->state && !(o->init && o->create);
 }
 
@@ -145,10 +151,13 @@ int main(int argc, char **argv)
 
     signal(SIGPIPE, SIG_IGN);
     if (!parse_options(&o, argc, argv)) {
-        (void)fputs("usage: tocsin-sealer [--init|--create ORIGIN] --key FILE --state FILE\n",
+        (void)fputs("usage: tocsin-sealer [--init|--create ORIGIN] --key FILE --state FILE\n"
+                    "       tocsin-sealer --connect SOCKET\n",
                     stderr);
         return END_USAGE;
     }
+    if (o.connect)
+        return tsn_sealer_bridge(o.connect);
     tsn_json_init();
     tsn_crypto_init();
     if (o.init)
