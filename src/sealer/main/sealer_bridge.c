@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/channel.h"
@@ -80,7 +79,6 @@ static int relay(int fd, bool *said)
 
 int tsn_sealer_bridge(const char *path)
 {
-    const struct timespec pause = {0, AGAIN_MS * 1000000L};
     bool said = false;
     int rc = END_GONE;
 
@@ -97,7 +95,7 @@ int tsn_sealer_bridge(const char *path)
         rc = relay(fd, &said);
         (void)close(fd);
         if (rc == END_GONE && !said)
-            (void)nanosleep(&pause, NULL);
+            (void)poll(NULL, 0, AGAIN_MS);
     }
     if (rc == END_GONE && !said)
         (void)fprintf(stderr, "tocsin-sealer: nobody serves at %s\n", path);
