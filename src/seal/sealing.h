@@ -32,8 +32,9 @@ enum tsn_no_cover { TSN_NO_COVER_ASK, TSN_NO_COVER_GO };
 
 struct tsn_sealing_config {
     struct tsn_loop *loop;
-    const char *dir;    /* of keys and states, a folder for each epoch; made when absent */
-    const char *socket; /* of a sealer that another user runs, who has key and state; NULL = ours */
+    const char *dir; /* of keys and states, a folder for each epoch; made when absent */
+    const char
+        *socket; /* of a sealer that another user runs, who has key and state; NULL = ours */
     const char *origin; /* "acme.example/tocsin/main/audit"; the epoch is appended */
     const struct tsn_witness_config *witnesses;
     size_t nwitnesses;
