@@ -32,6 +32,7 @@ NORMAL, DISABLED = 0x200, 0x2  # userAccountControl of Active Directory
 
 settings = {}
 lock = threading.Lock()
+secrets, told = {}, threading.Condition()
 
 
 class Refused(Exception):
@@ -56,6 +57,30 @@ def send(message):
         sys.stdout.flush()
 
 
+# --- secrets ------------------------------------------------------------------------------------
+
+def secret(handle, path):
+    """The value behind a handle, asked for at each use because it may be replaced; or a file's line."""
+    if path:
+        with open(path, encoding="utf-8") as f:
+            return f.read().rstrip("\r\n")
+    with told:
+        secrets.pop(handle, None)
+        send({"type": "secret", "handle": handle})
+        if not told.wait_for(lambda: handle in secrets, 10):
+            raise NotReached("tocsin does not tell the secret %s" % handle)
+        value = secrets[handle]
+    if value is None:
+        raise Refused("there is no value for %s" % handle)
+    return value
+
+
+def take_secret(message):
+    with told:
+        secrets[message["handle"]] = message.get("value")
+        told.notify_all()
+
+
 # --- settings -----------------------------------------------------------------------------------
 
 def check(condition, where, what):
@@ -63,11 +88,19 @@ def check(condition, where, what):
         sys.exit("account: settings.%s: %s" % (where, what))
 
 
+def check_secret(group, name, needed):
+    handle, path = group.get(name), group.get(name + "_file")
+    check(not (handle and path), name, "and %s_file both say what the secret is" % name)
+    check(handle or path or not needed, name, "is missing: secret:NAME")
+    check(not handle or str(handle).startswith(("secret:", "credential:")), name, "is secret:NAME")
+    check(not path or os.access(str(path), os.R_OK), name + "_file", "cannot be read")
+
+
 def read_settings(given):
     settings.update({"filter": "(uid={user})", "mark": "description", "protect": [],
                      "protect_groups": [], "show": ["cn", "mail"], "starttls": True,
                      "lock": {"kind": "ppolicy"}, "timeout": "10s"})
-    known = set(settings) | {"url", "ca", "bind", "password_file", "base", "sessions"}
+    known = set(settings) | {"url", "ca", "bind", "password", "password_file", "base", "sessions"}
     for member, value in given.items():
         check(member in known, member, "is not known (%s)" % ", ".join(sorted(known)))
         settings[member] = value
@@ -81,7 +114,7 @@ def read_settings(given):
               "may be off on loopback only: the password would go out in clear")
     for member in ("bind", "base"):
         check(settings.get(member), member, "is missing")
-    check(os.access(str(settings.get("password_file")), os.R_OK), "password_file", "cannot be read")
+    check_secret(settings, "password", True)
     check("{user}" in settings["filter"], "filter", "needs {user}")
     check(re.fullmatch("[1-9]s|1[0-9]s", str(settings["timeout"])), "timeout",
           "of one program or request, is 1s to 19s")
@@ -100,6 +133,7 @@ def read_settings(given):
             parts = urllib.parse.urlsplit(how["url"])
             check(parts.scheme == "https" or parts.hostname in ("127.0.0.1", "::1", "localhost"),
                   "sessions.url", "is https (http on loopback only)")
+            check_secret(how, "token", False)
             check(how.get("method", "POST") in ("POST", "DELETE"), "sessions.method",
                   "is POST or DELETE")
             check(ATTRIBUTE.fullmatch(how.get("id", "entryUUID")), "sessions.id",
@@ -111,11 +145,6 @@ def read_settings(given):
 
 # --- the directory --------------------------------------------------------------------------------
 
-def password(path):
-    with open(path, encoding="utf-8") as f:
-        return f.read().rstrip("\r\n")
-
-
 def ldap(program, *argv, ldif=None):
     """(exit code = LDAP result code, stdout, stderr). The password goes through a pipe."""
     line = [program, "-x", "-H", settings["url"], "-o", "nettimeout=5", "-D", settings["bind"]]
@@ -124,9 +153,10 @@ def ldap(program, *argv, ldif=None):
     env = {"PATH": PLACES, "LC_ALL": "C", "LDAPCONF": "/dev/null", "LDAPTLS_REQCERT": "demand"}
     if settings.get("ca"):
         env["LDAPTLS_CACERT"] = settings["ca"]
+    word = secret(settings.get("password"), settings.get("password_file"))
     inner, outer = os.pipe()
     try:
-        os.write(outer, password(settings["password_file"]).encode())
+        os.write(outer, word.encode())
         os.close(outer)
         done = subprocess.run(line + ["-y", "/dev/fd/%d" % inner, *argv], input=ldif or "",
                               capture_output=True, text=True, timeout=settings["timeout"], check=False, env=env,
@@ -313,8 +343,9 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 def post(how, who):
     url = how["url"].replace("{id}", urllib.parse.quote(who, safe=""))
     request = urllib.request.Request(url, method=how.get("method", "POST"), data=b"")
-    if how.get("token_file"):
-        request.add_header("Authorization", "Bearer " + password(how["token_file"]))
+    if how.get("token") or how.get("token_file"):
+        token = secret(how.get("token"), how.get("token_file"))
+        request.add_header("Authorization", "Bearer " + token)
     context = ssl.create_default_context(cafile=how.get("ca"))
     opener = urllib.request.build_opener(NoRedirect, urllib.request.ProxyHandler({}),
                                          urllib.request.HTTPSHandler(context=context))
@@ -401,6 +432,8 @@ def main():
         elif kind in ("start", "probe"):
             threading.Thread(target=answer, args=(message, probe if kind == "probe" else start),
                              daemon=True).start()
+        elif kind == "secret":
+            take_secret(message)
         # A cancel changes nothing: each call ends within seconds by its own limits.
 
 

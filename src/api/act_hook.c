@@ -160,9 +160,12 @@ void tsn_act_hook(struct tsn_req *req)
     struct tsn_hook_state *s;
     struct tsn_hook_seen seen;
     struct tsn_diag diag;
-    const struct tsn_hook *hook = find(req, &s);
-    if (!hook)
+    struct tsn_hook_key room[2];
+    const struct tsn_hook *named = find(req, &s);
+    if (!named)
         return;
+    struct tsn_hook *hook = tsn_arena_alloc(req->arena, sizeof *hook);
+    *hook = *named;
     const struct tsn_hook_message m = {.header = header,
                                        .user = req->in,
                                        .body = req->in->body ? req->in->body : "",
@@ -173,7 +176,11 @@ void tsn_act_hook(struct tsn_req *req)
     s->at_ms = m.now_ms;
     s->len = m.len;
     digest_of(s->digest, m.body, m.len);
-    if (tsn_hook_check(req->arena, hook, &m, &seen, &diag)) {
+    tsn_err err = tsn_hook_load(hook, room, &diag);
+    if (!err)
+        err = tsn_hook_check(req->arena, hook, &m, &seen, &diag);
+    tsn_wipe(room, sizeof room);
+    if (err) {
         refuse(req, hook, s, &diag);
         return;
     }
@@ -186,7 +193,7 @@ void tsn_act_hook(struct tsn_req *req)
         tsn_req_end(req);
         return;
     }
-    tsn_hook_take(req->api->config.intake, hook, &seen, m.body, m.len, taken, req);
+    tsn_hook_take(req->api->config.intake, named, &seen, m.body, m.len, taken, req);
 }
 
 /* --- what the house sees ------------------------------------------------------------------ */
@@ -202,11 +209,11 @@ static json_t *view(const struct tsn_hook *h, const struct tsn_hook_state *s)
             json_object_update_new(last, json_pack("{s:s, s:s, s:s}", "code", s->code, "why",
                                                    s->why, "hint", s->hint));
     }
-    return json_pack("{s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "name", h->name,
-                     "path", json_sprintf("/hooks/%s", h->name), "scheme", schemes[h->scheme],
-                     "becomes", h->report ? "report" : "event of a case", "keys",
-                     (json_int_t)h->nkeys, "accepted", (json_int_t)(s ? s->accepted : 0),
-                     "duplicate", (json_int_t)(s ? s->duplicate : 0), "unplaced",
+    return json_pack("{s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "name", h->name, "path",
+                     json_sprintf("/hooks/%s", h->name), "scheme", schemes[h->scheme],
+                     "becomes", h->report ? "report" : "event of a case", "accepted",
+                     (json_int_t)(s ? s->accepted : 0), "duplicate",
+                     (json_int_t)(s ? s->duplicate : 0), "unplaced",
                      (json_int_t)(s ? s->unplaced : 0), "refused",
                      (json_int_t)(s ? s->refused : 0), "last", last ? last : json_null());
 }
@@ -232,16 +239,21 @@ void tsn_act_hook_sample(struct tsn_req *req)
     struct tsn_diag diag;
     char id[TSN_ULID_LEN + 1];
     size_t n;
-    const struct tsn_hook *hook;
-    if (!tsn_body_ok(req, NULL, 0) || !(hook = find(req, &s)))
+    struct tsn_hook_key room[2];
+    const struct tsn_hook *named;
+    if (!tsn_body_ok(req, NULL, 0) || !(named = find(req, &s)))
         return;
+    struct tsn_hook hook = *named;
     tsn_diag_init(&diag);
     tsn_id_new(id);
     /* Spaces, so that a proxy which writes JSON anew is noticed. */
     const char *body = tsn_arena_printf(
         req->arena, "{\"test\": \"%s\", \"sender\": \"tocsin hook test\"}", id);
-    tsn_err err = tsn_hook_sign(req->arena, hook, id, body, strlen(body), tsn_clock_wall_ms(),
-                                made, &n, &diag);
+    tsn_err err = tsn_hook_load(&hook, room, &diag);
+    if (!err)
+        err = tsn_hook_sign(req->arena, &hook, id, body, strlen(body), tsn_clock_wall_ms(),
+                            made, &n, &diag);
+    tsn_wipe(room, sizeof room);
     if (err) {
         tsn_req_problem(req, err, &diag);
         tsn_req_end(req);
@@ -252,7 +264,7 @@ void tsn_act_hook_sample(struct tsn_req *req)
     for (size_t i = 0; i < n; i++)
         json_object_set_new(headers, made[i].name, json_string(made[i].value));
     json_t *out = json_pack("{s:o, s:s, s:o, s:i, s:s}", "path",
-                            json_sprintf("/hooks/%s", hook->name), "body", body, "headers",
+                            json_sprintf("/hooks/%s", hook.name), "body", body, "headers",
                             headers, "bytes", (int)strlen(body), "sha256", s->sample);
     tsn_req_json(req, 200, out);
     json_decref(out);

@@ -63,7 +63,7 @@
  *     - { name: weekly, cron: "0 9 * * mon", zone: Europe/Berlin, title: Weekly review,
  *         inputs: { depth: full } }   # or every: 12h; zone: [UTC]; title: [name]
  *   hooks:                          # webhooks that come in at /hooks/NAME: docs/hooks.md
- *     - { name: jira, scheme: hmac, header: X-Hub-Signature, prefix: "sha256=", key_file: jira.key,
+ *     - { name: jira, scheme: hmac, header: X-Hub-Signature, prefix: "sha256=", key: "secret:jira",
  *         case: /issue/fields/labels/0 }   # scheme: [standard] github hmac; or report: { ... }
  *   feeds:                          # kinds: docs/feeds.md
  *     - { name: acme, kind: csaf, url: "https://acme.example/csaf/", every: 10m, parallel: 4,

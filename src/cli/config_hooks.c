@@ -1,47 +1,9 @@
 /* config_hooks.c - `hooks:` of the configuration: who may send webhooks, and what they become.
- * Owns nothing; all in the arena. Reads the key files. */
+ * Owns nothing; all in the arena. */
 #include "cli/config_int.h"
 
 #include <string.h>
-#include <sys/stat.h>
-#include "core/buf.h"
-#include "core/crypto.h"
 #include "intake/hook.h"
-
-/* The first line of a file. */
-static tsn_err take_key(struct tsn_conf *c, const struct tsn_yaml *map, const char *name,
-                        bool need, struct tsn_hook_key *keys, size_t *n)
-{
-    const char *path = NULL;
-    const struct tsn_yaml *node = tsn_yaml_find(map, name);
-    struct tsn_diag why;
-    struct tsn_buf buf;
-    struct stat info;
-    tsn_err err = tsn_conf_path(c, map, name, need, &path);
-    if (err || !path)
-        return err;
-    tsn_diag_init(&why);
-    tsn_buf_init(&buf, 4096);
-    if (stat(path, &info) == 0 && (info.st_mode & S_IROTH)) {
-        err = tsn_yaml_fail(node, c->diag, TSN_EDENIED, "C041",
-                            "everybody can read the key in %.160s", path);
-        tsn_diag_hint(c->diag, "chmod 600 %.200s", path);
-    } else if (tsn_buf_read_file(&buf, path)) {
-        err = tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C041", "cannot read %.200s", path);
-        tsn_diag_hint(c->diag, "it holds the key alone, on one line: whsec_...");
-    } else if (tsn_hook_key_parse(buf.data, strcspn(buf.data, "\r\n"), &keys[*n], &why)) {
-        err =
-            tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C041", "%.160s: %.100s", path, why.what);
-        tsn_diag_hint(c->diag,
-                      "a new one: printf 'whsec_%%s\\n' \"$(openssl rand -base64 32)\"");
-    } else {
-        (*n)++;
-    }
-    if (buf.len)
-        tsn_wipe(buf.data, buf.len);
-    tsn_buf_free(&buf);
-    return err;
-}
 
 static void drop(void *p)
 {
@@ -107,16 +69,15 @@ static tsn_err take_use(struct tsn_conf *c, const struct tsn_yaml *i, struct tsn
 
 tsn_err tsn_conf_hooks(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name",   "scheme", "key_file", "old_key_file",
-                                        "header", "prefix", "encoding", "type_header",
-                                        "case",   "report"};
+    static const char *const known[] = {"name",     "scheme",       "key",    "key_file",
+                                        "old_key",  "old_key_file", "header", "prefix",
+                                        "encoding", "type_header",  "case",   "report"};
     const struct tsn_yaml *list;
     size_t n, at = 0;
     tsn_err err = tsn_conf_list(c, c->root, "hooks", false, &list, &n);
     struct tsn_hook *all = tsn_arena_alloc(c->arena, (n + 1) * sizeof *all);
     for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
         struct tsn_hook *h = &all[at];
-        struct tsn_hook_key *keys = tsn_arena_alloc(c->arena, 2 * sizeof *keys);
         err = tsn_conf_item(c, i, "hooks");
         if (!err)
             err = tsn_yaml_known(i, "hooks", known, TSN_CONF_COUNT(known), c->diag);
@@ -129,10 +90,9 @@ tsn_err tsn_conf_hooks(struct tsn_conf *c)
         if (!err)
             err = take_scheme(c, i, h);
         if (!err)
-            err = take_key(c, i, "key_file", true, keys, &h->nkeys);
+            err = tsn_conf_secret(c, i, "key", "key_file", true, &h->secret[0]);
         if (!err)
-            err = take_key(c, i, "old_key_file", false, keys, &h->nkeys);
-        h->keys = keys;
+            err = tsn_conf_secret(c, i, "old_key", "old_key_file", false, &h->secret[1]);
         if (!err)
             err = take_use(c, i, h);
         at++;

@@ -28,8 +28,8 @@ struct tsn_hook_key {
 struct tsn_hook {
     const char *name;
     enum tsn_hook_scheme scheme;
-    const struct tsn_hook_key
-        *keys; /* any of them may have signed: two while one is replaced */
+    const char *secret[2]; /* handles of core/secret.h: the key, and an old one or NULL */
+    const struct tsn_hook_key *keys; /* any of them may have signed: tsn_hook_load */
     size_t nkeys;
     const char *header, *prefix; /* hmac */
     bool base64;                 /* hmac: the signature is base64, not hex */
@@ -38,10 +38,15 @@ struct tsn_hook {
     const json_t *report;        /* member of a report: value, or a JSON pointer to it */
 };
 
-/* The line of a key file: whsec_BASE64, whpk_BASE64, or the key itself (16 bytes at least). TSN_EINPUT
+/* A secret's text: whsec_BASE64, whpk_BASE64, or the key itself (16 bytes at least). TSN_EINPUT
  * with diag without code: it is none. */
 tsn_err tsn_hook_key_parse(const char *text, size_t len, struct tsn_hook_key *out,
                            struct tsn_diag *diag);
+
+/* Takes the keys that the handles have now into `room`, which the caller wipes after use: they may be
+ * replaced at any time. K001 there is none; C041 it is no key. Loop thread. */
+tsn_err tsn_hook_load(struct tsn_hook *hook, struct tsn_hook_key room[2],
+                      struct tsn_diag *diag);
 
 struct tsn_hook_message {
     const char *(*header)(void *user, const char *name); /* NULL = not there */

@@ -1,10 +1,12 @@
-/* hook_check.c - signatures of inbound webhooks, checked and made. Pure; any thread. */
+/* hook_check.c - signatures of inbound webhooks, checked and made. Pure; any thread, but for
+ * tsn_hook_load (loop). */
 #include "intake/hook.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include "core/buf.h"
 #include "core/crypto.h"
+#include "core/secret.h"
 #include "core/text.h"
 
 #define SIGNATURE_MAX 64 /* bytes: Ed25519; an HMAC has 32 */
@@ -33,6 +35,27 @@ tsn_err tsn_hook_key_parse(const char *text, size_t len, struct tsn_hook_key *ou
                             TSN_SIGN_KEY_LEN);
     if (out->len < 16)
         return tsn_diag_set(diag, TSN_EINPUT, "", "a key has 16 to %d bytes", TSN_HOOK_KEY_MAX);
+    return 0;
+}
+
+tsn_err tsn_hook_load(struct tsn_hook *hook, struct tsn_hook_key room[2], struct tsn_diag *diag)
+{
+    struct tsn_diag why;
+    hook->keys = room;
+    hook->nkeys = 0;
+    for (int i = 0; i < 2; i++) {
+        size_t len;
+        const char *text = hook->secret[i] ? tsn_secret_get(hook->secret[i], &len) : NULL;
+        if (!text && i == 0)
+            return tsn_secret_missing(hook->secret[i], diag);
+        tsn_diag_init(&why);
+        if (text && tsn_hook_key_parse(text, strcspn(text, "\r\n"), &room[hook->nkeys], &why)) {
+            tsn_diag_hint(diag, "a new one: printf 'whsec_%%s' \"$(openssl rand -base64 32)\"");
+            return tsn_diag_set(diag, TSN_EINPUT, "C041", "hook %s: %s is no key: %s",
+                                hook->name, hook->secret[i], why.what);
+        }
+        hook->nkeys += text != NULL;
+    }
     return 0;
 }
 

@@ -36,17 +36,25 @@ def make():
         "hooks": [{"name": "tickets", "scheme": "hmac", "header": "X-Ticket-Signature",
                    "prefix": "v0=", "key_file": "tickets.key", "old_key_file": "old.key",
                    "type_header": "X-Ticket-Event", "case": "/ticket/labels/0"},
-                  {"name": "portal", "key_file": "portal.key",
+                  {"name": "portal", "key": "secret:portal",
                    "report": {"kind": "incident", "title": "/data/title", "text": "/data/text",
                               "contact": {"mail": "portal@customer.example"}}}]})
     os.mkdir(os.path.join(n.root, "own"))
     for name, text in (("own/waits.lua", WAITS), ("own/starts.lua", STARTS),
-                       ("tickets.key", SECRET.decode()), ("old.key", OLD.decode()),
-                       ("portal.key", "whsec_" + base64.b64encode(SECRET).decode())):
+                       ("tickets.key", SECRET.decode()), ("old.key", OLD.decode())):
         with open(os.path.join(n.root, name), "w", encoding="utf-8") as f:
             f.write(text + "\n")
         os.chmod(os.path.join(n.root, name), 0o600)
     return n
+
+
+def begin(n):
+    n.start()
+    set_secret(n)
+
+
+def set_secret(n):
+    n.cli("secret", "set", "portal", stdin="whsec_" + base64.b64encode(SECRET).decode(), check=0)
 
 
 def post(n, name, body, headers):
@@ -80,7 +88,7 @@ def hook(n, name):
 
 def test_reports_and_events():
     with make() as n:
-        n.start()
+        begin(n)
         status, answer = portal(n, "m1", {"title": "Odd traffic", "text": "From your gateway."})
         assert status == 202 and not answer["duplicate"], answer
         case = n.cli("case", "list").json["items"][0]
@@ -124,6 +132,9 @@ def test_refused():
         assert code(ticket(n, "x", "y", sign=b"")) == refused
         assert code(post(n, "tickets", b"{}", {})) == refused
         assert hook(n, "tickets")["last"]["code"] == "H083"
+        assert code(portal(n, "m1", {})) == refused, "its secret is not set yet"
+        assert hook(n, "portal")["last"]["code"] == "K001"
+        set_secret(n)
         assert code(portal(n, "m1", {}, when=time.time() - 301)) == refused
         assert hook(n, "portal")["last"]["code"] == "H082"
         assert code(post(n, "nobody", b"{}", {})) == (404, "H031")
@@ -169,7 +180,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
 
 def test_the_test():
     with make() as n:
-        n.start()
+        begin(n)
         for name in ("tickets", "portal"):
             done = n.cli("hook", "test", name, check=0).json
             assert done["ok"] and done["arrived"]["outcome"] == "test", done
@@ -200,7 +211,8 @@ def test_configuration():
     n = make()
     for change, words in (({"scheme": "github", "prefix": "x"}, "is for scheme hmac"),
                           ({"case": None}, "needs one of"), ({"case": "ticket"}, "JSON pointer"),
-                          ({"key_file": "none.key"}, "cannot read"),
+                          ({"key_file": "none.key"}, "none.key"),
+                          ({"key": "hunter2hunter2hunter2", "key_file": None}, "C047"),
                           ({"header": None}, "header")):
         one = {"name": "tickets", "scheme": "hmac", "header": "X-Sig", "key_file": "tickets.key",
                "case": "/a"}

@@ -258,6 +258,7 @@ def test_what_is_refused():
     for change, words in (({"url": "ldap://ldap.example", "starttls": False}, "starttls"),
                           ({"filter": "(uid=jdoe)"}, "filter"), ({"lock": {"kind": "x"}}, "lock"),
                           ({"password_file": ROOT + "/none"}, "password_file"),
+                          ({"password": "secret:x"}, "both"),
                           ({"sessions": {"url": "http://idp.example/"}}, "https"),
                           ({"colour": 1}, "colour")):
         p = Plugin(settings(**change))
@@ -339,13 +340,16 @@ return playbook { name = "contain", title = "Contain", on = "report.accepted",
 
 
 def test_through_tocsin():
-    with t.make_dir({"plugins": [{"name": "account", "settings": settings()}],
+    given = settings(password="secret:ldap")
+    given.pop("password_file")
+    with t.make_dir({"plugins": [{"name": "account", "settings": given}],
                      "playbooks": {"dir": "own"},
                      "rules": [{"on": "report.accepted", "run": "contain"}]}) as n:
         os.mkdir(os.path.join(n.root, "own"))
         with open(os.path.join(n.root, "own", "contain.lua"), "w", encoding="utf-8") as f:
             f.write(PLAYBOOK)
         n.start()
+        n.cli("secret", "set", "ldap", stdin=SECRET, check=0)
         n.http("POST", "/api/v1/reports", {
             "kind": "incident", "title": "Phished", "text": "I typed it in.",
             "contact": {"mail": "c@customer.example"}}, headers={"Idempotency-Key": "one"})
