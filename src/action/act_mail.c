@@ -26,6 +26,8 @@
 #include "loop/httpc.h"
 #include "loop/loop.h"
 #include "proc/pgp.h"
+#include "store/record_mail.h"
+#include "store/store.h"
 
 #define MESSAGE_MAX   ((size_t)10 << 20)
 #define TEMPLATE_MAX  ((size_t)64 << 10)
@@ -517,6 +519,34 @@ static void user_free(void *p)
     free(u);
 }
 
+/* So that a bounce, which quotes our Message-ID, finds its way back to the step that sent it. */
+static tsn_err intended(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_call *call, int64_t seq, int64_t now_ms)
+{
+    json_t *body;
+    char *text;
+    tsn_err err;
+
+    if (!call->case_id)
+        return 0;
+    body = json_pack("{s:O?}", "to", json_object_get(call->args, "to"));
+    text = tsn_json_text(body);
+    json_decref(body);
+    const struct tsn_rec_message m = {.id = call->idem,
+                                      .case_id = call->case_id,
+                                      .way = "out",
+                                      .channel = "mail",
+                                      .state = "out",
+                                      .run = call->run,
+                                      .path = call->path,
+                                      .body = tsn_arena_strdup(arena, text),
+                                      .at = now_ms,
+                                      .seq = seq};
+    free(text);
+    err = tsn_store_put(st, &tsn_table_message, &m);
+    return err;
+}
+
 tsn_err tsn_action_mail_register(struct tsn_registry *r, struct tsn_loop *loop,
                                  struct tsn_httpc *c, const struct tsn_mail_config *config)
 {
@@ -529,6 +559,7 @@ tsn_err tsn_action_mail_register(struct tsn_registry *r, struct tsn_loop *loop,
         .irreversible = true,
         .start = start,
         .cancel = cancel,
+        .intended = intended,
         .user = u,
     };
     tsn_err err = 0;

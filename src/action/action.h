@@ -75,6 +75,10 @@ struct tsn_action {
      * time of the outcome. */
     tsn_err (*apply)(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_call *call,
                      int64_t now_ms, json_t **result, struct tsn_diag *diag);
+    /* external: in the transaction of the first intent, whose entry is `seq`; for what must be found
+     * again when an answer comes back another way. Store thread; may be NULL. */
+    tsn_err (*intended)(struct tsn_store *st, struct tsn_arena *arena,
+                        const struct tsn_call *call, int64_t seq, int64_t now_ms);
     void *user;
 };
 

@@ -260,6 +260,18 @@ static void tell_instant(struct tsn_tale *t, struct tsn_tale_line *l)
     }
 }
 
+/* What a reporter wrote, who they want to be, what came back: the words stand sealed in `note`. */
+static void tell_word(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    const char *note = tsn_tale_text(t, l->logged, "note");
+    bool credit = !strcmp(l->e->kind, "report.credit");
+    l->word = !strcmp(l->e->kind, "message.bounced") ? "bounced" : "reporter";
+    if (credit)
+        tsn_buf_puts(&l->text, note && note[0] ? "wants to be named as " : "wants no name");
+    if (note && note[0])
+        tsn_tale_quote(&l->text, note);
+}
+
 /* weakness CWE-20 -> CWE-787, score ..., ssvc ...: the values stand sealed in `diff`. */
 static void tell_assessed(struct tsn_tale *t, struct tsn_tale_line *l)
 {
@@ -282,19 +294,13 @@ static void tell_assessed(struct tsn_tale *t, struct tsn_tale_line *l)
 }
 
 const struct tsn_tale_teller tsn_tale_case[] = {
-    {"case.created", tell_created},
-    {"case.updated", tell_updated},
-    {"case.note", tell_note},
-    {"case.linked", tell_linked},
-    {"case.closed", tell_closed},
-    {"case.done", tell_closed},
-    {"case.phase", tell_phase},
-    {"case.instant", tell_instant},
-    {"case.assessed", tell_assessed},
-    {"track.", tell_track},
-    {"report.received", tell_report},
-    {"report.updated", tell_report_update},
-    {"clock.", tell_clock},
-    {"advisory.", tell_advisory},
-    {NULL, NULL},
+    {"case.created", tell_created},   {"case.updated", tell_updated},
+    {"case.note", tell_note},         {"case.linked", tell_linked},
+    {"case.closed", tell_closed},     {"case.done", tell_closed},
+    {"case.phase", tell_phase},       {"case.instant", tell_instant},
+    {"case.assessed", tell_assessed}, {"track.", tell_track},
+    {"report.received", tell_report}, {"report.updated", tell_report_update},
+    {"report.message", tell_word},    {"report.credit", tell_word},
+    {"message.bounced", tell_word},   {"clock.", tell_clock},
+    {"advisory.", tell_advisory},     {NULL, NULL},
 };

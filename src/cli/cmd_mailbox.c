@@ -14,6 +14,18 @@
 
 #define MAIL_MAX ((size_t)64 << 20)
 
+/* Mail servers put an envelope line in front ("From a@b.example Tue Nov 24 ..."), which is no part of the
+ * mail (RFC 4155) and another at each try. */
+static void drop_envelope(struct tsn_buf *b)
+{
+    const char *end = b->len > 5 && memcmp(b->data, "From ", 5) == 0
+                          ? memchr(b->data, '\n', b->len < 1000 ? b->len : 1000)
+                          : NULL;
+
+    if (end)
+        tsn_buf_shift(b, (size_t)(end - b->data) + 1);
+}
+
 int tsn_cmd_mail_receive(struct tsn_cli *cli)
 {
     struct tsn_answer a;
@@ -31,6 +43,7 @@ int tsn_cmd_mail_receive(struct tsn_cli *cli)
                              "mails of 1 byte to 64 MiB are taken",
                              "no mail on standard input");
     }
+    drop_envelope(&b);
     raw = tsn_alloc(4 * ((b.len + 2) / 3) + 1);
     tsn_base64(raw, b.data, b.len);
     body = json_pack("{s:s, s:s}", "raw", raw, "source", "pipe");

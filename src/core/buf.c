@@ -141,7 +141,9 @@ tsn_err tsn_buf_read_file(struct tsn_buf *b, const char *path)
     ssize_t n;
     int fd;
 
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* Opening /dev/stdin fails for a socket, and for a pipe that another user made (Postfix). */
+    fd = strcmp(path, "/dev/stdin") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                         : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return tsn_err_from_errno(errno);
     for (;;) {

@@ -87,6 +87,15 @@ static tsn_err intent_apply(struct tsn_op *op, struct tsn_store *st)
         e.nfields = 1;
     }
     err = tsn_store_append(st, &e, &in->seq);
+    if (!err && in->attempt == 1 && in->action && in->action->intended)
+        err = in->action->intended(st, a,
+                                   &(struct tsn_call){.action = in->action,
+                                                      .run = own.row.id,
+                                                      .case_id = own.row.case_id,
+                                                      .path = in->path,
+                                                      .idem = in->idem,
+                                                      .args = in->args},
+                                   in->seq, in->o.now_ms);
     if (err)
         return err;
     tsn_run_works(&own);

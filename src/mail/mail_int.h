@@ -37,6 +37,10 @@ struct tsn_mail_settle {
 tsn_err tsn_mail_settle(struct tsn_store *st, struct tsn_arena *arena,
                         struct tsn_mail_settle *s, struct tsn_diag *diag);
 
+/* mail_bounce.c; store thread. *case_id: where it was recorded, NULL: not a mail of a known case. */
+tsn_err tsn_mail_bounce(struct tsn_store *st, struct tsn_arena *arena,
+                        struct tsn_mail_settle *s, const char **case_id, struct tsn_diag *diag);
+
 /* mail_report.c: the report of a mail as intake's normal form plus `mail`. New reference. */
 json_t *tsn_mail_report(const json_t *found, const char *our_key, const char *mail_id,
                         const char *answer);

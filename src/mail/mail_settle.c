@@ -199,10 +199,10 @@ static tsn_err tell_case(struct tsn_store *st, struct tsn_arena *arena,
 {
     static const char *const keys[] = {"subject", "text", "signature", "signer_fpr",
                                        "attachments"};
-    json_t *body =
-        json_pack("{s:s, s:O?}", "mail", s->id, "from", json_object_get(s->found, "from"));
+    json_t *body = json_pack("{s:s, s:s, s:O?}", "mail", s->id, "channel", "mail", "from",
+                             json_object_get(s->found, "from"));
     struct tsn_signal_new signal = {
-        .case_id = s->out.rcase.id, .event = "mail.received", .actor = "svc:mail"};
+        .case_id = s->out.rcase.id, .event = "report.reply", .actor = "svc:mail"};
     struct tsn_signal_out told = {0};
     char *text;
     tsn_err err;
@@ -252,72 +252,17 @@ static tsn_err as_report(struct tsn_store *st, struct tsn_arena *arena,
     return save(st, arena, s, row, fact, s->reason ? s->reason : no_answer, s->out.rcase.id);
 }
 
-/* Who was told of an advisory was not: said where that is recorded. */
-static tsn_err bounced(struct tsn_store *st, struct tsn_arena *arena, struct tsn_mail_settle *s,
-                       const struct tsn_rec_case *c, const json_t *delivery,
-                       struct tsn_diag *diag)
-{
-    const char *to = tsn_json_str(delivery, "final_recipient", NULL);
-    json_t *args, *result = NULL;
-    tsn_err err;
-
-    if (!to)
-        return 0;
-    if (strchr(to, ';')) /* "rfc822; a@b.example" (RFC 3464) */
-        to = strchr(to, ';') + 1;
-    to += strspn(to, " \t");
-    args =
-        json_pack("{s:s, s:s}", "to", to, "note", tsn_json_str(delivery, "status", "bounced"));
-    const struct tsn_case_act act = {.case_id = c->id,
-                                     .op = "notice.bounced",
-                                     .args = args,
-                                     .service = "svc:mail",
-                                     .now_ms = s->now_ms};
-    err = tsn_case_act(st, arena, NULL, &act, &result, NULL, diag);
-    json_decref(result);
-    json_decref(args);
-    return err;
-}
-
-/* Ours came back: said on its case, when it is still known which. */
+/* Ours came back: said where it belongs, when it is still known which it was. */
 static tsn_err as_bounce(struct tsn_store *st, struct tsn_arena *arena,
                          struct tsn_mail_settle *s, struct tsn_rec_mail *row,
                          struct tsn_diag *diag)
 {
-    const json_t *original = json_object_get(s->found, "original"),
-                 *delivery = json_object_get(s->found, "delivery");
-    const char *at = tsn_json_str(original, "references", ""), *name = NULL;
-    json_t *ids = json_array();
-    struct tsn_rec_case c = {0};
-    int64_t seq;
-    tsn_err err = 0;
+    const char *case_id;
+    tsn_err err = tsn_mail_bounce(st, arena, s, &case_id, diag);
 
-    tsn_arena_defer(arena, drop_json, ids);
-    for (const char *open; (open = strchr(at, '<')) != NULL;) {
-        size_t n = strcspn(open + 1, ">");
-
-        json_array_append_new(ids, json_stringn(open + 1, n));
-        at = open + 1 + n;
-    }
-    name = tsn_mail_reference_find(arena, s->cfg->reference_key, ids, s->cfg->domain);
-    if (name)
-        err = tsn_store_find(st, arena, &tsn_table_case, "name", name, &c);
-    if (err == TSN_ENOTFOUND)
-        err = 0;
-    if (!err && c.id)
-        err = tsn_case_note(
-            st, arena, c.id,
-            tsn_arena_printf(arena, "A mail of ours could not be delivered to %s: %s %s",
-                             tsn_json_str(delivery, "final_recipient", "somebody"),
-                             tsn_json_str(delivery, "status", ""),
-                             tsn_json_str(delivery, "diagnostic", "")),
-            &mail_actor, NULL, NULL, s->now_ms, &seq, diag);
-    if (!err && c.id)
-        err = bounced(st, arena, s, &c, delivery, diag);
-    if (err)
-        return err;
-    return save(st, arena, s, row, "bounce", c.id ? NULL : "not a mail of a case that is known",
-                c.id);
+    return err ? err
+               : save(st, arena, s, row, "bounce",
+                      case_id ? NULL : "not a mail of a case that is known", case_id);
 }
 
 static tsn_err twin_of(struct tsn_store *st, struct tsn_arena *arena, struct tsn_mail_settle *s,

@@ -98,7 +98,7 @@ class Check:
     def counted(self):
         for table, kinds in (("report", ["report.received"]), ("playbook", ["playbook.deployed"]),
                              ("token", ["token.created"]), ("signal", ["signal.received"]),
-                             ("mail", ["mail.received"]), ("message", ["report.message"]),
+                             ("mail", ["mail.received"]), ("message", ["report.message", "step.intent"]),
                              ("document", ["feed.document"])):
             have, told = len(rows(self.db, table)), sum(self.kinds[k] for k in kinds)
             if have > told:

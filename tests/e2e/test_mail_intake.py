@@ -23,7 +23,7 @@ PLAYBOOK = """return playbook { name = "mailed", title = "A mailed report", on =
   run = function(case)
     case.report:acknowledge { template = "ack-incident" }
     while true do
-      local m = wait { event = "mail.received", within = "30d" }
+      local m = wait { event = "report.reply", within = "30d" }
       if not m then return case:close { resolution = "silent", reason = "nobody wrote again" } end
       case:note("mail from " .. m.from.mail .. ": " .. m.text)
     end
