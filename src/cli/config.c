@@ -199,6 +199,7 @@ static const struct {
     {"customers", tsn_conf_customers},
     {"rules", tsn_conf_rules},
     {"feeds", tsn_conf_feeds},
+    {"decisions", tsn_conf_decisions},
     {"plugins", tsn_conf_plugins},
     {"playbooks", take_playbooks},
     {"engine", take_engine},

@@ -69,6 +69,12 @@
  *     - { name: acme, kind: csaf, url: "https://acme.example/csaf/", every: 10m, parallel: 4,
  *         reach: [ "127.0.0.1:8081" ], hash: required, signature: required, keys: acme.asc,
  *         speaks_for: [ "https://acme.example" ] }   # csaf: `domain: acme.example` instead of url
+ *   decisions:                      # what a difference in our matches starts: docs/feeds.md
+ *     quiet: 10m                    # [0]: wait for further changes; at most quiet_max [6 x quiet]
+ *     budget: { burst: 20, per_hour: 60 }        # of runs; storm: { per_hour: 200, factor: 10 }
+ *     digest: 1d                    # how often; priority: [bod-26-04] supplier deployer cisa
+ *     rules:
+ *       - { name: lab, when: { products: lab, score: "< 7" }, verdict: ignore, reason: "a lab" }
  *   plugins:
  *     - { name: edge, dir: plugins/edge, settings: { targets: [ fw-01 ], key: secret:fw },
  *         sha256: 3f… }                   # `tocsin plugin accept`: other files are not started
@@ -125,6 +131,7 @@ struct tsn_config {
     size_t nhooks;
     const struct tsn_feed_config *feeds;
     size_t nfeeds;
+    struct tsn_decide_config decide;
     const struct tsn_plugin_config *plugins; /* dir NULL = as installed, by name */
     size_t nplugins;
 

@@ -377,9 +377,9 @@ static tsn_err take_when(struct tsn_conf *c, const struct tsn_yaml *item,
 tsn_err tsn_conf_rules(struct tsn_conf *c)
 {
     static const char *const known[] = {"on", "when", "run"};
-    static const char *const events[] = {"report.accepted", "advisory.matched", "clock.warned",
-                                         "clock.missed",    "embargo.ended",    "schedule.due",
-                                         "hook.received"};
+    static const char *const events[] = {
+        "report.accepted", "advisory.matched", "advisory.digest", "clock.warned",
+        "clock.missed",    "embargo.ended",    "schedule.due",    "hook.received"};
     const struct tsn_yaml *list;
     size_t n, at = 0;
     tsn_err err = tsn_conf_list(c, c->root, "rules", false, &list, &n);
@@ -479,9 +479,11 @@ static tsn_err feed_where(struct tsn_conf *c, const struct tsn_yaml *i,
 
 tsn_err tsn_conf_feeds(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name",       "kind",     "url",  "domain",    "every",
-                                        "reach",      "parallel", "hash", "signature", "keys",
-                                        "speaks_for", "archive",  "path"};
+    static const char *const known[] = {
+        "name",      "kind", "url",        "domain",  "every", "reach", "parallel", "hash",
+        "signature", "keys", "speaks_for", "archive", "path",  "trust", "bootstrap"};
+    static const char *const trusts[] = {"vendor", "coordinator", "enrichment", "hint"};
+    static const char *const firsts[] = {"run", "silent"};
     const struct tsn_yaml *list;
     size_t n, at = 0, nkinds = 0, many;
     while (tsn_source_kinds[nkinds])
@@ -519,6 +521,12 @@ tsn_err tsn_conf_feeds(struct tsn_conf *c)
         if (!err && tsn_yaml_find(i, "speaks_for"))
             err =
                 tsn_yaml_strs(c->arena, i, "speaks_for", true, &f->speaks_for, &many, c->diag);
+        if (!err && tsn_yaml_find(i, "trust"))
+            err = tsn_conf_word(c, i, "trust", trusts, TSN_CONF_COUNT(trusts), &f->trust);
+        const char *first = NULL;
+        if (!err && tsn_yaml_find(i, "bootstrap"))
+            err = tsn_conf_word(c, i, "bootstrap", firsts, TSN_CONF_COUNT(firsts), &first);
+        f->silent = first && strcmp(first, "silent") == 0;
         if (!err && f->need_signature && !f->keys) {
             tsn_diag_hint(c->diag, "keys: keys/acme.asc");
             err = tsn_yaml_fail(tsn_yaml_find(i, "signature"), c->diag, TSN_EINPUT, "C036",

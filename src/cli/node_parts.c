@@ -56,7 +56,8 @@ tsn_err tsn_node_open_feeds(struct node *n, struct tsn_diag *diag)
                                         .dir = n->config->data_dir,
                                         .products = tsn_config_products_json(n->config),
                                         .feeds = n->config->feeds,
-                                        .nfeeds = n->config->nfeeds};
+                                        .nfeeds = n->config->nfeeds,
+                                        .decide = n->config->decide};
     tsn_err err = tsn_feeds_open(&n->feeds, &fc, diag);
     if (err)
         return err;

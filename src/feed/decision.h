@@ -18,10 +18,11 @@
 #include <stdint.h>
 
 struct tsn_decide_config {
+    const char *priority;                 /* table of priority.h; NULL = the usual */
     int64_t quiet_ms, quiet_max_ms;       /* after the last change; after the first */
     int64_t burst, per_hour;              /* runs; per_hour 0 = no budget */
     int64_t storm_per_hour, storm_factor; /* of a feed's decisions; per_hour 0 = never */
-    int64_t group_ms;                     /* of digests */
+    int64_t group_ms;                     /* of digests; 0 = a day */
     const json_t *rules;                  /* borrowed; NULL = none */
 };
 

@@ -9,6 +9,7 @@
 #include "store/record_case.h"
 
 #define GROUP_MAX 500
+#define DAY_MS    INT64_C(86400000)
 
 static void drop(void *v)
 {
@@ -37,7 +38,8 @@ static void hold(struct tsn_deciding *x, const char *reason, int64_t until)
 
 static void to_digest(struct tsn_deciding *x)
 {
-    int64_t every = x->op->decide->group_ms, slot = x->op->now_ms / every;
+    int64_t every = x->op->decide->group_ms > 0 ? x->op->decide->group_ms : DAY_MS,
+            slot = x->op->now_ms / every;
     if (x->row.grouped && *x->row.grouped) { /* its time has come */
         say(x, "run", x->reason);
         return;

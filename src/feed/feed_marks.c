@@ -192,17 +192,22 @@ static const char *vector_of(const json_t *facts)
     return tsn_json_str(facts, "vector", tsn_json_str(score, "vector", ""));
 }
 
-const char *tsn_feed_exposure(const struct tsn_feed_op *x, const char *id)
+static const json_t *product_of(const struct tsn_feed_op *x, const char *id)
 {
     size_t i;
     json_t *p;
     json_array_foreach(x->products, i, p)
     {
         if (strcmp(tsn_json_str(p, "id", ""), id) == 0) {
-            return tsn_json_str(p, "exposure", "");
+            return p;
         }
     }
-    return "";
+    return NULL;
+}
+
+const char *tsn_feed_exposure(const struct tsn_feed_op *x, const char *id)
+{
+    return tsn_json_str(product_of(x, id), "exposure", "");
 }
 
 /* Each match gets its priority with what it was computed from. */
@@ -229,7 +234,9 @@ tsn_err tsn_feed_priority(struct tsn_store *st, struct tsn_feed_op *x)
         struct tsn_priority_inputs in = {.kev = kev != NULL};
         tsn_priority_from(&in, ssvc, vector_of(x->doc->facts),
                           tsn_feed_exposure(x, tsn_json_str(m, "product", "")));
-        json_object_set_new(m, "priority", tsn_priority_json(&in));
+        json_object_set_new(m, "priority",
+                            tsn_priority_json(&in, x->decide ? x->decide->priority : NULL, ssvc,
+                                              product_of(x, tsn_json_str(m, "product", ""))));
     }
     x->kev = kev != NULL;
     json_decref(kev);

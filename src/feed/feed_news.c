@@ -10,6 +10,8 @@
 #include "store/record_case.h"
 #include "store/record_run.h"
 
+#define URGENT_DAYS 3
+
 bool tsn_feed_sure(const json_t *match)
 {
     return strcmp(tsn_json_str(match, "certainty", "guess"), "guess") != 0;
@@ -132,16 +134,10 @@ static json_t *products_of(const json_t *matches)
 
 /* --- what a decision is made from -------------------------------------------------------------- */
 
-static int urgency_of(const char *band)
+/* 0 is the most urgent; "with the next upgrade" has no days. */
+static int urgency_of(int days)
 {
-    static const char *const bands[] = {"3 days & forensic investigation", "3 days", "14 days",
-                                        "60 days"};
-    for (int i = 0; i < 4; i++) {
-        if (strcmp(bands[i], band) == 0) {
-            return i;
-        }
-    }
-    return 4;
+    return days <= 0 ? 1000 : days;
 }
 
 static json_t *column(const json_t *list, const char *key)
@@ -158,8 +154,8 @@ static json_t *column(const json_t *list, const char *key)
 static json_t *inputs_of(struct tsn_feed_op *x, const json_t *advisory, const json_t *products)
 {
     const json_t *facts = x->doc->facts;
-    const char *band = "fix on system upgrade", *certainty = "guess";
-    int days = 0, urgency = 4;
+    const char *band = "", *certainty = "guess";
+    int days = 0;
     json_t *p, *exposures = json_array();
     size_t i;
     json_array_foreach(products, i, p)
@@ -167,10 +163,11 @@ static json_t *inputs_of(struct tsn_feed_op *x, const json_t *advisory, const js
         const json_t *priority = json_object_get(p, "priority");
         const char *b = tsn_json_str(priority, "band", ""),
                    *c = tsn_json_str(p, "certainty", "");
-        if (urgency_of(b) < urgency) {
-            urgency = urgency_of(b);
+        int n = (int)tsn_json_int(priority, "days", 0);
+        if (!*band || urgency_of(n) < urgency_of(days) ||
+            (n == days && strstr(b, "forensic"))) {
             band = b;
-            days = (int)tsn_json_int(priority, "days", 0);
+            days = n;
         }
         certainty = strcmp(certainty, "certain") == 0 ? certainty : c;
         json_array_append_new(exposures,
@@ -186,7 +183,7 @@ static json_t *inputs_of(struct tsn_feed_op *x, const json_t *advisory, const js
         tsn_json_bool(facts, "withdrawn", false));
     json_object_set(in, "score", json_object_get(advisory, "score"));
     json_object_set(in, "epss", json_object_get(advisory, "epss"));
-    json_object_set_new(in, "urgent", json_boolean(urgency <= 1));
+    json_object_set_new(in, "urgent", json_boolean(days > 0 && days <= URGENT_DAYS));
     return in;
 }
 

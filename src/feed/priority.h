@@ -18,4 +18,10 @@ int tsn_priority_days(const struct tsn_priority_inputs *in); /* 0 = with the nex
  * vector (AV:N, PR:N, UI:N; C, I and A high), else assumed: what nobody judged counts as bad. */
 void tsn_priority_from(struct tsn_priority_inputs *in, const json_t *ssvc, const char *vector,
                        const char *exposure);
-json_t *tsn_priority_json(const struct tsn_priority_inputs *in);
+/* { band, days, table, and each answer with where it is from }. `table`: "bod-26-04" or NULL, else an
+ * SSVC table (supplier deployer cisa) by the same answers, `ssvc` of the CVE record and the product's
+ * exposure, mission and safety, with all that it says as `ssvc`; points that nobody answered leave
+ * the worst. */
+#define TSN_PRIORITY_BOD "bod-26-04"
+json_t *tsn_priority_json(const struct tsn_priority_inputs *in, const char *table,
+                          const json_t *ssvc, const json_t *product);
