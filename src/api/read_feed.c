@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "store/record_case.h"
 #include "store/record_feed.h"
+#include "store/record_ingest.h"
 
 #define DOCUMENTS_MAX 100
 
@@ -91,7 +92,7 @@ static void further(struct why *w, int rank, const char *stage, const char *text
 
 /* How far the document came with this product. */
 static void judge(struct tsn_arena *arena, struct why *w, const struct tsn_rec_document *d,
-                  const json_t *m)
+                  const json_t *m, const struct tsn_rec_decision *by)
 {
     const char *title = said(d->tracking_id);
     if (strcmp(said(d->state), "current") != 0) {
@@ -112,14 +113,31 @@ static void judge(struct tsn_arena *arena, struct why *w, const struct tsn_rec_d
                                  "%s: only a guess, which a person must "
                                  "judge; it starts nothing",
                                  title));
+    } else if (by && strcmp(said(by->state), "open") == 0) {
+        further(w, 5, "waiting",
+                tsn_arena_printf(arena, "%s matched (%s); the quiet period is not over", title,
+                                 tsn_json_str(m, "certainty", "")));
+    } else if (by && strcmp(said(by->state), "held") == 0) {
+        further(w, 5, strcmp(said(by->verdict), "digest") == 0 ? "digest" : "held",
+                tsn_arena_printf(arena, "%s matched (%s), and waits: %s%s%s", title,
+                                 tsn_json_str(m, "certainty", ""), said(by->reason),
+                                 by->rule ? ", by the rule " : "", said(by->rule)));
+    } else if (by && !tsn_json_str(m, "case", NULL)) {
+        further(w, 5, said(by->verdict),
+                tsn_arena_printf(arena, "%s matched (%s); decided: %s%s%s%s%s", title,
+                                 tsn_json_str(m, "certainty", ""), said(by->verdict),
+                                 by->reason ? ", because " : "", said(by->reason),
+                                 by->rule ? ", by the rule " : "", said(by->rule)));
     } else if (!tsn_json_str(m, "run", NULL)) {
-        further(w, 5, "no-run",
+        further(w, 6, "no-run",
                 tsn_arena_printf(arena,
-                                 "%s matched (%s), and no rule started a "
+                                 "%s matched (%s)%s%s, and no rule started a "
                                  "playbook",
-                                 title, tsn_json_str(m, "certainty", "")));
+                                 title, tsn_json_str(m, "certainty", ""),
+                                 tsn_json_str(m, "case", NULL) ? "; " : "",
+                                 tsn_json_str(m, "case", "")));
     } else {
-        further(w, 6, "run",
+        further(w, 7, "run",
                 tsn_arena_printf(arena, "%s matched (%s); %s", title,
                                  tsn_json_str(m, "certainty", ""),
                                  tsn_json_str(m, "case", "a case")));
@@ -128,8 +146,8 @@ static void judge(struct tsn_arena *arena, struct why *w, const struct tsn_rec_d
 
 static tsn_err marks(struct tsn_store *st, struct tsn_read *rd, const char *vuln, json_t *out)
 {
-    static const char *const kinds[] = {"kev", "ssvc"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const kinds[] = {"kev", "ssvc", "epss"};
+    for (size_t i = 0; i < 3; i++) {
         struct tsn_rec_mark m;
         const char *key = tsn_arena_printf(rd->op.arena, "%s\n%s", kinds[i], vuln);
         tsn_err err = tsn_store_find(st, rd->op.arena, &tsn_table_mark, "key", key, &m);
@@ -139,6 +157,25 @@ static tsn_err marks(struct tsn_store *st, struct tsn_read *rd, const char *vuln
             json_object_set_new(out, kinds[i], parsed(m.value));
     }
     return 0;
+}
+
+/* What the latest difference that this advisory made led to. */
+static tsn_err last_decision(struct tsn_store *st, struct tsn_arena *arena,
+                             const char *advisory, struct tsn_rec_decision *out, bool *found)
+{
+    const struct tsn_filter filter = {"advisory", TSN_CMP_EQ, advisory, 0};
+    const struct tsn_list how = {.filters = &filter,
+                                 .nfilters = 1,
+                                 .order = "created_at",
+                                 .descending = true,
+                                 .limit = 1};
+    void *list = NULL;
+    size_t n = 0;
+    tsn_err err = tsn_store_list(st, arena, &tsn_table_decision, &how, &list, &n);
+    *found = !err && n > 0;
+    if (*found)
+        *out = *(const struct tsn_rec_decision *)list;
+    return err;
 }
 
 static tsn_err one_document(struct tsn_store *st, struct tsn_read *rd, const char *id,
@@ -155,14 +192,22 @@ static tsn_err one_document(struct tsn_store *st, struct tsn_read *rd, const cha
     if (err && err != TSN_ENOTFOUND)
         return err;
     json_t *match = err ? NULL : match_json(st, arena, &m);
-    judge(arena, w, &d, match);
+    struct tsn_rec_decision by = {0};
+    bool decided = false;
+    err = last_decision(st, arena, said(d.tracking_id), &by, &decided);
+    judge(arena, w, &d, match, decided ? &by : NULL);
     json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "feed", said(d.feed), "path",
                           said(d.path), "advisory", said(d.tracking_id), "title", said(d.title),
                           "state", said(d.state), "reason", text_json(d.reason), "sha256",
                           said(d.sha256));
     json_object_set_new(o, "match", match ? match : json_null());
+    if (decided)
+        json_object_set_new(o, "decision",
+                            json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*}", "id", by.id, "state",
+                                      said(by.state), "verdict", by.verdict, "reason",
+                                      by.reason, "rule", by.rule, "band", by.band));
     json_array_append_new(documents, o);
-    return 0;
+    return err;
 }
 
 tsn_err tsn_read_explain(struct tsn_store *st, struct tsn_read *rd, json_t **out)

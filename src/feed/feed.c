@@ -38,6 +38,7 @@ void tsn_feeds_release(struct tsn_feeds *feeds)
         free(f->home);
         free(f);
     }
+    tsn_arena_destroy(feeds->added);
     tsn_inventory_close(feeds->inventory);
     json_decref(feeds->products);
     free(feeds);
@@ -52,6 +53,9 @@ const char *tsn_feed_trust(const struct tsn_feed *f)
                  {"kev", "enrichment"},
                  {"epss", "enrichment"},
                  {"rss", "hint"}};
+    if (f->trusted[0]) {
+        return f->trusted;
+    }
     if (f->config.trust) {
         return f->config.trust;
     }
@@ -259,11 +263,12 @@ static bool read_state(struct tsn_feed *f)
 static void begin(struct tsn_feed *f)
 {
     struct tsn_engine *engine = f->feeds->config.engine;
-    if (f->polling) {
+    if (f->polling || (f->paused && !f->waiters)) {
         return;
     }
     /* Before the engine is ready an event would be refused: wait for it. */
-    if (f->importing || (engine && !tsn_engine_ready(engine)) || f->feeds->recovering) {
+    if (f->importing || (engine && !tsn_engine_ready(engine)) || f->feeds->recovering ||
+        !f->feeds->desks_read) {
         tsn_feed_again(f->feeds);
         f->next_at = tsn_clock_wall_ms() + NOT_READY_MS;
         tsn_timer_arm(f->timer, f->waiters ? SOON_MS : NOT_READY_MS);
@@ -286,7 +291,7 @@ static void on_timer(void *user)
 
 /* --- the interface ------------------------------------------------------------------------ */
 
-static tsn_err feed_ok(const struct tsn_feed_config *c, struct tsn_diag *diag)
+tsn_err tsn_feed_ok(const struct tsn_feed_config *c, struct tsn_diag *diag)
 {
     const struct tsn_source *source = tsn_source_find(c->kind);
     size_t n = c->url ? strlen(c->url) : 0;
@@ -343,17 +348,42 @@ static void bring_keys(struct tsn_feed *f)
                    f);
 }
 
+struct tsn_feed *tsn_feed_begin(struct tsn_feeds *feeds, const struct tsn_feed_config *config,
+                                size_t place)
+{
+    struct tsn_feed **tail = &feeds->list;
+    struct tsn_feed *f = tsn_alloc(sizeof *f);
+    while (*tail) {
+        tail = &(*tail)->next;
+    }
+    f->config = *config;
+    f->feeds = feeds;
+    f->source = tsn_source_find(config->kind);
+    f->timer = tsn_timer_new(feeds->config.loop, on_timer, f);
+    *tail = f;
+    bring_keys(f);
+    (void)read_state(f); /* so that lists show the last life; else the first poll reads it */
+    arm(f, FIRST_MS + 100 * (int64_t)place);
+    return f;
+}
+
+void tsn_feed_due(struct tsn_feed *f)
+{
+    if (!f->polling) {
+        arm(f, FIRST_MS);
+    }
+}
+
 tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *config,
                        struct tsn_diag *diag)
 {
     for (size_t i = 0; i < config->nfeeds; i++) {
-        tsn_err err = feed_ok(&config->feeds[i], diag);
+        tsn_err err = tsn_feed_ok(&config->feeds[i], diag);
         if (err) {
             return err;
         }
     }
     struct tsn_feeds *feeds = tsn_alloc(sizeof *feeds);
-    struct tsn_feed **tail = &feeds->list;
     feeds->config = *config;
     feeds->products = config->products ? json_deep_copy(config->products) : json_array();
     feeds->inventory = tsn_inventory_open(feeds->products, config->dir);
@@ -362,21 +392,9 @@ tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *co
     feeds->recovering = true;
     feeds->sweep = tsn_timer_new(config->loop, tsn_decide_sweep, feeds);
     for (size_t i = 0; i < config->nfeeds; i++) {
-        struct tsn_feed *f = tsn_alloc(sizeof *f);
-        f->config = config->feeds[i];
-        f->feeds = feeds;
-        f->source = tsn_source_find(config->feeds[i].kind);
-        f->timer = tsn_timer_new(config->loop, on_timer, f);
-        *tail = f;
-        tail = &f->next;
-        bring_keys(f);
-        (void)read_state(
-            f); /* so that lists show the last life; else the first poll reads it */
-        arm(f, FIRST_MS + 100 * (int64_t)i);
+        (void)tsn_feed_begin(feeds, &config->feeds[i], i);
     }
-    if (config->nfeeds == 0) {
-        feeds->recovering = false;
-    }
+    tsn_feeds_read_desks(feeds);
     *out = feeds;
     return 0;
 }
@@ -448,6 +466,7 @@ json_t *tsn_feeds_json(const struct tsn_feeds *feeds)
     json_t *out = json_array();
     for (const struct tsn_feed *f = feeds->list; f; f = f->next) {
         const char *state = f->polling           ? "polling"
+                            : f->paused          ? "paused"
                             : f->state.error     ? "failing"
                             : f->state.ok_at > 0 ? "good"
                                                  : "new";
@@ -461,6 +480,7 @@ json_t *tsn_feeds_json(const struct tsn_feeds *feeds)
         if (f->state.error) {
             json_object_set_new(o, "error", json_string(f->state.error));
         }
+        json_object_set_new(o, "trust", json_string(tsn_feed_trust(f)));
         json_array_append_new(out, o);
     }
     return out;

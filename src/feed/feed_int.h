@@ -111,8 +111,10 @@ struct tsn_feed {
     size_t pages_seen;
     const char *token; /* for the requests of this poll; NULL */
     const struct tsn_source *source;
-    char *home;     /* GNUPGHOME with its keys; NULL = none */
-    bool importing; /* the keys are on their way there */
+    char *home;       /* GNUPGHOME with its keys; NULL = none */
+    bool importing;   /* the keys are on their way there */
+    char trusted[16]; /* a person's word; "" = none */
+    bool paused;
     json_t *cursor; /* { base, pages: { url: { e, m } }, since } of the last whole poll */
     json_t *marks;  /* pages of this poll, as above */
     struct tsn_pages pages; /* of this poll */
@@ -134,8 +136,10 @@ struct tsn_feeds {
     struct tsn_inventory *inventory;
     json_t *products; /* own copy: jobs on the pool may outlive the caller's */
     struct tsn_feed *list;
-    char basis[48]; /* of facts and traces made now: parser and inventory */
-    size_t busy;    /* jobs, operations and turns that will still call back */
+    struct tsn_arena *added; /* definitions of feeds that were added; NULL */
+    bool desks_read;         /* what people said of feeds is known */
+    char basis[48];          /* of facts and traces made now: parser and inventory */
+    size_t busy;             /* jobs, operations and turns that will still call back */
     bool closing;
     bool recovering; /* what a stop left undone is read to its end first */
     size_t again_in_flight;
@@ -153,6 +157,20 @@ void tsn_feeds_hold(struct tsn_feeds *f);
 void tsn_feeds_release(struct tsn_feeds *f);
 /* The poll ends: writes the feed's row, answers who waits, arms the timer. */
 void tsn_feed_finish(struct tsn_feed *f, tsn_err err);
+
+/* Is this configuration of a feed one? F010. */
+tsn_err tsn_feed_ok(const struct tsn_feed_config *c, struct tsn_diag *diag);
+/* A feed with its timer; strings of `config` are borrowed for the life of feeds. */
+struct tsn_feed *tsn_feed_begin(struct tsn_feeds *feeds, const struct tsn_feed_config *config,
+                                size_t place);
+void tsn_feed_due(struct tsn_feed *f); /* polled soon */
+/* feed_added.c: a definition as JSON, checked; out and arena NULL = only checked. F143 F010. */
+tsn_err tsn_feed_definition(struct tsn_arena *arena, const char *name, const json_t *body,
+                            struct tsn_feed_config *out, struct tsn_diag *diag);
+struct tsn_feed *tsn_feed_added(struct tsn_feeds *feeds, const char *name,
+                                const char *definition);
+void tsn_feeds_read_desks(struct tsn_feeds *feeds);
+void tsn_feed_desk_take(struct tsn_feed *f, const struct tsn_rec_feeddesk *row);
 
 /* --- feed_poll.c: the list and what to fetch of it --------------------------------------------- */
 
@@ -286,6 +304,8 @@ tsn_err tsn_feed_priority(struct tsn_store *st, struct tsn_feed_op *x);
  * and the rows of the others where this one changes them. Writer thread. */
 tsn_err tsn_feed_together(struct tsn_store *st, struct tsn_feed_op *x,
                           const struct tsn_rec_document *row);
+/* match_decide.c: what people said of matches and names before; takes hits away or makes them sure. */
+tsn_err tsn_feed_mapped(struct tsn_store *st, struct tsn_feed_op *x);
 /* Documents that name one of these, at most 100, in `out` as { id: true }. */
 tsn_err tsn_feed_named(struct tsn_store *st, struct tsn_arena *arena, const json_t *names,
                        json_t *out);

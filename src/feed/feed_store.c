@@ -201,6 +201,7 @@ static tsn_err store_good(struct tsn_store *st, struct tsn_feed_op *x,
     }
     err = err ? err : tsn_feed_marks(st, x);
     err = err ? err : tsn_feed_together(st, x, row);
+    err = err ? err : tsn_feed_mapped(st, x);
     err = err ? err : tsn_feed_priority(st, x);
     err = err ? err : tsn_feed_news(st, x, row, changes);
     err = err ? err : tsn_feed_matches(st, x, row);

@@ -1,5 +1,4 @@
 /* priority.c - see priority.h. The tables are casework/ssvc.h's. */
-#include <stdlib.h>
 #include <string.h>
 #include "casework/ssvc.h"
 #include "core/json.h"
@@ -26,7 +25,12 @@ const char *tsn_priority_band(const struct tsn_priority_inputs *in)
 
 int tsn_priority_days(const struct tsn_priority_inputs *in)
 {
-    return atoi(tsn_priority_band(in)); /* "14 days"; "fix on system upgrade" is 0 */
+    const char *band = tsn_priority_band(in); /* "14 days"; "fix on system upgrade" is 0 */
+    int days = 0;
+    for (; *band >= '0' && *band <= '9'; band++) {
+        days = days * 10 + (*band - '0');
+    }
+    return days;
 }
 
 /* The value of one decision point in CISA's form: a list of objects with one member. */

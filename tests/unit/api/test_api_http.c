@@ -17,6 +17,7 @@
 #include "core/log.h"
 #include "intake/hook.h"
 #include "loop/mailbox.h"
+#include "feed/feed_desk.h"
 #include "mail/mail.h"
 
 /* --- the layers below, played ----------------------------------------------------------- */
@@ -224,6 +225,34 @@ json_t *tsn_feeds_json(const struct tsn_feeds *f)
 {
     (void)f;
     return json_array();
+}
+
+void tsn_feed_desk(struct tsn_feeds *f, const struct tsn_actor *who, const char *what,
+                   const char *name, const json_t *body, tsn_engine_done *done, void *user)
+{
+    (void)f, (void)who, (void)what, (void)name, (void)body;
+    done(0, -1, NULL, NULL, user);
+}
+
+void tsn_feed_decide(struct tsn_feeds *f, const struct tsn_actor *who, const char *id,
+                     const char *verdict, const char *reason, tsn_engine_done *done, void *user)
+{
+    (void)f, (void)who, (void)id, (void)verdict, (void)reason;
+    done(0, -1, NULL, NULL, user);
+}
+
+void tsn_match_decide(struct tsn_feeds *f, const struct tsn_actor *who, const char *match,
+                      const char *verdict, const char *reason, bool always,
+                      tsn_engine_done *done, void *user)
+{
+    (void)f, (void)who, (void)match, (void)verdict, (void)reason, (void)always;
+    done(0, -1, NULL, NULL, user);
+}
+
+json_t *tsn_feeds_would(const struct tsn_feeds *f, const json_t *inputs)
+{
+    (void)f, (void)inputs;
+    return json_object();
 }
 
 void tsn_feed_poll(struct tsn_feeds *f, const char *name, tsn_engine_done *done, void *user)
