@@ -36,7 +36,7 @@
 struct template
 {
     struct template *next;
-    const char *name, *text; /* text begins with "Subject: " */
+    const char *name, *text; /* text begins with "Subject: "; NAME.html is its twin in HTML */
 };
 
 struct mail_user {
@@ -205,12 +205,12 @@ static const struct template *find_template(const struct mail_user *u, const cha
 
 /* Subject and text from `template` and `vars`, or from the arguments themselves. */
 static tsn_err compose(const struct mail_user *u, const json_t *args, struct tsn_buf *subject,
-                       struct tsn_buf *text, struct tsn_diag *diag)
+                       struct tsn_buf *text, struct tsn_buf *html, struct tsn_diag *diag)
 {
     const char *name = tsn_json_str(args, "template", NULL), *line_end;
     const struct template *t;
     json_t *vars;
-    char *first;
+    char *first, twin[128];
     tsn_err err;
 
     if (!name) {
@@ -218,6 +218,7 @@ static tsn_err compose(const struct mail_user *u, const json_t *args, struct tsn
             return tsn_diag_set(diag, TSN_EINPUT, "R040",
                                 "mail.send: give a template, or subject and text");
         tsn_buf_puts(subject, tsn_json_str(args, "subject", ""));
+        tsn_buf_puts(html, tsn_json_str(args, "html", ""));
         return tsn_buf_puts(text, tsn_json_str(args, "text", ""));
     }
     t = find_template(u, name);
@@ -238,6 +239,10 @@ static tsn_err compose(const struct mail_user *u, const json_t *args, struct tsn
     err = tsn_mail_expand(subject, first, vars, name, diag);
     if (!err)
         err = tsn_mail_expand(text, line_end + 1, vars, name, diag);
+    (void)snprintf(twin, sizeof twin, "%s.html", name);
+    t = find_template(u, twin);
+    if (!err && t)
+        err = tsn_mail_expand_html(html, t->text, vars, twin, diag);
     free(first);
     json_decref(vars);
     return err;
@@ -294,7 +299,7 @@ static tsn_err deliver(struct mail_user *u, struct delivery *d, const char *cons
 /* What the arguments say, once more: the call lives until it is answered. */
 struct letter {
     struct tsn_mail_message m;
-    struct tsn_buf subject, text;
+    struct tsn_buf subject, text, html;
     const char *to[RECIPIENT_MAX + 1];
     const char *encrypt;
     bool sign;
@@ -305,6 +310,7 @@ static void letter_free(struct letter *l)
 {
     tsn_buf_free(&l->subject);
     tsn_buf_free(&l->text);
+    tsn_buf_free(&l->html);
 }
 
 /* The case number of a subject such as "[PSIRT-2026-0001] ...": all that others may see. */
@@ -322,18 +328,19 @@ static const char *neutral(const char *subject, char *out, size_t cap)
 static tsn_err letter_read(const struct mail_user *u, const struct tsn_call *call,
                            struct letter *l, struct tsn_diag *diag)
 {
-    static const char *const known[] = {"to",         "subject", "text",     "template",
-                                        "vars",       "attach",  "reply_to", "in_reply_to",
-                                        "references", "case",    "encrypt",  "sign"};
+    static const char *const known[] = {
+        "to",       "subject",     "text",       "html", "template", "vars", "attach",
+        "reply_to", "in_reply_to", "references", "case", "encrypt",  "sign"};
     tsn_err err;
 
     tsn_buf_init(&l->subject, 2000);
     tsn_buf_init(&l->text, MESSAGE_MAX);
+    tsn_buf_init(&l->html, MESSAGE_MAX);
     err = tsn_json_known(call->args, known, sizeof(known) / sizeof(known[0]), diag);
     if (!err)
         err = recipients(call->args, l->to, diag);
     if (!err)
-        err = compose(u, call->args, &l->subject, &l->text, diag);
+        err = compose(u, call->args, &l->subject, &l->text, &l->html, diag);
     if (err)
         return err;
     l->encrypt = tsn_json_str(call->args, "encrypt", NULL);
@@ -352,6 +359,7 @@ static tsn_err letter_read(const struct mail_user *u, const struct tsn_call *cal
                                   .id = call->idem,
                                   .subject = l->subject.data,
                                   .text = l->text.data,
+                                  .html = l->html.len ? l->html.data : NULL,
                                   .attach = json_object_get(call->args, "attach"),
                                   .date_ms = tsn_clock_wall_ms(),
                                   .reply_to = tsn_json_str(call->args, "reply_to", NULL),
@@ -494,13 +502,15 @@ static tsn_err load_templates(struct mail_user *u, const char *dir)
         struct template *t;
         struct tsn_buf text;
 
-        if (n < 5 || strcmp(e->d_name + n - 4, ".txt") != 0)
+        bool html = n > 5 && strcmp(e->d_name + n - 5, ".html") == 0;
+
+        if (!html && (n < 5 || strcmp(e->d_name + n - 4, ".txt") != 0))
             continue;
         tsn_buf_init(&text, TEMPLATE_MAX);
         err = tsn_buf_read_file(&text, tsn_arena_printf(u->arena, "%s/%s", dir, e->d_name));
         if (!err) {
             t = tsn_arena_alloc(u->arena, sizeof(*t));
-            t->name = tsn_arena_strndup(u->arena, e->d_name, n - 4);
+            t->name = tsn_arena_strndup(u->arena, e->d_name, html ? n : n - 4);
             t->text = tsn_arena_strndup(u->arena, text.data, text.len);
             t->next = u->templates;
             u->templates = t;

@@ -22,8 +22,29 @@ static tsn_err put_value(struct tsn_buf *out, const json_t *v)
     return TSN_ENOTFOUND;
 }
 
-tsn_err tsn_mail_expand(struct tsn_buf *out, const char *text, const json_t *vars,
-                        const char *what, struct tsn_diag *diag)
+static tsn_err put_html(struct tsn_buf *out, const json_t *v)
+{
+    struct tsn_buf plain;
+    tsn_err err;
+
+    tsn_buf_init(&plain, out->max);
+    err = put_value(&plain, v);
+    for (size_t i = 0; !err && i < plain.len; i++) {
+        const char *name = plain.data[i] == '&'    ? "&amp;"
+                           : plain.data[i] == '<'  ? "&lt;"
+                           : plain.data[i] == '>'  ? "&gt;"
+                           : plain.data[i] == '"'  ? "&quot;"
+                           : plain.data[i] == '\'' ? "&#39;"
+                                                   : NULL;
+        err = name ? tsn_buf_puts(out, name) : tsn_buf_putc(out, plain.data[i]);
+    }
+    tsn_buf_free(&plain);
+    return err;
+}
+
+static tsn_err expand(struct tsn_buf *out, const char *text, const json_t *vars,
+                      const char *what, tsn_err (*put)(struct tsn_buf *out, const json_t *v),
+                      struct tsn_diag *diag)
 {
     const char *open, *close;
     char name[64];
@@ -35,7 +56,7 @@ tsn_err tsn_mail_expand(struct tsn_buf *out, const char *text, const json_t *var
         tsn_buf_put(out, text, (size_t)(open - text));
         memcpy(name, open + 2, (size_t)(close - open) - 2);
         name[close - open - 2] = '\0';
-        if (put_value(out, json_object_get(vars, name)) == TSN_ENOTFOUND) {
+        if (put(out, json_object_get(vars, name)) == TSN_ENOTFOUND) {
             tsn_diag_hint(diag, "give it in vars, or take it out of the template");
             return tsn_diag_set(diag, TSN_EINPUT, "R044",
                                 "template %s names {{%s}}, which the call did not give", what,
@@ -44,6 +65,18 @@ tsn_err tsn_mail_expand(struct tsn_buf *out, const char *text, const json_t *var
         text = close + 2;
     }
     return tsn_buf_puts(out, text);
+}
+
+tsn_err tsn_mail_expand(struct tsn_buf *out, const char *text, const json_t *vars,
+                        const char *what, struct tsn_diag *diag)
+{
+    return expand(out, text, vars, what, put_value, diag);
+}
+
+tsn_err tsn_mail_expand_html(struct tsn_buf *out, const char *text, const json_t *vars,
+                             const char *what, struct tsn_diag *diag)
+{
+    return expand(out, text, vars, what, put_html, diag);
 }
 
 static bool has_control(const char *s)
@@ -202,6 +235,22 @@ static void put_text_part(struct tsn_buf *out, const char *type, const char *mor
     put_quoted(out, text);
 }
 
+/* The text, or text and HTML for the reader to choose: the last is the best one (RFC 2046 5.1.4). */
+static void put_body(struct tsn_buf *out, const struct tsn_mail_message *m, const char *more)
+{
+    if (!m->html) {
+        put_text_part(out, "text/plain", more, NULL, m->text);
+        return;
+    }
+    tsn_buf_printf(out, "Content-Type: multipart/alternative; boundary=\"=a_%s\"%s\r\n\r\n",
+                   m->id, more);
+    tsn_buf_printf(out, "--=a_%s\r\n", m->id);
+    put_text_part(out, "text/plain", "", NULL, m->text);
+    tsn_buf_printf(out, "\r\n--=a_%s\r\n", m->id);
+    put_text_part(out, "text/html", "", NULL, m->html);
+    tsn_buf_printf(out, "\r\n--=a_%s--\r\n", m->id);
+}
+
 static tsn_err attachments_ok(const json_t *attach, struct tsn_diag *diag)
 {
     size_t i;
@@ -326,7 +375,8 @@ tsn_err tsn_mail_part(struct tsn_buf *out, const struct tsn_mail_message *m,
     json_t *part;
     tsn_err err;
 
-    if (!tsn_utf8_valid(m->text, strlen(m->text)))
+    if (!tsn_utf8_valid(m->text, strlen(m->text)) ||
+        (m->html && !tsn_utf8_valid(m->html, strlen(m->html))))
         return tsn_diag_set(diag, TSN_EINPUT, "R040", "the text is not UTF-8");
     if (m->inner_subject && has_control(m->inner_subject))
         return tsn_diag_set(diag, TSN_EINPUT, "R040", "a line break inside a mail header");
@@ -335,8 +385,8 @@ tsn_err tsn_mail_part(struct tsn_buf *out, const struct tsn_mail_message *m,
         return err;
     if (json_array_size(m->attach) == 0) {
         put_protected(out, m);
-        put_text_part(out, "text/plain", mark, NULL, m->text);
-        if (m->text[0] && m->text[strlen(m->text) - 1] != '\n')
+        put_body(out, m, mark);
+        if (!m->html && m->text[0] && m->text[strlen(m->text) - 1] != '\n')
             tsn_buf_puts(out, "\r\n");
         return out->err;
     }
@@ -344,7 +394,7 @@ tsn_err tsn_mail_part(struct tsn_buf *out, const struct tsn_mail_message *m,
     tsn_buf_printf(out, "Content-Type: multipart/mixed; boundary=\"=_%s\"%s\r\n\r\n", m->id,
                    mark);
     tsn_buf_printf(out, "--=_%s\r\n", m->id);
-    put_text_part(out, "text/plain", "", NULL, m->text);
+    put_body(out, m, "");
     json_array_foreach(m->attach, i, part)
     {
         tsn_buf_printf(out, "\r\n--=_%s\r\n", m->id);

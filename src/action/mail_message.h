@@ -11,11 +11,16 @@
 tsn_err tsn_mail_expand(struct tsn_buf *out, const char *text, const json_t *vars,
                         const char *what, struct tsn_diag *diag);
 
+/* The same for a template of HTML: values are text, so that & < > " ' in them mean themselves. */
+tsn_err tsn_mail_expand_html(struct tsn_buf *out, const char *text, const json_t *vars,
+                             const char *what, struct tsn_diag *diag);
+
 struct tsn_mail_message {
     const char *from;      /* "Acme PSIRT <psirt@acme.example>" */
     const char *const *to; /* NULL-terminated plain addresses */
     const char *subject;   /* UTF-8, one line */
     const char *text;      /* UTF-8 */
+    const char *html;      /* the same for readers of HTML (multipart/alternative), or NULL */
     const json_t *attach;  /* list of { name, type, text }, or NULL */
     const char *id;        /* left part of the Message-ID: the idempotency key */
     int64_t date_ms;

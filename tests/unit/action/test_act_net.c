@@ -249,6 +249,8 @@ static void mail_register(struct tsn_mail_config config)
     if (mkdir(templates, 0700) == 0) {
         lab_write(&lab, "templates/ack.txt",
                   "Subject: We have {{case}}\nHello {{name}},\n{{organisation}}\n", 0644);
+        lab_write(&lab, "templates/both.txt", "Subject: Two forms\nHello {{name}},\n", 0644);
+        lab_write(&lab, "templates/both.html", "<p>Hello {{name}},</p>\n", 0644);
         lab_write(&lab, "templates/bad.txt", "no subject\n", 0644);
         lab_write(&lab, "templates/README", "not a template", 0644);
     }
@@ -313,6 +315,25 @@ static void test_maildir(void **state)
     free(text);
     assert_int_equal(tsn_registry_find(lab.registry, "mail.send")->doubt,
                      TSN_DOUBT_REPEAT_SAFE);
+}
+
+static void test_both_forms(void **state)
+{
+    char dir[100], *text;
+    int n;
+
+    (void)state;
+    (void)snprintf(dir, sizeof(dir), "%s/both", lab.dir);
+    mail_register((struct tsn_mail_config){.maildir = dir});
+    lab_expect(&lab, &call, "mail.send",
+               "{\"to\":\"bob@b.example\",\"template\":\"both\",\"vars\":{\"name\":\"<b>\"}}",
+               TSN_OUTCOME_OK);
+    text = delivered(dir, &n);
+    assert_int_equal(n, 1);
+    assert_non_null(strstr(text, "multipart/alternative"));
+    assert_non_null(strstr(text, "Hello <b>,"));
+    assert_non_null(strstr(text, "<p>Hello &lt;b&gt;,</p>"));
+    free(text);
 }
 
 static void test_maildir_fails(void **state)
@@ -422,10 +443,9 @@ static void test_smtp(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_http_answers), T(test_http_sends),    T(test_http_statuses),
-        T(test_http_binary),  T(test_http_lost),     T(test_http_refused),
-        T(test_maildir),      T(test_maildir_fails), T(test_mail_refused),
-        T(test_smtp),
+        T(test_http_answers),  T(test_http_sends),   T(test_http_statuses), T(test_http_binary),
+        T(test_http_lost),     T(test_http_refused), T(test_maildir),       T(test_both_forms),
+        T(test_maildir_fails), T(test_mail_refused), T(test_smtp),
     };
     tsn_log_level_set(TSN_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

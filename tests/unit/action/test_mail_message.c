@@ -38,6 +38,7 @@ static const char reader_script[] =
     "        'texts': [t.replace('\\r\\n', '\\n') for t in texts],\n"
     "        'names': [p.get_filename() for p in parts],\n"
     "        'types': [p.get_content_type() for p in parts],\n"
+    "        'kinds': [p.get_content_type() for p in m.walk() if p.is_multipart()],\n"
     "        'longest': max(len(l) for l in raw.split(b'\\r\\n'))}\n"
     "for line in sys.stdin:\n"
     "    print(json.dumps(read(bytes.fromhex(line))), flush=True)\n";
@@ -252,6 +253,53 @@ static void refused(const struct tsn_mail_message *m)
     tsn_buf_free(&b);
 }
 
+/* Text and HTML are one part in two forms, alone and beside attachments. */
+static void test_html(void **state)
+{
+    struct tsn_mail_message m = plain();
+    json_t *v, *attach = json_pack("[{s:s,s:s}]", "name", "a.txt", "text", "beside");
+
+    (void)state;
+    m.html = "<p>Hi &amp; \xc3\xa4 =a_x</p>\n--=a_0123456789abcdef0123456789abcdef--\n";
+    v = as_read(&m);
+    assert_int_equal(json_array_size(json_object_get(v, "types")), 2);
+    assert_string_equal(nth(v, "types", 0), "text/plain");
+    assert_string_equal(nth(v, "texts", 0), "Hi\n");
+    assert_string_equal(nth(v, "types", 1), "text/html");
+    assert_string_equal(nth(v, "texts", 1), m.html);
+    assert_string_equal(nth(v, "kinds", 0), "multipart/alternative");
+    json_decref(v);
+    m.attach = attach;
+    v = as_read(&m);
+    assert_string_equal(nth(v, "kinds", 0), "multipart/mixed");
+    assert_string_equal(nth(v, "kinds", 1), "multipart/alternative");
+    assert_string_equal(nth(v, "texts", 1), m.html);
+    assert_string_equal(nth(v, "texts", 2), "beside");
+    json_decref(v);
+    json_decref(attach);
+    m.attach = NULL;
+    m.html = "bad \xff";
+    refused(&m);
+}
+
+/* What a reporter writes is text in our HTML, never markup. */
+static void test_html_values(void **state)
+{
+    json_t *vars = json_pack("{s:s, s:i}", "name", "<b>O'Neil</b> & \"co\"", "n", 7);
+    struct tsn_buf b;
+
+    (void)state;
+    tsn_buf_init(&b, 1000);
+    assert_int_equal(
+        tsn_mail_expand_html(&b, "<p title=\"{{name}}\">{{n}}</p>", vars, "t", NULL), 0);
+    assert_string_equal(b.data,
+                        "<p title=\"&lt;b&gt;O&#39;Neil&lt;/b&gt; &amp; &quot;co&quot;\">"
+                        "7</p>");
+    assert_int_equal(tsn_mail_expand_html(&b, "{{none}}", vars, "t", NULL), TSN_EINPUT);
+    tsn_buf_free(&b);
+    json_decref(vars);
+}
+
 static void test_refused(void **state)
 {
     static const char *const addresses[] = {
@@ -364,7 +412,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),       cmocka_unit_test(test_subjects),
         cmocka_unit_test(test_texts),       cmocka_unit_test(test_names),
-        cmocka_unit_test(test_attachments), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_attachments), cmocka_unit_test(test_html),
+        cmocka_unit_test(test_html_values), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_templates),
     };
     (void)lab_open, (void)lab_close, (void)lab_expect, (void)lab_for, (void)lab_write;
