@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "advisory/advisory_as.h"
 #include "advisory/advisory_diff.h"
 #include "advisory/advisory_model.h"
 #include "advisory/advisory_row.h"
@@ -19,6 +20,8 @@
 #include "core/text.h"
 #include "store/record_advisory.h"
 #include "store/record_case.h"
+
+#define CSAF_MAX ((size_t)64 << 20)
 
 struct tsn_advisory_env tsn_advisory_env;
 
@@ -311,6 +314,8 @@ static tsn_err commit_release(struct tsn_advisory_work *w, const char *status,
     size_t n = first || err ? 0 : strtoul(strrchr(last.id, ':') + 1, NULL, 10);
     err = first ? 0 : err;
     json_t *whole = NULL;
+    struct tsn_buf csaf21;
+    tsn_buf_init(&csaf21, CSAF_MAX);
     err = err ? err : says_new(w);
     if (!err) {
         tsn_advisory_release(w->csaf, change, status, w->ask->now_ms);
@@ -322,6 +327,10 @@ static tsn_err commit_release(struct tsn_advisory_work *w, const char *status,
         tsn_advisory_model_track(whole, w->csaf);
         csaf = tsn_json_text(w->csaf);
         model = tsn_json_text(whole);
+        /* What 2.1 does not take stays out of its tree; 2.0 is the document of record. */
+        if (tsn_advisory_as(whole, tsn_advisory_env.publisher, TSN_AS_CSAF_21, &csaf21, NULL)) {
+            csaf21.len = 0;
+        }
         tsn_sha256_once(hash, csaf, strlen(csaf));
         tsn_hex(hex, hash, sizeof hash);
         r = (struct tsn_rec_release){
@@ -335,12 +344,14 @@ static tsn_err commit_release(struct tsn_advisory_work *w, const char *status,
             .digest = tsn_arena_printf(w->arena, "sha256:%s", hex),
             .csaf = csaf,
             .model = model,
+            .csaf21 = csaf21.len ? csaf21.data : NULL,
             .released_at = w->ask->now_ms};
         tsn_fault("advisory.release");
         err = tsn_store_insert(w->st, &tsn_table_release, &r);
     }
     free(csaf);
     free(model);
+    tsn_buf_free(&csaf21);
     json_decref(whole);
     return err;
 }
@@ -497,6 +508,8 @@ static tsn_err end(struct tsn_advisory_work *w, const char *state, const char *t
         w->model, "title",
         json_string(tsn_arena_printf(w->arena, "%s: %s", prefix,
                                      tsn_json_str(w->model, "title", w->a.name))));
+    json_object_set_new(w->model, "ended",
+                        json_string(state)); /* a profile of its own in 2.1 */
     const char *by = arg(w, "by", NULL);
     if (by) {
         json_t *refs = json_object_get(w->model, "references");

@@ -75,12 +75,11 @@ static json_t *tracking(const json_t *model)
 
 /* Where it will be published, when the publisher has such a place and the model does not say. */
 static void add_canonical(json_t *refs, const json_t *doc,
-                          const struct tsn_publisher *publisher)
+                          const struct tsn_publisher *publisher, enum tsn_csaf_version version)
 {
     const json_t *t = json_object_get(doc, "tracking");
     const json_t *tlp = json_object_get(json_object_get(doc, "distribution"), "tlp");
-    const struct tsn_site_release r = {.tlp = tsn_json_str(tlp, "label", "")};
-    char name[512], url[2048];
+    char path[1024], url[2048];
     size_t i;
     json_t *ref;
     json_array_foreach(refs, i, ref)
@@ -92,9 +91,12 @@ static void add_canonical(json_t *refs, const json_t *doc,
     if (!publisher->url) {
         return;
     }
-    tsn_site_name(tsn_json_str(t, "id", ""), name, sizeof name);
-    (void)snprintf(url, sizeof url, "%.1000s/.well-known/csaf/%s/%.4s/%s.json", publisher->url,
-                   tsn_site_label(&r), tsn_json_str(t, "initial_release_date", ""), name);
+    /* What is not CSAF points at the document of record. */
+    enum tsn_csaf_version edition = version == TSN_CSAF_21 ? TSN_CSAF_21 : TSN_CSAF_20;
+    tsn_site_where(edition, tsn_json_str(tlp, "label", ""),
+                   tsn_json_str(t, "initial_release_date", ""), tsn_json_str(t, "id", ""), path,
+                   sizeof path);
+    (void)snprintf(url, sizeof url, "%.1000s/%s.json", publisher->url, path);
     json_t *self = json_object();
     tsn_render_put(self, "category", "self");
     tsn_render_put(self, "summary", "Canonical URL");
@@ -136,7 +138,7 @@ static json_t *document(const json_t *model, const struct tsn_publisher *publish
     tsn_render_notes(notes, json_object_get(model, "notes"), "general", NULL);
     tsn_render_put_list(doc, "notes", notes);
     json_t *refs = tsn_render_references(json_object_get(model, "references"));
-    add_canonical(refs, doc, publisher);
+    add_canonical(refs, doc, publisher, version);
     bool external = false;
     size_t i;
     json_t *r;
@@ -182,9 +184,17 @@ tsn_err tsn_csaf_render(const json_t *model, const struct tsn_publisher *publish
         json_array_append_new(vulns, v);
     }
     if (!err) {
+        /* In 2.1 what is withdrawn or superseded has a profile that names nothing any more. */
+        const char *ended = version == TSN_CSAF_21 ? tsn_json_str(model, "ended", NULL) : NULL;
         bool both = tree && json_array_size(vulns) > 0;
         const char *category = tsn_json_str(
             model, "category", both ? "csaf_security_advisory" : "csaf_informational_advisory");
+        if (ended) {
+            category = strcmp(ended, "superseded") == 0 ? "csaf_superseded" : "csaf_withdrawn";
+            json_decref(tree);
+            tree = NULL;
+            json_array_clear(vulns);
+        }
         json_t *csaf = json_object();
         if (version != TSN_CSAF_20) {
             json_object_set_new(csaf, "$schema", json_string(TSN_CSAF_21_SCHEMA));

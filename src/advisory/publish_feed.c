@@ -1,69 +1,46 @@
-/* publish_feed.c - everything that lists: ROLIE, index.txt, changes.csv, Atom, RSS, the page of
- * pages; then provider-metadata.json, the key and security.txt.
+/* publish_feed.c - everything that programs list, per label: ROLIE, index.txt, changes.csv, and the
+ * folder as a page.
  *
- * Sources: CSAF 2.0 section 7.1 (requirements 7 to 20), RFC 8322, RFC 4287, RFC 9116. Pure. */
-#include <stdio.h>
+ * Sources: CSAF 2.0 section 7.1 (requirements 11 to 17) and the same of CSAF 2.1, RFC 8322. Pure. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include "advisory/csaf_check.h"
 #include "advisory/publish_tree.h"
 #include "core/buf.h"
 #include "core/clock.h"
 #include "core/json.h"
 
-#define LIST_MAX   ((size_t)64 << 20)
-#define DAY_MS     INT64_C(86400000)
-#define EXPIRES_MS (180 * DAY_MS) /* RFC 9116 advises less than a year */
-#define RENEW_MS   (30 * DAY_MS)
+#define LIST_MAX ((size_t)64 << 20)
 
-static const char *const labels[] = {"white", "green", "amber", "red"};
+static const struct edition {
+    enum tsn_csaf_version edition;
+    const char *labels[6];
+    const char *version, *schema;
+} editions[] = {
+    {TSN_CSAF_20,
+     {"white", "green", "amber", "red"},
+     "2.0",
+     "https://docs.oasis-open.org/csaf/csaf/v2.0/csaf_json_schema.json"},
+    {TSN_CSAF_21,
+     {"clear", "green", "amber", "amber+strict", "red"},
+     "2.1",
+     TSN_CSAF_21_SCHEMA},
+};
 
-static const char *title_of(struct tsn_site *t, const struct tsn_site_release *r)
-{
-    json_t *csaf = NULL;
-    const char *title = r->name;
-    if (tsn_json_parse(r->csaf, strlen(r->csaf), &csaf, NULL) == 0) {
-        title = tsn_arena_strdup(
-            t->arena, tsn_json_str(json_object_get(csaf, "document"), "title", r->name));
-    }
-    json_decref(csaf);
-    return title;
-}
-
-/* A member of tracking. */
-static const char *date_of(struct tsn_site *t, const struct tsn_site_release *r,
-                           const char *which)
-{
-    json_t *csaf = NULL;
-    const char *date = "";
-    if (tsn_json_parse(r->csaf, strlen(r->csaf), &csaf, NULL) == 0) {
-        const json_t *tracking = json_object_get(json_object_get(csaf, "document"), "tracking");
-        date = tsn_arena_strdup(t->arena, tsn_json_str(tracking, which, ""));
-    }
-    json_decref(csaf);
-    return date;
-}
-
-static const char *newest(struct tsn_site *t, const char *label)
+const char *tsn_site_newest(struct tsn_site *t, enum tsn_csaf_version edition,
+                            const char *label)
 {
     char *text = tsn_arena_alloc(t->arena, 25);
     int64_t at = 0;
-    for (size_t i = 0; i < t->nreleases; i++) {
-        const struct tsn_site_release *r = &t->releases[i];
-        bool mine = !label || strcmp(tsn_site_label(r), label) == 0;
-        at = mine && r->released_at > at ? r->released_at : at;
+    for (size_t i = 0; i < t->ndocs; i++) {
+        const struct tsn_site_doc *d = &t->docs[i];
+        bool mine = d->edition == edition && (!label || strcmp(d->label, label) == 0);
+        at = mine && d->release->released_at > at ? d->release->released_at : at;
     }
     tsn_time_format(text, at);
     return text;
 }
 
-static const char *root(const char *label)
-{
-    return strcmp(label, "white") == 0 ? TSN_SITE_PUBLIC : TSN_SITE_RESTRICTED;
-}
-
-static void add_json(struct tsn_site *t, const char *path, json_t *v)
+void tsn_site_add_json(struct tsn_site *t, const char *path, json_t *v)
 {
     char *text = tsn_json_text(v);
     tsn_site_add(t, path, text, strlen(text));
@@ -71,315 +48,161 @@ static void add_json(struct tsn_site *t, const char *path, json_t *v)
     json_decref(v);
 }
 
-/* --- per label ------------------------------------------------------------------------------- */
-
-static json_t *rolie_entry(struct tsn_site *t, const struct tsn_site_release *r)
+static json_t *rolie_entry(struct tsn_site *t, const struct edition *e,
+                           const struct tsn_site_doc *d)
 {
-    const char *url = tsn_arena_printf(t->arena, "%s/.well-known/csaf/%s.json", t->config->url,
-                                       tsn_site_stem(t, r));
-    const char *title = title_of(t, r);
+    const char *url = tsn_arena_printf(t->arena, "%s/%s", t->config->url, d->path);
     json_t *links =
         json_pack("[{s:s,s:s},{s:s,s:s},{s:s,s:s}]", "rel", "self", "href", url, "rel", "hash",
                   "href", tsn_arena_printf(t->arena, "%s.sha256", url), "rel", "hash", "href",
                   tsn_arena_printf(t->arena, "%s.sha512", url));
-    if (r->signature) {
+    if (d->signature) {
         json_array_append_new(links, json_pack("{s:s,s:s}", "rel", "signature", "href",
                                                tsn_arena_printf(t->arena, "%s.asc", url)));
     }
-    return json_pack(
-        "{s:s,s:s,s:o,s:s,s:s,s:{s:s},s:{s:s,s:s},s:{s:s,s:s}}", "id", r->name, "title", title,
-        "link", links, "published", date_of(t, r, "initial_release_date"), "updated",
-        date_of(t, r, "current_release_date"), "summary", "content", title, "content", "type",
-        "application/json", "src", url, "format", "schema",
-        "https://docs.oasis-open.org/csaf/csaf/v2.0/csaf_json_schema.json", "version", "2.0");
+    return json_pack("{s:s,s:s,s:o,s:s,s:s,s:{s:s},s:{s:s,s:s},s:{s:s,s:s}}", "id",
+                     d->release->name, "title", d->title, "link", links, "published",
+                     d->initial, "updated", d->current, "summary", "content", d->title,
+                     "content", "type", "application/json", "src", url, "format", "schema",
+                     e->schema, "version", e->version);
 }
 
-static void label_lists(struct tsn_site *t, const char *label)
+/* Names of a folder as links, so that it can be walked without a feed (requirement 14). */
+static void folder_page(struct tsn_site *t, const char *at, const struct tsn_buf *rows)
+{
+    const char *name = tsn_arena_printf(t->arena, "/%s/", strchr(at, '/') + 1);
+    struct tsn_buf b;
+    tsn_buf_init(&b, LIST_MAX);
+    tsn_buf_printf(&b,
+                   "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                   "<title>%s</title>\n</head>\n<body>\n<main>\n<h1>%s</h1>\n<ul>\n%s</ul>\n"
+                   "</main>\n</body>\n</html>\n",
+                   name, name, rows->data ? rows->data : "");
+    tsn_site_add(t, tsn_arena_printf(t->arena, "%s/index.html", at), b.data, b.len);
+    tsn_buf_free(&b);
+}
+
+static void link_to(struct tsn_buf *b, const char *name)
+{
+    tsn_buf_printf(b, "<li><a href=\"%s\">%s</a></li>\n", name, name);
+}
+
+/* The pages of the years, and the names of the years into `rows`. */
+static void year_pages(struct tsn_site *t, const struct edition *e, const char *label,
+                       const char *at, struct tsn_buf *rows)
+{
+    static const char *const suffixes[] = {"", ".sha256", ".sha512", ".asc"};
+    char last[5] = "";
+    for (;;) { /* years from the newest on */
+        char year[5] = "";
+        struct tsn_buf names;
+        for (size_t i = 0; i < t->ndocs; i++) {
+            const struct tsn_site_doc *d = &t->docs[i];
+            bool mine = d->edition == e->edition && strcmp(d->label, label) == 0;
+            if (mine && strncmp(d->initial, year, 4) > 0 &&
+                (!*last || strncmp(d->initial, last, 4) < 0)) {
+                memcpy(year, d->initial, 4);
+            }
+        }
+        if (!*year) {
+            return;
+        }
+        tsn_buf_init(&names, LIST_MAX);
+        for (size_t i = 0; i < t->ndocs; i++) {
+            const struct tsn_site_doc *d = &t->docs[i];
+            for (size_t k = 0; d->edition == e->edition && strcmp(d->label, label) == 0 &&
+                               strncmp(d->initial, year, 4) == 0 && k < 4;
+                 k++) {
+                if (k < 3 || d->signature) {
+                    link_to(&names, tsn_arena_printf(t->arena, "%s%s",
+                                                     strrchr(d->path, '/') + 1, suffixes[k]));
+                }
+            }
+        }
+        folder_page(t, tsn_arena_printf(t->arena, "%s/%s", at, year), &names);
+        tsn_buf_free(&names);
+        link_to(rows, tsn_arena_printf(t->arena, "%s/", year));
+        memcpy(last, year, sizeof last);
+    }
+}
+
+static void folder_pages(struct tsn_site *t, const struct edition *e, const char *label,
+                         const char *at, const char *feed)
+{
+    struct tsn_buf rows;
+    tsn_buf_init(&rows, LIST_MAX);
+    year_pages(t, e, label, at, &rows);
+    link_to(&rows, feed);
+    link_to(&rows, "index.txt");
+    link_to(&rows, "changes.csv");
+    folder_page(t, at, &rows);
+    tsn_buf_free(&rows);
+}
+
+static json_t *rolie(struct tsn_site *t, const struct edition *e, const char *label,
+                     const char *name, json_t *entries)
+{
+    char upper[16];
+    size_t n = 0;
+    for (; label[n] && n + 1 < sizeof upper; n++) {
+        upper[n] = label[n] >= 'a' && label[n] <= 'z' ? (char)(label[n] - 32) : label[n];
+    }
+    upper[n] = '\0';
+    return json_pack(
+        "{s:{s:s,s:s,s:[{s:s,s:s}],s:[{s:s,s:s}],s:s,s:O}}", "feed", "id", name, "title",
+        tsn_arena_printf(t->arena, "%s: CSAF %s documents, TLP:%s", t->publisher->name,
+                         e->version, upper),
+        "link", "rel", "self", "href",
+        tsn_arena_printf(t->arena, "%s/%s/%s/%s.json", t->config->url,
+                         tsn_site_base(e->edition), label, name),
+        "category", "scheme", "urn:ietf:params:rolie:category:information-type", "term", "csaf",
+        "updated", tsn_site_newest(t, e->edition, label), "entry", entries);
+}
+
+static void label_lists(struct tsn_site *t, const struct edition *e, const char *label)
 {
     struct tsn_buf index, changes;
+    bool open = strcmp(label, tsn_site_open_label(e->edition)) == 0;
     json_t *entries = json_array();
     tsn_buf_init(&index, LIST_MAX);
     tsn_buf_init(&changes, LIST_MAX);
     tsn_buf_puts(&index, "");
     tsn_buf_puts(&changes, "");
-    for (size_t i = 0; i < t->nreleases; i++) {
-        const struct tsn_site_release *r = &t->releases[i];
-        if (strcmp(tsn_site_label(r), label) != 0) {
+    for (size_t i = 0; i < t->ndocs; i++) {
+        const struct tsn_site_doc *d = &t->docs[i];
+        if (d->edition != e->edition || strcmp(d->label, label) != 0) {
             continue;
         }
-        const char *path = strchr(tsn_site_stem(t, r), '/') + 1;
-        tsn_buf_printf(&index, "%s.json\n", path);
-        tsn_buf_printf(&changes, "\"%s.json\",\"%s\"\n", path,
-                       date_of(t, r, "current_release_date"));
-        json_array_append_new(entries, rolie_entry(t, r));
+        const char *path = strrchr(d->path, '/') - 4; /* YEAR/NAME.json */
+        tsn_buf_printf(&index, "%s\n", path);
+        tsn_buf_printf(&changes, "\"%s\",\"%s\"\n", path, d->current);
+        json_array_append_new(entries, rolie_entry(t, e, d));
     }
     /* The public feed is there before its first entry. */
-    if (json_array_size(entries) > 0 || strcmp(label, "white") == 0) {
+    if (json_array_size(entries) > 0 || open) {
         const char *name = tsn_arena_printf(t->arena, "csaf-feed-tlp-%s", label);
+        const char *feed = tsn_arena_printf(t->arena, "%s.json", name);
         const char *at =
-            tsn_arena_printf(t->arena, "%s/.well-known/csaf/%s", root(label), label);
-        json_t *feed = json_pack(
-            "{s:{s:s,s:s,s:[{s:s,s:s}],s:[{s:s,s:s}],s:s,s:O}}", "feed", "id", name, "title",
-            tsn_arena_printf(t->arena, "%s: CSAF documents, TLP:%s", t->publisher->name,
-                             strcmp(label, "white") == 0 ? "WHITE" : label),
-            "link", "rel", "self", "href",
-            tsn_arena_printf(t->arena, "%s/.well-known/csaf/%s/%s.json", t->config->url, label,
-                             name),
-            "category", "scheme", "urn:ietf:params:rolie:category:information-type", "term",
-            "csaf", "updated", newest(t, label), "entry", entries);
-        add_json(t, tsn_arena_printf(t->arena, "%s/%s.json", at, name), feed);
+            tsn_arena_printf(t->arena, "%s/%s/%s", open ? TSN_SITE_PUBLIC : TSN_SITE_RESTRICTED,
+                             tsn_site_base(e->edition), label);
+        tsn_site_add_json(t, tsn_arena_printf(t->arena, "%s/%s", at, feed),
+                          rolie(t, e, label, name, entries));
         tsn_site_add(t, tsn_arena_printf(t->arena, "%s/index.txt", at), index.data, index.len);
         tsn_site_add(t, tsn_arena_printf(t->arena, "%s/changes.csv", at), changes.data,
                      changes.len);
+        folder_pages(t, e, label, at, feed);
     }
     json_decref(entries);
     tsn_buf_free(&index);
     tsn_buf_free(&changes);
 }
 
-/* --- for people -------------------------------------------------------------------------------- */
-
-static void xml(struct tsn_buf *b, const char *s)
-{
-    for (; *s; s++) {
-        switch (*s) {
-        case '&':
-            tsn_buf_puts(b, "&amp;");
-            break;
-        case '<':
-            tsn_buf_puts(b, "&lt;");
-            break;
-        case '>':
-            tsn_buf_puts(b, "&gt;");
-            break;
-        case '"':
-            tsn_buf_puts(b, "&quot;");
-            break;
-        default:
-            tsn_buf_putc(b, (unsigned char)*s < 0x20 ? ' ' : *s);
-        }
-    }
-}
-
-static const char *page_url(struct tsn_site *t, const struct tsn_site_release *r)
-{
-    char name[512];
-    tsn_site_name(r->name, name, sizeof name);
-    return tsn_arena_printf(t->arena, "%s/advisories/%s.html", t->config->url, name);
-}
-
-static void element(struct tsn_buf *b, const char *name, const char *text)
-{
-    tsn_buf_printf(b, "<%s>", name);
-    xml(b, text);
-    tsn_buf_printf(b, "</%s>\n", name);
-}
-
-static void atom(struct tsn_site *t)
-{
-    struct tsn_buf b;
-    tsn_buf_init(&b, LIST_MAX);
-    tsn_buf_puts(&b, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
-                     "<feed xmlns=\"http://www.w3.org/2005/Atom\">\n");
-    element(&b, "id", tsn_arena_printf(t->arena, "%s/advisories/feed.atom", t->config->url));
-    element(&b, "title",
-            tsn_arena_printf(t->arena, "%s: security advisories", t->publisher->name));
-    element(&b, "updated", newest(t, "white"));
-    tsn_buf_puts(&b, "<author>");
-    element(&b, "name", t->publisher->name);
-    tsn_buf_puts(&b, "</author>\n<link rel=\"self\" href=\"");
-    xml(&b, t->config->url);
-    tsn_buf_puts(&b, "/advisories/feed.atom\"/>\n");
-    for (size_t i = 0; i < t->nreleases; i++) {
-        const struct tsn_site_release *r = &t->releases[i];
-        if (!tsn_site_is_public(r)) {
-            continue;
-        }
-        tsn_buf_puts(&b, "<entry>\n");
-        element(&b, "id", page_url(t, r));
-        element(&b, "title", tsn_arena_printf(t->arena, "%s: %s", r->name, title_of(t, r)));
-        tsn_buf_puts(&b, "<link href=\"");
-        xml(&b, page_url(t, r));
-        tsn_buf_puts(&b, "\"/>\n");
-        element(&b, "published", date_of(t, r, "initial_release_date"));
-        element(&b, "updated", date_of(t, r, "current_release_date"));
-        element(&b, "summary", title_of(t, r));
-        tsn_buf_puts(&b, "</entry>\n");
-    }
-    tsn_buf_puts(&b, "</feed>\n");
-    tsn_site_add(t, TSN_SITE_PUBLIC "/advisories/feed.atom", b.data, b.len);
-    tsn_buf_free(&b);
-}
-
-/* RFC 822 date of RSS, in UTC and English whatever the locale is. */
-static const char *rss_date(struct tsn_site *t, int64_t ms)
-{
-    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    struct tm tm = {0};
-    time_t sec = (time_t)(ms / 1000);
-    (void)gmtime_r(&sec, &tm);
-    return tsn_arena_printf(t->arena, "%s, %02d %s %d %02d:%02d:%02d +0000", days[tm.tm_wday],
-                            tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
-                            tm.tm_min, tm.tm_sec);
-}
-
-static void rss(struct tsn_site *t)
-{
-    struct tsn_buf b;
-    tsn_buf_init(&b, LIST_MAX);
-    tsn_buf_puts(
-        &b, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<rss version=\"2.0\">\n<channel>\n");
-    element(&b, "title",
-            tsn_arena_printf(t->arena, "%s: security advisories", t->publisher->name));
-    element(&b, "link", tsn_arena_printf(t->arena, "%s/advisories/index.html", t->config->url));
-    element(&b, "description", "Security advisories");
-    for (size_t i = 0; i < t->nreleases; i++) {
-        const struct tsn_site_release *r = &t->releases[i];
-        if (!tsn_site_is_public(r)) {
-            continue;
-        }
-        tsn_buf_puts(&b, "<item>\n");
-        element(&b, "title", tsn_arena_printf(t->arena, "%s: %s", r->name, title_of(t, r)));
-        element(&b, "link", page_url(t, r));
-        tsn_buf_puts(&b, "<guid isPermaLink=\"false\">");
-        xml(&b, tsn_arena_printf(t->arena, "%s#%s", page_url(t, r), r->version));
-        tsn_buf_puts(&b, "</guid>\n");
-        element(&b, "pubDate", rss_date(t, r->released_at));
-        tsn_buf_puts(&b, "</item>\n");
-    }
-    tsn_buf_puts(&b, "</channel>\n</rss>\n");
-    tsn_site_add(t, TSN_SITE_PUBLIC "/advisories/feed.rss", b.data, b.len);
-    tsn_buf_free(&b);
-}
-
-static void page(struct tsn_site *t)
-{
-    struct tsn_buf b;
-    tsn_buf_init(&b, LIST_MAX);
-    tsn_buf_puts(&b,
-                 "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
-                 "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
-    xml(&b, t->publisher->name);
-    tsn_buf_puts(
-        &b, ": security advisories</title>\n<link rel=\"alternate\" "
-            "type=\"application/atom+xml\" href=\"feed.atom\">\n</head>\n<body>\n<main>\n<h1>"
-            "Security advisories</h1>\n<table>\n<caption>Newest first</caption>\n<thead>\n<tr>"
-            "<th scope=\"col\">Advisory</th><th scope=\"col\">Version</th><th "
-            "scope=\"col\">Date</th><th scope=\"col\">Title</th></tr>\n</thead>\n<tbody>\n");
-    for (size_t i = 0; i < t->nreleases; i++) {
-        const struct tsn_site_release *r = &t->releases[i];
-        if (!tsn_site_is_public(r)) {
-            continue;
-        }
-        tsn_buf_printf(&b, "<tr><th scope=\"row\"><a href=\"%s\">",
-                       strrchr(page_url(t, r), '/') + 1);
-        xml(&b, r->name);
-        tsn_buf_printf(&b, "</a></th><td>%s</td><td>%.10s</td><td>", r->version,
-                       date_of(t, r, "current_release_date"));
-        xml(&b, title_of(t, r));
-        tsn_buf_puts(&b, "</td></tr>\n");
-    }
-    tsn_buf_puts(&b, "</tbody>\n</table>\n</main>\n</body>\n</html>\n");
-    tsn_site_add(t, TSN_SITE_PUBLIC "/advisories/index.html", b.data, b.len);
-    tsn_buf_free(&b);
-}
-
 void tsn_site_lists(struct tsn_site *t)
 {
-    for (size_t l = 0; l < sizeof labels / sizeof labels[0]; l++) {
-        label_lists(t, labels[l]);
+    for (size_t e = 0; e < sizeof editions / sizeof editions[0]; e++) {
+        for (size_t l = 0; editions[e].labels[l]; l++) {
+            label_lists(t, &editions[e], editions[e].labels[l]);
+        }
     }
-    atom(t);
-    rss(t);
-    page(t);
-}
-
-/* --- where all is -------------------------------------------------------------------------------- */
-
-static const char *key_url(struct tsn_site *t)
-{
-    return tsn_arena_printf(t->arena, "%s/.well-known/csaf/openpgp/%s.asc", t->config->url,
-                            t->config->key);
-}
-
-static void provider(struct tsn_site *t)
-{
-    const struct tsn_publisher *p = t->publisher;
-    json_t *own = json_pack("{s:s,s:s,s:s}", "category", p->category ? p->category : "vendor",
-                            "name", p->name, "namespace", p->namespace_url);
-    if (p->contact) {
-        json_object_set_new(own, "contact_details", json_string(p->contact));
-    }
-    const char *base = tsn_arena_printf(t->arena, "%s/.well-known/csaf", t->config->url);
-    json_t *v = json_pack(
-        "{s:s,s:s,s:b,s:b,s:s,s:o,s:s,s:[{s:s},{s:{s:[{s:s,s:s,s:s}]}}]}", "canonical_url",
-        tsn_arena_printf(t->arena, "%s/provider-metadata.json", base), "last_updated",
-        newest(t, NULL), "list_on_CSAF_aggregators", 1, "mirror_on_CSAF_aggregators", 1,
-        "metadata_version", "2.0", "publisher", own, "role",
-        t->public_key ? "csaf_trusted_provider" : "csaf_provider", "distributions",
-        "directory_url", tsn_arena_printf(t->arena, "%s/white/", base), "rolie", "feeds",
-        "summary", "TLP:WHITE advisories", "tlp_label", "WHITE", "url",
-        tsn_arena_printf(t->arena, "%s/white/csaf-feed-tlp-white.json", base));
-    if (t->public_key) {
-        json_object_set_new(
-            v, "public_openpgp_keys",
-            json_pack("[{s:s,s:s}]", "fingerprint", t->config->key, "url", key_url(t)));
-    }
-    add_json(t, TSN_SITE_PUBLIC "/.well-known/csaf/provider-metadata.json", v);
-}
-
-/* When the security.txt at hand ends; 0 = not known. */
-static int64_t ends(const char *text)
-{
-    int64_t sec, nsec;
-    char when[64];
-    const char *p = text ? strstr(text, "\nExpires: ") : NULL;
-    if (!p || sscanf(p + 10, "%63s", when) != 1 || !tsn_csaf_time(when, &sec, &nsec)) {
-        return 0;
-    }
-    return sec * 1000;
-}
-
-static void security(struct tsn_site *t)
-{
-    struct tsn_buf b;
-    int64_t until = ends(t->security);
-    char when[25];
-    if (until < t->now_ms + RENEW_MS || until > t->now_ms + EXPIRES_MS) {
-        until = (t->now_ms + EXPIRES_MS) / DAY_MS * DAY_MS;
-    }
-    tsn_time_format(when, until);
-    const char *contact =
-        t->publisher->contact ? t->publisher->contact : t->publisher->namespace_url;
-    bool uri = strstr(contact, "://") || strncmp(contact, "mailto:", 7) == 0;
-    tsn_buf_init(&b, 1u << 16);
-    tsn_buf_printf(&b, "Contact: %s%s\n", uri ? "" : "mailto:", contact);
-    tsn_buf_printf(&b, "Expires: %.19sZ\n", when);
-    tsn_buf_printf(&b, "Canonical: %s/.well-known/security.txt\n", t->config->url);
-    if (t->config->languages) {
-        tsn_buf_printf(&b, "Preferred-Languages: %s\n", t->config->languages);
-    }
-    if (t->public_key) {
-        tsn_buf_printf(&b, "Encryption: %s\n", key_url(t));
-    }
-    if (t->config->policy) {
-        tsn_buf_printf(&b, "Policy: %s\n", t->config->policy);
-    }
-    tsn_buf_printf(&b, "CSAF: %s/.well-known/csaf/provider-metadata.json\n", t->config->url);
-    tsn_site_add(t, TSN_SITE_PUBLIC "/.well-known/security.txt", b.data, b.len);
-    tsn_buf_free(&b);
-}
-
-void tsn_site_metadata(struct tsn_site *t)
-{
-    if (t->public_key) {
-        tsn_site_add(t,
-                     tsn_arena_printf(t->arena, "%s/.well-known/csaf/openpgp/%s.asc",
-                                      TSN_SITE_PUBLIC, t->config->key),
-                     t->public_key, strlen(t->public_key));
-    }
-    provider(t);
-    security(t);
+    tsn_site_people(t);
 }

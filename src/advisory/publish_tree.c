@@ -47,41 +47,86 @@ void tsn_site_name(const char *id, char *out, size_t cap)
     out[n] = '\0';
 }
 
-const char *tsn_site_label(const struct tsn_site_release *r)
+const char *tsn_site_base(enum tsn_csaf_version edition)
 {
-    static const char *const labels[][2] = {
-        {"WHITE", "white"}, {"CLEAR", "white"}, {"GREEN", "green"}, {"AMBER", "amber"}};
+    return edition == TSN_CSAF_21 ? ".well-known/csaf/v2.1" : ".well-known/csaf";
+}
+
+const char *tsn_site_open_label(enum tsn_csaf_version edition)
+{
+    return edition == TSN_CSAF_21 ? "clear" : "white";
+}
+
+/* Labels of both editions of TLP; what is not known is for few. */
+static const char *folder_of(enum tsn_csaf_version edition, const char *tlp)
+{
+    static const char *const labels[][3] = {{"WHITE", "white", "clear"},
+                                            {"CLEAR", "white", "clear"},
+                                            {"GREEN", "green", "green"},
+                                            {"AMBER", "amber", "amber"},
+                                            {"AMBER+STRICT", "amber", "amber+strict"}};
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
-        if (strcmp(r->tlp, labels[i][0]) == 0) {
-            return labels[i][1];
+        if (strcmp(tlp, labels[i][0]) == 0) {
+            return labels[i][edition == TSN_CSAF_21 ? 2 : 1];
         }
     }
     return "red";
 }
 
-bool tsn_site_is_public(const struct tsn_site_release *r)
+void tsn_site_where(enum tsn_csaf_version edition, const char *tlp, const char *initial,
+                    const char *tracking_id, char *out, size_t cap)
 {
-    return strcmp(r->tlp, "WHITE") == 0;
+    char name[512];
+    tsn_site_name(tracking_id, name, sizeof name);
+    (void)snprintf(out, cap, "%s/%s/%.4s/%s", tsn_site_base(edition), folder_of(edition, tlp),
+                   *initial ? initial : "0000", name);
 }
 
-/* The year folder is that of the first release. */
-const char *tsn_site_stem(struct tsn_site *t, const struct tsn_site_release *r)
+/* Reads what lists need of a document, once. False: it cannot be read. */
+static bool read_doc(struct tsn_site *t, const struct tsn_site_release *r,
+                     enum tsn_csaf_version edition, struct tsn_site_doc *d)
 {
-    char name[512], year[8] = "0000";
+    const char *text = edition == TSN_CSAF_21 ? r->csaf21 : r->csaf;
+    char where[1024];
     json_t *csaf = NULL;
-    tsn_site_name(r->name, name, sizeof name);
-    if (tsn_json_parse(r->csaf, strlen(r->csaf), &csaf, NULL) == 0) {
-        const json_t *tracking = json_object_get(json_object_get(csaf, "document"), "tracking");
-        (void)snprintf(year, sizeof year, "%.4s",
-                       tsn_json_str(tracking, "initial_release_date", "0000"));
+    if (!text || tsn_json_parse(text, strlen(text), &csaf, NULL)) {
+        return false;
     }
+    const json_t *doc = json_object_get(csaf, "document"),
+                 *tracking = json_object_get(doc, "tracking");
+    const char *tlp = tsn_json_str(json_object_get(json_object_get(doc, "distribution"), "tlp"),
+                                   "label", "RED");
+    const char *initial = tsn_json_str(tracking, "initial_release_date", "");
+    tsn_site_where(edition, tlp, initial, r->name, where, sizeof where);
+    *d = (struct tsn_site_doc){
+        .release = r,
+        .edition = edition,
+        .data = text,
+        .signature = edition == TSN_CSAF_21 ? r->signature21 : r->signature,
+        .label = folder_of(edition, tlp),
+        .path = tsn_arena_printf(t->arena, "%s.json", where),
+        .title = tsn_arena_strdup(t->arena, tsn_json_str(doc, "title", r->name)),
+        .initial = tsn_arena_strdup(t->arena, initial),
+        .current =
+            tsn_arena_strdup(t->arena, tsn_json_str(tracking, "current_release_date", "")),
+        .open = strcmp(tlp, "WHITE") == 0 || strcmp(tlp, "CLEAR") == 0};
     json_decref(csaf);
-    return tsn_arena_printf(t->arena, "%s/%s/%s", tsn_site_label(r), year, name);
+    return true;
 }
 
-static const char *root(const struct tsn_site_release *r)
+static void read_docs(struct tsn_site *t)
 {
-    return tsn_site_is_public(r) ? TSN_SITE_PUBLIC : TSN_SITE_RESTRICTED;
+    t->docs = tsn_arena_alloc(t->arena, (2 * t->nreleases + 1) * sizeof *t->docs);
+    t->ndocs = 0;
+    for (size_t i = 0; i < t->nreleases; i++) {
+        t->ndocs += read_doc(t, &t->releases[i], TSN_CSAF_20, &t->docs[t->ndocs]);
+        t->ndocs += read_doc(t, &t->releases[i], TSN_CSAF_21, &t->docs[t->ndocs]);
+    }
+}
+
+static const char *root(bool open)
+{
+    return open ? TSN_SITE_PUBLIC : TSN_SITE_RESTRICTED;
 }
 
 /* "<hex>  <file>\n", as sha256sum -c reads it. */
@@ -94,29 +139,28 @@ static void add_hash(struct tsn_site *t, const char *path, const char *kind,
     tsn_site_add(t, tsn_arena_printf(t->arena, "%s.%s", path, kind), line, strlen(line));
 }
 
-static void add_document(struct tsn_site *t, const struct tsn_site_release *r)
+static void add_document(struct tsn_site *t, const struct tsn_site_doc *d)
 {
     uint8_t hash[64];
-    const char *path =
-        tsn_arena_printf(t->arena, "%s/.well-known/csaf/%s.json", root(r), tsn_site_stem(t, r));
-    size_t n = strlen(r->csaf);
-    tsn_site_add(t, path, r->csaf, n);
-    tsn_sha256_once(hash, r->csaf, n);
+    const char *path = tsn_arena_printf(t->arena, "%s/%s", root(d->open), d->path);
+    size_t n = strlen(d->data);
+    tsn_site_add(t, path, d->data, n);
+    tsn_sha256_once(hash, d->data, n);
     add_hash(t, path, "sha256", hash, 32);
-    tsn_sha512_once(hash, r->csaf, n);
+    tsn_sha512_once(hash, d->data, n);
     add_hash(t, path, "sha512", hash, 64);
-    if (r->signature) {
-        tsn_site_add(t, tsn_arena_printf(t->arena, "%s.asc", path), r->signature,
-                     strlen(r->signature));
+    if (d->signature) {
+        tsn_site_add(t, tsn_arena_printf(t->arena, "%s.asc", path), d->signature,
+                     strlen(d->signature));
     }
 }
 
 /* What people and other programs read, rendered from the released model. */
-static tsn_err add_pages(struct tsn_site *t, const struct tsn_site_release *r,
+static tsn_err add_pages(struct tsn_site *t, const struct tsn_site_doc *d,
                          struct tsn_diag *diag)
 {
-    static const enum tsn_as forms[] = {TSN_AS_HTML, TSN_AS_TEXT, TSN_AS_CSAF_21,
-                                        TSN_AS_OPENVEX, TSN_AS_OSV};
+    static const enum tsn_as forms[] = {TSN_AS_HTML, TSN_AS_TEXT, TSN_AS_OPENVEX, TSN_AS_OSV};
+    const struct tsn_site_release *r = d->release;
     char name[512];
     json_t *model = NULL;
     tsn_site_name(r->name, name, sizeof name);
@@ -128,7 +172,7 @@ static tsn_err add_pages(struct tsn_site *t, const struct tsn_site_release *r,
         /* A form that has nothing to say of it is left out. */
         if (tsn_advisory_as(model, t->publisher, forms[i], &b, NULL) == 0) {
             tsn_site_add(t,
-                         tsn_arena_printf(t->arena, "%s/advisories/%s%s", root(r), name,
+                         tsn_arena_printf(t->arena, "%s/advisories/%s%s", root(d->open), name,
                                           tsn_as_formats[forms[i]].suffix),
                          b.data, b.len);
         }
@@ -142,11 +186,14 @@ tsn_err tsn_site_build(struct tsn_site *t, struct tsn_diag *diag)
 {
     tsn_err err = 0;
     t->nfiles = 0;
-    for (size_t i = 0; i < t->nreleases; i++) {
-        add_document(t, &t->releases[i]);
+    read_docs(t);
+    for (size_t i = 0; i < t->ndocs; i++) {
+        add_document(t, &t->docs[i]);
     }
-    for (size_t i = 0; !err && i < t->nreleases; i++) {
-        err = add_pages(t, &t->releases[i], diag);
+    for (size_t i = 0; !err && i < t->ndocs; i++) {
+        if (t->docs[i].edition == TSN_CSAF_20) {
+            err = add_pages(t, &t->docs[i], diag);
+        }
     }
     if (!err) {
         tsn_site_lists(t);

@@ -26,8 +26,19 @@ struct tsn_publish_config {
 };
 
 struct tsn_site_release {
-    const char *name, *version, *tlp, *csaf, *model, *signature;
+    const char *name, *version, *tlp, *csaf, *csaf21, *model, *signature, *signature21;
     int64_t released_at;
+};
+
+/* One document as a file: of each release one for CSAF 2.0 and one for 2.1. */
+struct tsn_site_doc {
+    const struct tsn_site_release *release;
+    enum tsn_csaf_version edition;
+    const char *data, *signature;
+    const char *label; /* its folder: "white"; in 2.1 "clear" */
+    const char *path;  /* ".well-known/csaf/white/2026/acme-sa-2026-001.json" */
+    const char *title, *initial, *current;
+    bool open; /* TLP:CLEAR */
 };
 
 struct tsn_site_file {
@@ -45,6 +56,8 @@ struct tsn_site {
     int64_t now_ms;         /* for the expiry of security.txt alone */
     const char *security;   /* security.txt as it is; kept while it does not expire soon */
     struct tsn_arena *arena;
+    struct tsn_site_doc *docs; /* newest release first, 2.0 before 2.1; in the arena */
+    size_t ndocs;
     struct tsn_site_file *files; /* out, in the arena */
     size_t nfiles, cap;
 };
@@ -54,14 +67,26 @@ void tsn_site_name(const char *tracking_id, char *out, size_t cap);
 /* Fills files. D002 when a release cannot be read. */
 tsn_err tsn_site_build(struct tsn_site *t, struct tsn_diag *diag);
 
-/* Inside: one more file; publish_feed.c: everything that lists. */
+/* Where a document lies, without its suffix: ".well-known/csaf/white/2026/acme-sa-2026-001", of 2.1
+ * ".well-known/csaf/v2.1/clear/2026/...". The year is that of the first release. */
+void tsn_site_where(enum tsn_csaf_version edition, const char *tlp, const char *initial,
+                    const char *tracking_id, char *out, size_t cap);
+
+/* Inside: the folder of an edition ("" or "v2.1/" behind .well-known/csaf/), one more file, below
+ * PUBLIC or RESTRICTED; publish_feed.c: everything that lists; publish_meta.c: where all is. */
+const char *tsn_site_base(enum tsn_csaf_version edition);
 void tsn_site_add(struct tsn_site *t, const char *path, const void *data, size_t len);
+void tsn_site_add_json(struct tsn_site *t, const char *path, json_t *v); /* takes v */
 void tsn_site_lists(struct tsn_site *t);
+void tsn_site_people(struct tsn_site *t); /* publish_people.c */
 void tsn_site_metadata(struct tsn_site *t);
-/* "white": the folder of a release; its directory and file: "white/2026/acme-sa-2026-001". */
-const char *tsn_site_label(const struct tsn_site_release *r);
-const char *tsn_site_stem(struct tsn_site *t, const struct tsn_site_release *r);
-bool tsn_site_is_public(const struct tsn_site_release *r);
+/* Moment of the newest release of this edition (and label; NULL = any), else 1970. */
+const char *tsn_site_newest(struct tsn_site *t, enum tsn_csaf_version edition,
+                            const char *label);
+/* The label that everybody may read: "white" or "clear". */
+const char *tsn_site_open_label(enum tsn_csaf_version edition);
+/* When a security.txt ends, in UTC ms; 0 = it does not say. Pure. */
+int64_t tsn_site_expires(const char *security_txt);
 
 /* Writes what differs below `dir`: a new file beside, synced, renamed; one after the other, in
  * order. *written: how many. Blocking: never on the loop thread. P001. */

@@ -12,8 +12,9 @@
 #include "proc/pgp.h"
 #include "store/record_advisory.h"
 
-#define EVERY_MS 500
-#define RETRY_MS 10000
+#define EVERY_MS         500
+#define RETRY_MS         10000
+#define SECURITY_LATE_MS INT64_C(2419200000) /* it is renewed 30 days before its end */
 #define REFRESH_MS                                                                             \
     INT64_C(21600000) /* the tree is looked at every six hours: security.txt ends */
 #define KEY_MAX     ((size_t)1 << 20)
@@ -23,8 +24,10 @@ struct tsn_house {
     struct tsn_house_config config;
     struct tsn_timer *timer;
     bool busy, closed, refresh;
-    int64_t refreshed_ms; /* monotonic; 0 = never */
-    size_t held;          /* releases whose run has stopped: a person is needed */
+    int64_t refreshed_ms;   /* monotonic; 0 = never */
+    size_t held;            /* releases whose run has stopped: a person is needed */
+    int64_t security_until; /* of the file as it was last read or written; 0 = none */
+    char reason[400];       /* of the last failure; "" = the last round was good */
 };
 
 /* One look at the store, and what it found; lives through the whole round. */
@@ -33,6 +36,7 @@ struct round {
     struct tsn_house *house;
     struct tsn_rec_release *rows; /* in arena; oldest first */
     size_t n, unsigned_at;
+    enum tsn_csaf_version edition; /* of what is signed now */
     bool due, waiting; /* scheduled and its time is here; committed but not public */
     size_t held;       /* public, and their run stopped */
     bool following;    /* rows are public, and what follows is over or was not begun */
@@ -46,6 +50,7 @@ struct job {
     struct tsn_diag diag;
     tsn_err err;
     size_t written;
+    int64_t security_until;
 };
 
 static void again(struct tsn_house *h, int64_t ms)
@@ -173,8 +178,10 @@ static void newest(struct job *j, struct tsn_site *t)
                                              .version = row->version,
                                              .tlp = row->tlp,
                                              .csaf = row->csaf,
+                                             .csaf21 = row->csaf21,
                                              .model = row->model,
                                              .signature = row->signature,
+                                             .signature21 = row->signature21,
                                              .released_at = row->released_at};
         size_t at = n++;
         while (at > 0 && list[at - 1].released_at < one.released_at) {
@@ -196,14 +203,34 @@ static void job_run(uv_work_t *work)
                          .arena = j->arena,
                          .now_ms = tsn_clock_wall_ms()};
     t.public_key = c->key ? read_text(j->arena, c->key_file) : NULL;
-    t.security = read_text(
-        j->arena,
-        tsn_arena_printf(j->arena, "%s/" TSN_SITE_PUBLIC "/.well-known/security.txt", c->dir));
+    const char *security =
+        tsn_arena_printf(j->arena, "%s/" TSN_SITE_PUBLIC "/.well-known/security.txt", c->dir);
+    t.security = read_text(j->arena, security);
     newest(j, &t);
     j->err = tsn_site_build(&t, &j->diag);
     if (!j->err) {
         j->err = tsn_site_write(&t, c->dir, &j->written, &j->diag);
     }
+    /* What lies there decides, not what was meant to. */
+    j->security_until = tsn_site_expires(read_text(j->arena, security));
+}
+
+/* Renewing it failed for so long that readers will soon have no contact. */
+static void watch_security(struct tsn_house *h, int64_t until)
+{
+    h->security_until = until;
+    if (until < tsn_clock_wall_ms() + SECURITY_LATE_MS) {
+        tsn_log(TSN_LOG_WARN, "publish.security_txt", "code", "P005", "what",
+                until ? "security.txt ends within four weeks and is not renewed"
+                      : "there is no security.txt",
+                NULL);
+    }
+}
+
+static void failed(struct tsn_house *h, const struct tsn_diag *diag)
+{
+    tsn_log(TSN_LOG_WARN, "publish.failed", "code", diag->code, "what", diag->what, NULL);
+    (void)snprintf(h->reason, sizeof h->reason, "%s: %s", diag->code, diag->what);
 }
 
 static void job_done(uv_work_t *work, int status)
@@ -213,11 +240,14 @@ static void job_done(uv_work_t *work, int status)
     struct round *r = j->round;
     tsn_err err = status ? TSN_EIO : j->err;
     if (err) {
-        tsn_log(TSN_LOG_WARN, "publish.failed", "code", j->diag.code, "what", j->diag.what,
-                NULL);
+        failed(h, &j->diag);
     } else {
         h->refresh = false;
         h->refreshed_ms = tsn_clock_mono_ms();
+        h->reason[0] = '\0';
+    }
+    if (!status) {
+        watch_security(h, j->security_until);
     }
     tsn_arena_destroy(j->arena);
     free(j);
@@ -249,6 +279,7 @@ struct sign_op {
     struct tsn_op op;
     struct tsn_house *house;
     const char *id, *signature;
+    enum tsn_csaf_version edition;
 };
 
 static tsn_err apply_sign(struct tsn_op *op, struct tsn_store *st)
@@ -256,10 +287,11 @@ static tsn_err apply_sign(struct tsn_op *op, struct tsn_store *st)
     struct sign_op *x = (struct sign_op *)op;
     struct tsn_rec_release row;
     tsn_err err = tsn_store_get(st, op->arena, &tsn_table_release, x->id, &row);
-    if (err || row.signature) {
+    const char **to = x->edition == TSN_CSAF_21 ? &row.signature21 : &row.signature;
+    if (err || *to) {
         return err;
     }
-    row.signature = x->signature;
+    *to = x->signature;
     return tsn_store_put(st, &tsn_table_release, &row);
 }
 
@@ -276,14 +308,16 @@ static void signed_by_gpg(struct tsn_pgp_result *res, void *user)
     struct round *r = user;
     struct tsn_house *h = r->house;
     if (!res->ok) {
+        const char *why = res->reason ? res->reason : "gpg failed";
         tsn_log(TSN_LOG_WARN, "publish.unsigned", "code", "P002", "advisory",
-                r->rows[r->unsigned_at].name, "reason",
-                res->reason ? res->reason : "gpg failed", NULL);
+                r->rows[r->unsigned_at].name, "reason", why, NULL);
+        (void)snprintf(h->reason, sizeof h->reason, "P002: %.200s", why);
         end_round(r, RETRY_MS);
         return;
     }
     struct sign_op *x = tsn_op_new(sizeof(*x), apply_sign, done_sign, NULL);
     x->house = h;
+    x->edition = r->edition;
     x->id = tsn_arena_strdup(x->op.arena, r->rows[r->unsigned_at].id);
     x->signature = tsn_arena_strndup(x->op.arena, res->plain.data, res->plain.len);
     tsn_op_destroy(&r->op);
@@ -390,6 +424,26 @@ static void begin_due(struct tsn_house *h)
     }
 }
 
+/* The first document without a signature goes to gpg; false: there is none. */
+static bool sign_next(struct round *r)
+{
+    const struct tsn_publish_config *c = r->house->config.publish;
+    for (size_t i = 0; i < r->n; i++) {
+        const struct tsn_rec_release *row = &r->rows[i];
+        bool newer = row->signature && row->csaf21 && !row->signature21;
+        const char *text = newer ? row->csaf21 : row->csaf;
+        if (row->signature && !newer) {
+            continue;
+        }
+        r->unsigned_at = i;
+        r->edition = newer ? TSN_CSAF_21 : TSN_CSAF_20;
+        tsn_pgp_sign(r->house->config.loop, c->gnupg, c->key, text, strlen(text), signed_by_gpg,
+                     r);
+        return true;
+    }
+    return false;
+}
+
 static void done_look(struct tsn_op *op)
 {
     struct round *r = (struct round *)op;
@@ -413,13 +467,8 @@ static void done_look(struct tsn_op *op)
         end_round(r, EVERY_MS);
         return;
     }
-    for (size_t i = 0; c->dir && c->key && i < r->n; i++) {
-        if (!r->rows[i].signature) {
-            r->unsigned_at = i;
-            tsn_pgp_sign(h->config.loop, c->gnupg, c->key, r->rows[i].csaf,
-                         strlen(r->rows[i].csaf), signed_by_gpg, r);
-            return;
-        }
+    if (c->dir && c->key && sign_next(r)) {
+        return;
     }
     if (c->dir) {
         write_tree(r);
@@ -471,5 +520,16 @@ void tsn_house_close(struct tsn_house *h)
     h->closed = true;
     if (!h->busy) {
         free(h);
+    }
+}
+
+void tsn_house_state(const struct tsn_house *h, struct tsn_house_state *out)
+{
+    *out = (struct tsn_house_state){0};
+    if (h) {
+        out->on = h->config.publish->dir != NULL;
+        out->reason = h->reason[0] ? h->reason : NULL;
+        out->held = h->held;
+        out->security_until = h->security_until;
     }
 }

@@ -25,5 +25,13 @@ struct tsn_house_config {
 };
 tsn_err tsn_house_open(struct tsn_house **out, const struct tsn_house_config *config,
                        struct tsn_diag *diag);
+/* How publication stands: for metrics and the status screen. NULL: all zero. */
+struct tsn_house_state {
+    bool on;            /* a tree is written */
+    const char *reason; /* why the last round failed; NULL = it did not; until the next round */
+    size_t held;        /* public, and what follows has stopped: a person is needed */
+    int64_t security_until; /* when security.txt as it lies there ends; 0 = there is none */
+};
+void tsn_house_state(const struct tsn_house *h, struct tsn_house_state *out);
 /* Nothing new begins; what is under way is waited for by the writer and reader closing. */
 void tsn_house_close(struct tsn_house *h);

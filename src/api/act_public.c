@@ -17,16 +17,18 @@ static const struct tsn_route closed_route = {"GET", "/{file}",      TSN_NEED_RE
 const struct tsn_route *tsn_public_route(const struct tsn_api *api, const char *method,
                                          const char *path)
 {
-    static const char *const closed[] = {"green", "amber", "red"};
-    static const char csaf[] = "/.well-known/csaf/";
+    static const char *const closed[] = {"green", "amber", "amber+strict", "red"};
+    static const char csaf[] = "/.well-known/csaf/", v21[] = "v2.1/";
     bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     if (!api->config.publish_dir || !get || !tsn_site_path_ok(path))
         return NULL;
-    for (size_t i = 0; i < 3; i++) {
+    const char *label =
+        strncmp(path, csaf, sizeof(csaf) - 1) == 0 ? path + sizeof(csaf) - 1 : "";
+    if (strncmp(label, v21, sizeof(v21) - 1) == 0)
+        label += sizeof(v21) - 1;
+    for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
         size_t n = strlen(closed[i]);
-        if (strncmp(path, csaf, sizeof(csaf) - 1) == 0 &&
-            strncmp(path + sizeof(csaf) - 1, closed[i], n) == 0 &&
-            path[sizeof(csaf) - 1 + n] == '/')
+        if (strncmp(label, closed[i], n) == 0 && label[n] == '/')
             return &closed_route;
     }
     return &open_route;

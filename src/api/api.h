@@ -32,6 +32,7 @@ struct tsn_api_config {
     const struct tsn_casework_config *casework;
     const struct tsn_person *people;
     size_t npeople;
+    const struct tsn_house *house; /* NULL: nothing is published */
     const char
         *publish_dir; /* the tree that is served at /.well-known and /advisories; NULL = none */
     const struct tsn_secret_use *secret_uses; /* core/secret.h */

@@ -3,6 +3,7 @@
  * Owns nothing. Loop thread, but for tsn_read_* (reader). Health and metrics name no case and no
  * person, because they need no token.
  */
+#include "advisory/publisher.h"
 #include "api/api_impl.h"
 
 #include <string.h>
@@ -115,6 +116,16 @@ static json_t *feeds_json(const struct tsn_api *api)
 {
     json_t *feeds = api->config.feeds ? tsn_feeds_json(api->config.feeds) : NULL;
     return feeds ? feeds : json_array();
+}
+
+static json_t *publish_json(const struct tsn_api *api)
+{
+    struct tsn_house_state s;
+    tsn_house_state(api->config.house, &s);
+    return s.on ? json_pack("{s:b, s:s?, s:I, s:o}", "ok", s.reason == NULL, "reason", s.reason,
+                            "held", (json_int_t)s.held, "security_txt_expires",
+                            tsn_view_time(s.security_until))
+                : json_null();
 }
 
 void tsn_act_feeds(struct tsn_req *req)
@@ -267,6 +278,7 @@ void tsn_finish_status(struct tsn_req *req, json_t *out)
                                   (json_int_t)stats.in_flight));
     json_object_set_new(json_object_get(out, "audit"), "seal", tsn_seal_status(api));
     json_object_set_new(out, "feeds", feeds_json(api));
+    json_object_set_new(out, "publication", publish_json(api));
     json_t *reasons = tsn_ready_reasons(api);
     json_object_set_new(out, "ready", json_boolean(json_array_size(reasons) == 0));
     json_object_set_new(out, "reasons", reasons);
@@ -332,6 +344,22 @@ static void feed_metrics(struct tsn_buf *b, const struct tsn_api *api)
         (void)tsn_buf_printf(b, "\"} %d\n", error && error[0] ? 0 : 1);
     }
     json_decref(feeds);
+}
+
+/* Alarms hang on these: a tree that is not written, a release that waits for a person, security.txt
+ * that nobody renews. */
+static void publish_metrics(struct tsn_buf *b, const struct tsn_api *api)
+{
+    struct tsn_house_state s;
+    tsn_house_state(api->config.house, &s);
+    if (!s.on)
+        return;
+    int64_t left = (s.security_until - tsn_clock_wall_ms()) / 1000;
+    metric(b, "tocsin_publish_ok", "gauge", "1 when the last round of the publisher worked",
+           s.reason == NULL);
+    metric(b, "tocsin_publish_held", "gauge", "releases that wait for a person", s.held);
+    metric(b, "tocsin_security_txt_expires_seconds", "gauge",
+           "until security.txt ends; 0 when it has", left > 0 ? (uint64_t)left : 0);
 }
 
 static void seal_metrics(struct tsn_buf *b, const struct tsn_api *api)
@@ -411,6 +439,7 @@ static void then_metrics(struct tsn_req *req, json_t *out)
     metric(&b, "tocsin_http_guard_refusals_total", "counter", "requests the guard refused",
            api->refusals);
     seal_metrics(&b, api);
+    publish_metrics(&b, api);
     feed_metrics(&b, api);
     tsn_req_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", b.data);
     tsn_buf_free(&b);

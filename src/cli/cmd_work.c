@@ -198,6 +198,20 @@ static const char *asked_of(struct tsn_cli *cli, const json_t *task)
     return out;
 }
 
+/* Only what needs somebody. */
+static void status_publication(struct tsn_cli *cli, const json_t *p)
+{
+    int64_t held = tsn_json_int(p, "held", 0);
+    const char *reason = tsn_json_str(p, "reason", NULL);
+    if (reason)
+        tsn_out_text(cli, stdout, TSN_RED,
+                     tsn_arena_printf(cli->arena, " · publishing fails: %s", reason));
+    if (held)
+        tsn_out_text(
+            cli, stdout, TSN_RED,
+            tsn_arena_printf(cli->arena, " · %lld releases are held", (long long)held));
+}
+
 int tsn_cmd_status(struct tsn_cli *cli)
 {
     json_t *out;
@@ -248,6 +262,7 @@ int tsn_cmd_status(struct tsn_cli *cli)
                      tsn_arena_printf(cli->arena, "%lld need help", (long long)trouble));
     }
     status_feeds(cli, json_object_get(out, "feeds"));
+    status_publication(cli, json_object_get(out, "publication"));
     (void)printf("\n");
     heading(cli, "AUDIT");
     (void)printf("    %lld entries\n",

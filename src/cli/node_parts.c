@@ -288,6 +288,15 @@ tsn_err tsn_node_open_engine(struct node *n, struct tsn_diag *diag)
 
 tsn_err tsn_node_open_outside(struct node *n, struct tsn_diag *diag)
 {
+    const struct tsn_house_config hc = {.loop = n->loop,
+                                        .writer = n->writer,
+                                        .reader = n->reader,
+                                        .engine = n->engine,
+                                        .publish = &n->config->publish,
+                                        .publisher = &n->config->publisher};
+    tsn_err err = tsn_house_open(&n->house, &hc, diag);
+    if (err)
+        return err;
     const struct tsn_api_config ac = {.loop = n->loop,
                                       .sealing = n->sealing,
                                       .new_epoch = tsn_node_new_epoch,
@@ -306,14 +315,8 @@ tsn_err tsn_node_open_outside(struct node *n, struct tsn_diag *diag)
                                       .nsecret_uses = n->config->nsecret_uses,
                                       .listen = n->config->listen,
                                       .unix_path = n->config->socket,
+                                      .house = n->house,
                                       .publish_dir = n->config->publish.dir,
                                       .version = TOCSIN_VERSION};
-    const struct tsn_house_config hc = {.loop = n->loop,
-                                        .writer = n->writer,
-                                        .reader = n->reader,
-                                        .engine = n->engine,
-                                        .publish = &n->config->publish,
-                                        .publisher = &n->config->publisher};
-    tsn_err err = tsn_house_open(&n->house, &hc, diag);
-    return err ? err : tsn_api_open(&n->api, &ac, diag);
+    return tsn_api_open(&n->api, &ac, diag);
 }

@@ -20,9 +20,10 @@ extern const struct tsn_table tsn_table_advisory;
 struct tsn_rec_release {
     const char *id; /* ADVISORY:000001 */
     const char *advisory, *name, *version /* of the document */, *tlp, *digest;
-    const char *state;        /* committed: on its way out; out */
+    const char *state;        /* committed: on its way out; public: its files are; out */
     const char *csaf, *model; /* sealed under the system's key */
-    const char *signature;    /* detached OpenPGP, armored; NULL = none yet */
+    const char *csaf21;       /* the same as CSAF 2.1; sealed; NULL: cannot be said in it */
+    const char *signature, *signature21; /* detached OpenPGP, armored; NULL = none yet */
     int64_t released_at;
 };
 extern const struct tsn_table tsn_table_release;

@@ -26,7 +26,9 @@ CREATE TABLE "release" (
   "digest" TEXT,
   "csaf" BLOB,
   "model" BLOB,
+  "csaf21" BLOB,
   "signature" TEXT,
+  "signature21" TEXT,
   "released_at" INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
