@@ -343,6 +343,21 @@ static void feed_metrics(struct tsn_buf *b, const struct tsn_api *api)
         label_value(b, tsn_json_str(feed, "name", ""));
         (void)tsn_buf_printf(b, "\"} %d\n", error && error[0] ? 0 : 1);
     }
+    (void)tsn_buf_puts(b, "# HELP tocsin_feed_alarm 1 while the alarm of the feed is raised\n"
+                          "# TYPE tocsin_feed_alarm gauge\n");
+    json_array_foreach(feeds, i, feed)
+    {
+        const char *name;
+        json_t *alarm;
+        json_object_foreach(json_object_get(feed, "alarms"), name, alarm)
+        {
+            (void)tsn_buf_puts(b, "tocsin_feed_alarm{feed=\"");
+            label_value(b, tsn_json_str(feed, "name", ""));
+            (void)tsn_buf_puts(b, "\",alarm=\"");
+            label_value(b, name);
+            (void)tsn_buf_puts(b, "\"} 1\n");
+        }
+    }
     json_decref(feeds);
 }
 

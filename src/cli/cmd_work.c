@@ -72,7 +72,8 @@ int tsn_cmd_feed_list(struct tsn_cli *cli)
     static const struct tsn_column columns[] = {
         {"FEED", "name", TSN_AS_TEXT},           {"KIND", "kind", TSN_AS_TEXT},
         {"DOCUMENTS", "documents", TSN_AS_TEXT}, {"LAST POLL", "polled_at", TSN_AS_TIME},
-        {"LAST GOOD", "ok_at", TSN_AS_TIME},     {"ERROR", "error", TSN_AS_TEXT}};
+        {"LAST GOOD", "ok_at", TSN_AS_TIME},     {"ALARM", "alarm", TSN_AS_TEXT},
+        {"ERROR", "error", TSN_AS_TEXT}};
     return TSN_CLI_LIST(cli, tsn_client_path(cli, "feeds"), columns);
 }
 
@@ -144,8 +145,13 @@ static void status_feeds(struct tsn_cli *cli, const json_t *feeds)
     const char *names = "";
     json_array_foreach(feeds, i, feed)
     {
-        const char *error = tsn_json_str(feed, "error", NULL);
-        if (error && error[0]) {
+        const char *error = tsn_json_str(feed, "error", NULL),
+                   *alarm = tsn_json_str(feed, "alarm", NULL);
+        if (alarm) {
+            bad++;
+            names = tsn_arena_printf(cli->arena, "%s %s (%s)", names,
+                                     tsn_json_str(feed, "name", "?"), alarm);
+        } else if (error && error[0]) {
             bad++;
             names =
                 tsn_arena_printf(cli->arena, "%s %s", names, tsn_json_str(feed, "name", "?"));

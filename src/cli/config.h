@@ -68,7 +68,13 @@
  *   feeds:                          # kinds: docs/feeds.md
  *     - { name: acme, kind: csaf, url: "https://acme.example/csaf/", every: 10m, parallel: 4,
  *         reach: [ "127.0.0.1:8081" ], hash: required, signature: required, keys: acme.asc,
- *         speaks_for: [ "https://acme.example" ] }   # csaf: `domain: acme.example` instead of url
+ *         speaks_for: [ "https://acme.example" ],    # csaf: `domain: acme.example` instead of url
+ *         archive: "https://acme.example/all.zip",   # everything at once, when much is new
+ *         connections: 2, rate: 4,                   # to its host, requests a second
+ *         expect: { news_within: 14d, at_most_a_day: 500 } }   # else an alarm
+ *     - { name: local, kind: file, path: in/, every: 1h }        # a folder ends in /
+ *     - { name: cisco, kind: cisco, url: "https://apix.cisco.com/security/advisories/v2/",
+ *         every: 1d, client_id: abc, secret: secret:cisco }   # or secret_file
  *   decisions:                      # what a difference in our matches starts: docs/feeds.md
  *     quiet: 10m                    # [0]: wait for further changes; at most quiet_max [6 x quiet]
  *     budget: { burst: 20, per_hour: 60 }        # of runs; storm: { per_hour: 200, factor: 10 }

@@ -477,11 +477,47 @@ static tsn_err feed_where(struct tsn_conf *c, const struct tsn_yaml *i,
     return tsn_conf_url(c, i, "url", true, folder ? TSN_URL_FOLDER : TSN_URL_WEB, &f->url);
 }
 
+/* A client of an interface that knows its clients. */
+static tsn_err feed_client(struct tsn_conf *c, const struct tsn_yaml *i,
+                           struct tsn_feed_config *f)
+{
+    const struct tsn_source *source = tsn_source_find(f->kind);
+    bool need = source && source->secret;
+    tsn_err err = tsn_conf_text(c, i, "client_id", need, 200, &f->client_id);
+    if (!err)
+        err = tsn_conf_secret(c, i, "secret", "secret_file", need, &f->secret);
+    if (!err && tsn_yaml_find(i, "token_url"))
+        err = tsn_conf_url(c, i, "token_url", true, TSN_URL_WEB, &f->token_url);
+    return err;
+}
+
+/* How hard its host may be asked, and what is to be expected of it. */
+static tsn_err feed_pace(struct tsn_conf *c, const struct tsn_yaml *i,
+                         struct tsn_feed_config *f)
+{
+    static const char *const known[] = {"news_within", "at_most_a_day"};
+    const struct tsn_yaml *e = tsn_yaml_find(i, "expect");
+    tsn_err err = tsn_yaml_int(i, "connections", false, 1, 16, &f->connections, c->diag);
+    if (!err)
+        err = tsn_yaml_int(i, "rate", false, 1, 1000, &f->rate, c->diag);
+    if (!err && e)
+        err = tsn_yaml_known(e, "feeds.expect", known, TSN_CONF_COUNT(known), c->diag);
+    if (!err && e)
+        err = tsn_conf_duration(c, e, "news_within", false, 1000, INT64_C(400) * 86400 * 1000,
+                                &f->expect.news_within_ms);
+    if (!err && e)
+        err = tsn_yaml_int(e, "at_most_a_day", false, 1, 10000000, &f->expect.at_most_a_day,
+                           c->diag);
+    return err;
+}
+
 tsn_err tsn_conf_feeds(struct tsn_conf *c)
 {
     static const char *const known[] = {
-        "name",      "kind", "url",        "domain",  "every", "reach", "parallel", "hash",
-        "signature", "keys", "speaks_for", "archive", "path",  "trust", "bootstrap"};
+        "name",     "kind",      "url",       "domain",      "every",      "reach",
+        "parallel", "hash",      "signature", "keys",        "speaks_for", "archive",
+        "path",     "client_id", "secret",    "secret_file", "token_url",  "connections",
+        "rate",     "expect",    "trust",     "bootstrap"};
     static const char *const trusts[] = {"vendor", "coordinator", "enrichment", "hint"};
     static const char *const firsts[] = {"run", "silent"};
     const struct tsn_yaml *list;
@@ -512,6 +548,10 @@ tsn_err tsn_conf_feeds(struct tsn_conf *c)
             err = tsn_conf_reach(c, i, "reach", &f->reach);
         if (!err)
             err = tsn_yaml_int(i, "parallel", false, 1, 16, &f->parallel, c->diag);
+        if (!err)
+            err = feed_client(c, i, f);
+        if (!err)
+            err = feed_pace(c, i, f);
         if (!err)
             err = feed_need(c, i, "hash", &f->need_hash);
         if (!err)

@@ -39,6 +39,7 @@ void tsn_feeds_release(struct tsn_feeds *feeds)
         free(f);
     }
     tsn_arena_destroy(feeds->added);
+    tsn_hosts_free(feeds->hosts);
     tsn_inventory_close(feeds->inventory);
     json_decref(feeds->products);
     free(feeds);
@@ -65,6 +66,19 @@ const char *tsn_feed_trust(const struct tsn_feed *f)
         }
     }
     return "coordinator";
+}
+
+struct tsn_host_turn *tsn_feed_turn(struct tsn_feed *f, const char *url, tsn_host_go *go,
+                                    void *user)
+{
+    /* Where an exact address is named in `reach`, it is a mirror of ours. */
+    int64_t usual = f->config.reach && f->config.reach[0] ? 0 : TSN_HOST_RATE;
+    int64_t most = f->config.parallel > 0 ? f->config.parallel : TSN_FEED_PARALLEL;
+    return tsn_host_wait(f->feeds->hosts, url,
+                         f->config.connections ? f->config.connections
+                         : usual               ? TSN_HOST_CONNECTIONS
+                                               : most,
+                         f->config.rate ? f->config.rate : usual, go, user);
 }
 
 /* A tenth sooner or later, so that many feeds do not fall into one second. */
@@ -116,11 +130,16 @@ static void over(struct tsn_feed *f, tsn_err err)
     if (err || f->counts.failed > 0) {
         f->backoff_ms = f->backoff_ms ? f->backoff_ms * 2 : BACKOFF_MIN;
         f->backoff_ms = f->backoff_ms > BACKOFF_MAX ? BACKOFF_MAX : f->backoff_ms;
+        if (tsn_feed_broken(json_object_get(f->cursor, "health")) && f->backoff_ms < wait) {
+            f->backoff_ms = wait; /* one try a period */
+        }
         /* A feed that is polled often is not slowed down by its first failures. */
         wait = err || f->backoff_ms < wait ? f->backoff_ms : wait;
     } else {
         f->backoff_ms = 0;
     }
+    int64_t held = tsn_host_held_until(f->feeds->hosts, f->config.url) - tsn_clock_wall_ms();
+    wait = held > wait ? held : wait;
     if (err) {
         tsn_log(TSN_LOG_WARN, "feed.poll_failed", "feed", f->config.name, "code", f->diag.code,
                 "why", f->diag.what, NULL);
@@ -141,14 +160,47 @@ struct state_op {
     struct tsn_rec_feed row;
     tsn_err poll_err;
     bool found;
+    json_t *alarms; /* raised and cleared by this poll */
 };
+
+/* An entry for each alarm that came or went. */
+static tsn_err log_alarms(struct tsn_store *st, const struct state_op *x)
+{
+    size_t i;
+    json_t *a;
+    tsn_err err = 0;
+    json_array_foreach(x->alarms, i, a)
+    {
+        bool raised = tsn_json_bool(a, "raised", false);
+        json_t *args = json_pack("{s:s,s:O,s:O}", "feed", x->row.name, "alarm",
+                                 json_object_get(a, "alarm"), "why", json_object_get(a, "why"));
+        char *text = tsn_json_text(args);
+        const struct tsn_field field = {.name = "args", .data = text, .len = strlen(text)};
+        struct tsn_append e = TSN_APPEND_INIT;
+        int64_t seq;
+        e.kind = "feed.alarm";
+        e.actor = "svc:feed";
+        e.auth = "svc";
+        e.outcome = raised ? "fail" : "ok";
+        e.reason = raised ? "raised" : "cleared";
+        e.fields = &field;
+        e.nfields = 1;
+        err = err ? err : tsn_store_append(st, &e, &seq);
+        free(text);
+        json_decref(args);
+    }
+    return err;
+}
 
 static tsn_err state_write(struct tsn_op *op, struct tsn_store *st)
 {
     struct state_op *x = (struct state_op *)op;
     const struct tsn_filter filter = {.column = "feed", .cmp = TSN_CMP_EQ, .text = x->row.name};
     tsn_err err = tsn_store_count(st, &tsn_table_document, &filter, 1, &x->row.documents);
-    return err ? err : tsn_store_put(st, &tsn_table_feed, &x->row);
+    if (!err) {
+        err = tsn_store_put(st, &tsn_table_feed, &x->row);
+    }
+    return err ? err : log_alarms(st, x);
 }
 
 static void keep_state(struct tsn_feed *f, const struct tsn_rec_feed *row)
@@ -175,8 +227,39 @@ static void state_written(struct tsn_op *op)
         }
         over(f, x->poll_err);
     }
+    json_decref(x->alarms);
     tsn_op_destroy(op);
     tsn_feeds_release(feeds);
+}
+
+/* What this poll says of the feed's health, in its cursor. */
+static json_t *judge_health(struct tsn_feed *f, tsn_err err, int64_t now_ms)
+{
+    const struct tsn_feed_counts *c = &f->counts;
+    const char *why = err ? f->diag.what : c->failed > 0 ? "documents could not be had" : "";
+    const struct tsn_feed_polled polled = {.now_ms = now_ms,
+                                           .failed = err || c->failed > 0,
+                                           .why = why,
+                                           .whole = !err && f->pages_read > 0 &&
+                                                    f->pages_same == 0 && !f->source->window,
+                                           .first = f->state.ok_at == 0,
+                                           .listed = c->listed,
+                                           .news = c->fresh + c->changed,
+                                           .other = c->cosmetic + c->unchanged,
+                                           .bad = c->quarantined};
+    json_t *health = json_incref(json_object_get(f->cursor, "health"));
+    json_t *changes = tsn_feed_health(&health, &f->config.expect, &polled);
+    json_object_set_new(f->cursor, "health", health);
+    size_t i;
+    json_t *a;
+    json_array_foreach(changes, i, a)
+    {
+        tsn_log(TSN_LOG_WARN, "feed.alarm", "feed", f->config.name, "alarm",
+                tsn_json_str(a, "alarm", ""), "state",
+                tsn_json_bool(a, "raised", false) ? "raised" : "cleared", "why",
+                tsn_json_str(a, "why", ""), NULL);
+    }
+    return changes;
 }
 
 void tsn_feed_finish(struct tsn_feed *f, tsn_err err)
@@ -199,12 +282,14 @@ void tsn_feed_finish(struct tsn_feed *f, tsn_err err)
         json_object_set(f->cursor, "pages", f->marks);
         json_object_set_new(f->cursor, "since", json_string(since));
     }
+    x->alarms = judge_health(f, err, tsn_clock_wall_ms());
     x->row.cursor = tsn_feed_kept(a, f->cursor);
     x->row.error = err ? tsn_arena_printf(a, "%s %s", f->diag.code, f->diag.what) : NULL;
     x->row.polled_at = tsn_clock_wall_ms();
     x->row.ok_at = err ? f->state.ok_at : x->row.polled_at;
     tsn_feeds_hold(f->feeds);
     if (tsn_writer_submit(f->feeds->config.writer, &x->op, TSN_LANE_BULK)) {
+        json_decref(x->alarms);
         tsn_op_destroy(&x->op);
         over(f, err);
         tsn_feeds_release(f->feeds);
@@ -299,7 +384,7 @@ tsn_err tsn_feed_ok(const struct tsn_feed_config *c, struct tsn_diag *diag)
         return tsn_diag_set(diag, TSN_EUNSUPPORTED, "F010", "feed %s: there is no kind `%s`",
                             c->name, c->kind ? c->kind : "");
     }
-    if (!c->url && (!c->domain || source != &tsn_source_csaf)) {
+    if (!c->url && (!c->domain || !source->csaf)) {
         return tsn_diag_set(diag, TSN_EINPUT, "F010", "feed %s: it has no url", c->name);
     }
     if (source->local) {
@@ -389,6 +474,7 @@ tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *co
     feeds->inventory = tsn_inventory_open(feeds->products, config->dir);
     (void)snprintf(feeds->basis, sizeof feeds->basis, "%d:%.32s", TSN_FEED_PARSER,
                    tsn_inventory_digest(feeds->inventory));
+    feeds->hosts = tsn_hosts_new(config->loop);
     feeds->recovering = true;
     feeds->sweep = tsn_timer_new(config->loop, tsn_decide_sweep, feeds);
     for (size_t i = 0; i < config->nfeeds; i++) {
@@ -477,6 +563,20 @@ json_t *tsn_feeds_json(const struct tsn_feeds *feeds)
             time_json(f->state.ok_at), "next_at", time_json(f->polling ? 0 : f->next_at),
             "documents", (json_int_t)f->state.documents, "every_ms",
             (json_int_t)f->config.every_ms);
+        const json_t *health = json_object_get(f->cursor, "health");
+        json_t *alarms = json_object_get(health, "alarms");
+        struct tsn_buf names;
+        const char *alarm;
+        json_t *about;
+        tsn_buf_init(&names, 1000);
+        json_object_foreach(alarms, alarm, about)
+        {
+            (void)tsn_buf_printf(&names, "%s%s", names.len ? ", " : "", alarm);
+        }
+        json_object_set_new(o, "alarm", names.len ? json_string(names.data) : json_null());
+        tsn_buf_free(&names);
+        json_object_set_new(o, "failures", json_integer(tsn_json_int(health, "failures", 0)));
+        json_object_set_new(o, "alarms", alarms ? json_deep_copy(alarms) : json_object());
         if (f->state.error) {
             json_object_set_new(o, "error", json_string(f->state.error));
         }

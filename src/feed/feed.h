@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include "feed/decision.h"
+#include "feed/feed_alarm.h"
 #include "intake/intake.h"
 #include "loop/httpc.h"
 
@@ -19,7 +20,12 @@ struct tsn_feed_config {
     const char *kind; /* of source.h: "csaf" "osv" ... */
     const char
         *url; /* of its list, or the folder that holds it, ending in '/'; NULL: `domain` */
-    const char *domain;  /* csaf: where discovery begins */
+    const char *domain; /* csaf: where discovery begins */
+    int64_t connections,
+        rate; /* to its host, and requests a second; 0 = 2, and 4, or none with `reach` */
+    struct tsn_feed_expect expect;
+    const char *client_id, *secret /* its handle */,
+        *token_url;      /* where they are needed; NULL */
     const char *archive; /* everything at once, or the page that names it; NULL */
     int64_t every_ms;
     const char *const *reach;       /* exact addresses allowed though private or loopback */

@@ -102,20 +102,47 @@ static void queue_job(struct tsn_feed_doc *d)
 
 /* --- fetching ------------------------------------------------------------------------------ */
 
-static void start(struct tsn_feed_doc *d, const char *url, size_t max,
-                  void (*done)(const struct tsn_xfer_result *r, void *user))
+static void arrived(const struct tsn_xfer_result *r, void *user)
 {
-    struct tsn_xfer_request req = {.url = url,
+    struct tsn_feed_doc *d = user;
+    tsn_host_done(d->turn, r);
+    d->turn = NULL;
+    d->xfer = NULL;
+    d->then(r, d);
+}
+
+static void my_turn(bool ok, void *user)
+{
+    struct tsn_feed_doc *d = user;
+    struct tsn_header accept = {"Accept", d->accept};
+    struct tsn_xfer_request req = {.url = d->next_url,
+                                   .headers = &accept,
+                                   .nheaders = d->accept != NULL,
                                    .reach = d->feed->config.reach,
-                                   .max_bytes = max,
+                                   .max_bytes = d->next_max,
                                    .redirects = 3,
                                    .timeout_ms = 60000};
     struct tsn_diag diag;
     tsn_diag_init(&diag);
-    if (tsn_xfer_start(d->feed->feeds->config.httpc, &req, done, d, &d->xfer, &diag)) {
+    if (!ok) {
+        d->turn = NULL;
+        tsn_feed_doc_failed(d, "its server wants to be left alone for a while");
+    } else if (tsn_xfer_start(d->feed->feeds->config.httpc, &req, arrived, d, &d->xfer,
+                              &diag)) {
         d->xfer = NULL;
+        tsn_host_done(d->turn, NULL);
+        d->turn = NULL;
         tsn_feed_doc_failed(d, diag.what);
     }
+}
+
+static void start(struct tsn_feed_doc *d, const char *url, size_t max,
+                  void (*done)(const struct tsn_xfer_result *r, void *user))
+{
+    d->next_url = url;
+    d->next_max = max;
+    d->then = done;
+    d->turn = tsn_feed_turn(d->feed, url, my_turn, d);
 }
 
 static bool not_there(int status)
@@ -154,7 +181,6 @@ static void check_signature(struct tsn_feed_doc *d)
 static void got_signature(const struct tsn_xfer_result *r, void *user)
 {
     struct tsn_feed_doc *d = user;
-    d->xfer = NULL;
     if (!r->err && r->status == 200 && r->len > 0) {
         d->sig = tsn_arena_memdup(d->arena, r->body, r->len);
         d->sig_len = r->len;
@@ -187,7 +213,6 @@ static void bytes_there(struct tsn_feed_doc *d)
 static void got_hash(const struct tsn_xfer_result *r, void *user)
 {
     struct tsn_feed_doc *d = user;
-    d->xfer = NULL;
     if (!r->err && r->status == 200) {
         d->hash = tsn_arena_memdup(d->arena, r->body, r->len);
         d->hash_len = r->len;
@@ -222,7 +247,6 @@ static void got_document(const struct tsn_xfer_result *r, void *user)
 {
     struct tsn_feed_doc *d = user;
     struct tsn_feed *f = d->feed;
-    d->xfer = NULL;
     if (!r->err && r->status == 200) {
         f->base = d->folder ? d->base : f->base;
         f->counts.fetched++;
@@ -306,6 +330,7 @@ void tsn_feed_doc_begin(struct tsn_feed *f, const struct tsn_feed_row *row)
     d->folder = tsn_arena_strdup(arena, row->folder);
     d->hash_url = tsn_arena_strdup(arena, row->hash);
     d->sig_url = tsn_arena_strdup(arena, row->sig);
+    d->accept = tsn_arena_strdup(arena, row->accept);
     d->ns = tsn_arena_strdup(arena, f->ns);
     if (row->body) {
         d->inside = true;
@@ -326,8 +351,9 @@ void tsn_feed_doc_begin(struct tsn_feed *f, const struct tsn_feed_row *row)
 /* At close: a transfer ends without a word; a job or an operation ends by itself. */
 void tsn_feed_doc_cancel(struct tsn_feed_doc *d)
 {
-    if (d->xfer) {
+    if (d->turn) {
         tsn_xfer_cancel(d->xfer);
+        tsn_host_done(d->turn, NULL);
         tsn_feed_doc_destroy(d);
     }
 }

@@ -7,6 +7,7 @@
 #include "core/mem.h"
 #include "feed/decision.h"
 #include "feed/feed.h"
+#include "feed/feed_host.h"
 #include "feed/fold.h"
 #include "feed/source_all.h"
 #include "loop/loop.h"
@@ -134,6 +135,7 @@ struct tsn_feed {
 struct tsn_feeds {
     struct tsn_feeds_config config;
     struct tsn_inventory *inventory;
+    struct tsn_hosts *hosts;
     json_t *products; /* own copy: jobs on the pool may outlive the caller's */
     struct tsn_feed *list;
     struct tsn_arena *added; /* definitions of feeds that were added; NULL */
@@ -152,6 +154,9 @@ struct tsn_feeds {
 
 /* vendor coordinator enrichment hint: said by a person, configured, or usual for its kind. */
 const char *tsn_feed_trust(const struct tsn_feed *f);
+/* A turn at the host of this address, as hard as this feed may ask. */
+struct tsn_host_turn *tsn_feed_turn(struct tsn_feed *f, const char *url, tsn_host_go *go,
+                                    void *user);
 /* One more thing will call back; and it did. The last one frees everything after close. */
 void tsn_feeds_hold(struct tsn_feeds *f);
 void tsn_feeds_release(struct tsn_feeds *f);
@@ -188,9 +193,14 @@ struct tsn_feed_doc {
     struct tsn_arena *arena;
     const char *path, *listed, *url, *folder;
     const char *hash_url, *sig_url; /* said by the list; NULL */
+    const char *accept;             /* NULL = any */
     int tried;                      /* ways of reading the path so far */
     enum tsn_feed_base base, first; /* the way of `url`; the way tried first */
     struct tsn_xfer *xfer;
+    struct tsn_host_turn *turn; /* waited for, or taken by the transfer; NULL */
+    const char *next_url;       /* what is asked for in that turn */
+    size_t next_max;
+    void (*then)(const struct tsn_xfer_result *r, void *user);
     const char *body, *hash,
         *sig; /* bytes of the document, its hash file, its signature; NULL */
     size_t len, hash_len, sig_len;

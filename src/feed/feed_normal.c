@@ -67,7 +67,7 @@ static void read_csaf(struct tsn_feed_doc *d)
 static void job(uv_work_t *work)
 {
     struct tsn_feed_doc *d = work->data;
-    if (d->feed->source == &tsn_source_csaf) {
+    if (d->feed->source->csaf) {
         read_csaf(d);
     } else if (tsn_document_facts_for(d->path, d->body, d->len, d->wanted, &d->facts,
                                       &d->why) == 0) {

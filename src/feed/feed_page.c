@@ -8,6 +8,7 @@
 
 #include "core/fault.h"
 #include "core/json.h"
+#include "core/secret.h"
 #include "core/text.h"
 #include "feed/feed_local.h"
 #include "loop/spool.h"
@@ -26,12 +27,15 @@ struct tsn_feed_page {
     struct tsn_arena *arena, *slice_arena;
     struct tsn_spool *spool;
     struct tsn_xfer *xfer; /* of the hash or signature beside it */
+    struct tsn_host_turn *turn;
     struct tsn_unpack *unpack;
     struct tsn_feed_local *local;
     int fd, out; /* as it came; what came out of it */
     size_t len;  /* of the text */
     char sha256[2 * TSN_HASH_LEN + 1];
-    const char *etag, *modified;
+    const char *etag, *modified, *next_url;
+    size_t next_max;
+    void (*then)(const struct tsn_xfer_result *r, void *user);
     char *map;
     size_t map_len;
     struct tsn_page_text text;
@@ -221,7 +225,6 @@ static void got_signature(const struct tsn_xfer_result *r, void *user)
 {
     struct tsn_feed_page *p = user;
     struct tsn_feed *f = p->feed;
-    p->xfer = NULL;
     if (!r->err && r->status == 200 && r->len > 0) {
         tsn_pgp_verify_file(f->feeds->config.loop, f->home, p->fd, r->body, r->len, judged,
                             asked_new(p));
@@ -232,22 +235,52 @@ static void got_signature(const struct tsn_xfer_result *r, void *user)
     }
 }
 
-static bool beside(struct tsn_feed_page *p, const char *ending, size_t max,
-                   void (*done)(const struct tsn_xfer_result *r, void *user))
+static void busy(struct tsn_feed_page *p)
 {
+    p->turn = NULL;
+    fail_with(p, TSN_EBUSY, "F001", "its server wants to be left alone for a while");
+}
+
+static void arrived(const struct tsn_xfer_result *r, void *user)
+{
+    struct tsn_feed_page *p = user;
+    tsn_host_done(p->turn, r);
+    p->turn = NULL;
+    p->xfer = NULL;
+    p->then(r, p);
+}
+
+static void turn_beside(bool ok, void *user)
+{
+    struct tsn_feed_page *p = user;
     struct tsn_diag why;
-    const struct tsn_xfer_request req = {
-        .url = tsn_arena_printf(p->arena, "%s%s", p->page.url, ending),
-        .reach = p->feed->config.reach,
-        .redirects = 3,
-        .max_bytes = max};
+    const struct tsn_xfer_request req = {.url = p->next_url,
+                                         .reach = p->feed->config.reach,
+                                         .redirects = 3,
+                                         .max_bytes = p->next_max};
     tsn_diag_init(&why);
-    tsn_err err = tsn_xfer_start(p->feed->feeds->config.httpc, &req, done, p, &p->xfer, &why);
+    if (!ok) {
+        busy(p);
+        return;
+    }
+    tsn_err err =
+        tsn_xfer_start(p->feed->feeds->config.httpc, &req, arrived, p, &p->xfer, &why);
     if (err) {
         p->xfer = NULL;
+        tsn_host_done(p->turn, NULL);
+        p->turn = NULL;
         fail(p, err, 0, &why);
     }
-    return !err;
+}
+
+/* What stands beside the page. */
+static void beside(struct tsn_feed_page *p, const char *ending, size_t max,
+                   void (*done)(const struct tsn_xfer_result *r, void *user))
+{
+    p->next_url = tsn_arena_printf(p->arena, "%s%s", p->page.url, ending);
+    p->next_max = max;
+    p->then = done;
+    p->turn = tsn_feed_turn(p->feed, p->next_url, turn_beside, p);
 }
 
 static void check_signature(struct tsn_feed_page *p)
@@ -268,7 +301,7 @@ static void check_signature(struct tsn_feed_page *p)
         }
         tsn_buf_free(&b);
     } else if (p->page.signed_apart && f->home) {
-        (void)beside(p, ".asc", TSN_FEED_SIG_MAX, got_signature);
+        beside(p, ".asc", TSN_FEED_SIG_MAX, got_signature);
     } else if ((p->page.signed_text || p->page.signed_apart) && f->config.need_signature) {
         fail_with(p, TSN_EREMOTE, "F112", "there are no keys to check its signature with");
     } else {
@@ -280,7 +313,6 @@ static void got_hash(const struct tsn_xfer_result *r, void *user)
 {
     struct tsn_feed_page *p = user;
     char first[2 * TSN_HASH_LEN + 1] = "";
-    p->xfer = NULL;
     if (!r->err && r->status == 200) {
         size_t at = strspn(r->body, " \t\r\n");
         tsn_copy(first, sizeof first, r->body + at);
@@ -303,9 +335,10 @@ static void check_hash(struct tsn_feed_page *p)
         fail_with(p, TSN_ETAMPERED, "F005",
                   "its bytes do not have the hash that the list names for it");
     } else if (p->page.archive && p->page.signed_apart) {
-        (void)beside(p, ".sha256", TSN_FEED_HASH_MAX, got_hash);
+        beside(p, ".sha256", TSN_FEED_HASH_MAX, got_hash);
     } else {
         p->vouched |= p->page.sha256 ? TSN_FEED_HASHED : 0;
+        p->vouched |= p->page.vouched ? TSN_FEED_SIGNED : 0;
         check_signature(p);
     }
 }
@@ -317,6 +350,8 @@ static void got_page(const struct tsn_spool_result *r, void *user)
     struct tsn_feed_page *p = user;
     const struct tsn_xfer_result *x = r->xfer;
     struct tsn_diag why;
+    tsn_host_done(p->turn, x);
+    p->turn = NULL;
     p->spool = NULL;
     p->etag = tsn_arena_strdup(p->arena, x->etag);
     p->modified = tsn_arena_strdup(p->arena, x->last_modified);
@@ -360,8 +395,9 @@ static void got_local(const struct tsn_feed_local_result *r, void *user)
     p->calls.ready(p->feed);
 }
 
-static void ask(struct tsn_feed_page *p)
+static void ask(bool ok, void *user)
 {
+    struct tsn_feed_page *p = user;
     struct tsn_feed *f = p->feed;
     struct tsn_header headers[4];
     const json_t *old = json_object_get(json_object_get(f->cursor, "pages"), p->page.url);
@@ -384,20 +420,37 @@ static void ask(struct tsn_feed_page *p)
     if (p->page.accept) {
         headers[req.nheaders++] = (struct tsn_header){"Accept", p->page.accept};
     }
+    tsn_diag_init(&why);
+    if (!ok) {
+        busy(p);
+        return;
+    }
     if (p->page.form) {
+        const char *secret =
+            p->page.secret && f->config.secret ? tsn_secret_get(f->config.secret, NULL) : NULL;
+        if (p->page.secret && !secret) {
+            tsn_host_done(p->turn, NULL);
+            p->turn = NULL;
+            tsn_err none = tsn_secret_missing(f->config.secret ? f->config.secret : "", &why);
+            fail(p, none, 0, &why);
+            return;
+        }
+        /* It lives as long as the page. */
         req.method = "POST";
-        req.body = p->page.form;
-        req.body_len = strlen(p->page.form);
+        req.body = tsn_arena_printf(p->arena, "%s%s", p->page.form,
+                                    secret ? tsn_source_escape(p->arena, secret) : "");
+        req.body_len = strlen(req.body);
         headers[req.nheaders++] =
             (struct tsn_header){"Content-Type", "application/x-www-form-urlencoded"};
     } else if (f->token) {
         headers[req.nheaders++] = (struct tsn_header){
             "Authorization", tsn_arena_printf(p->arena, "Bearer %s", f->token)};
     }
-    tsn_diag_init(&why);
     tsn_err err = tsn_spool_start(&p->spool, f->feeds->config.loop, f->feeds->config.httpc,
                                   f->feeds->config.dir, &req, got_page, p, &why);
     if (err) {
+        tsn_host_done(p->turn, NULL);
+        p->turn = NULL;
         fail(p, err, 0, &why);
     }
 }
@@ -425,7 +478,7 @@ void tsn_feed_page_get(struct tsn_feed *f, const struct tsn_page *page,
         }
         return;
     }
-    ask(p);
+    p->turn = tsn_feed_turn(f, page->url, ask, p);
 }
 
 struct tsn_feed_slice tsn_feed_page_slice(const struct tsn_feed *f)
@@ -517,9 +570,11 @@ void tsn_feed_page_stop(struct tsn_feed *f)
     }
     tsn_spool_cancel(p->spool);
     tsn_xfer_cancel(p->xfer);
+    tsn_host_done(p->turn, NULL);
     tsn_unpack_stop(p->unpack);
     p->spool = NULL;
     p->xfer = NULL;
+    p->turn = NULL;
     p->unpack = NULL;
 }
 

@@ -178,9 +178,11 @@ static void add_pages(struct tsn_feed *f, const struct tsn_pages *more)
     for (size_t i = 0; i < more->n && f->pages_seen < TSN_FEED_PAGES_MAX; i++) {
         struct tsn_page p = more->pages[i];
         p.url = kept(f, p.url);
+        p.vouched = p.sha256 && (f->vouched & TSN_FEED_SIGNED);
         p.sha256 = kept(f, p.sha256);
         p.accept = kept(f, p.accept);
         p.form = kept(f, p.form);
+        p.note = kept(f, p.note);
         f->pages_seen++;
         tsn_page_add(f->arena, &all, &p);
     }
@@ -236,6 +238,8 @@ static struct tsn_source_ask ask_of(struct tsn_feed *f)
     return (struct tsn_source_ask){.url = f->config.url,
                                    .domain = f->config.domain,
                                    .archive = f->config.archive,
+                                   .id = f->config.client_id,
+                                   .token_url = f->config.token_url,
                                    .since = tsn_json_str(f->cursor, "since", NULL),
                                    .now_ms = tsn_clock_wall_ms()};
 }

@@ -223,7 +223,7 @@ struct tsn_feed_op *tsn_feed_op_new(struct tsn_feed_doc *d,
     x->decide = &feeds->config.decide;
     x->basis = feeds->basis;
     x->trust = tsn_feed_trust(f);
-    x->versions = f->source == &tsn_source_csaf;
+    x->versions = f->source->csaf;
     bool first = f->config.silent && f->state.ok_at == 0;
     x->cause = d->cause ? d->cause : first ? "bootstrap" : "revision";
     x->baseline = strcmp(x->cause, "bootstrap") == 0 || strcmp(x->cause, "parser") == 0;

@@ -4,6 +4,7 @@
 #include "core/text.h"
 #include "core/yaml.h"
 #include "feed/format.h"
+#include "feed/xml_tree.h"
 
 static const struct {
     const char *name;
@@ -22,6 +23,12 @@ static const struct {
     [TSN_FORMAT_DEBIAN] = {"debian", tsn_read_debian},
     [TSN_FORMAT_DSA] = {"dsa", NULL},
     [TSN_FORMAT_EPSS] = {"epss", NULL},
+    [TSN_FORMAT_CVRF] = {"cvrf", NULL},
+    [TSN_FORMAT_MSRC] = {"msrc", tsn_read_msrc},
+    [TSN_FORMAT_UPDATEINFO] = {"updateinfo", NULL},
+    [TSN_FORMAT_APT] = {"apt", tsn_read_apt},
+    [TSN_FORMAT_USN] = {"usn", tsn_read_usn},
+    [TSN_FORMAT_OPENVULN] = {"openvuln", tsn_read_openvuln},
     [TSN_FORMAT_ENTRY] = {"entry", tsn_read_entry},
 };
 
@@ -79,6 +86,18 @@ enum tsn_format tsn_format_of(const json_t *doc)
     }
     if (strcmp(tsn_json_str(doc, "tocsin", ""), "entry") == 0) {
         return TSN_FORMAT_ENTRY;
+    }
+    if (strcmp(tsn_json_str(doc, "tocsin", ""), "apt") == 0) {
+        return TSN_FORMAT_APT;
+    }
+    if (has(doc, "DocumentTracking") && has(doc, "ProductTree")) {
+        return TSN_FORMAT_MSRC;
+    }
+    if (has(doc, "release_packages") && has(doc, "id")) {
+        return TSN_FORMAT_USN;
+    }
+    if (has(doc, "advisoryId") && has(doc, "advisoryTitle")) {
+        return TSN_FORMAT_OPENVULN;
     }
     if (has(doc, "apkurl") || (has(doc, "packages") && has(doc, "reponame"))) {
         return TSN_FORMAT_SECDB;
@@ -166,6 +185,29 @@ static bool dsa_list(const char *text)
            (strstr(text, "] DSA-") || strstr(text, "] DLA-"));
 }
 
+/* XML, told apart by its root. */
+static tsn_err read_xml(struct tsn_arena *arena, const char *text, size_t len,
+                        const struct tsn_sink *sink, enum tsn_format *format,
+                        struct tsn_diag *diag)
+{
+    struct tsn_xml *root;
+    tsn_err err = tsn_xml_parse(arena, text, len, &root, diag);
+    if (err) {
+        return err;
+    }
+    if (strcmp(root->name, "cvrfdoc") == 0) {
+        *format = TSN_FORMAT_CVRF;
+        return tsn_read_cvrf(arena, root, sink, diag);
+    }
+    if (strcmp(root->name, "updates") == 0 || strcmp(root->name, "update") == 0) {
+        *format = TSN_FORMAT_UPDATEINFO;
+        return tsn_read_updateinfo(arena, root, sink, diag);
+    }
+    return tsn_diag_set(diag, TSN_EINPUT, "F110",
+                        "it is in no format that is read here: its root is <%.60s>",
+                        root->name);
+}
+
 tsn_err tsn_format_read_text(const char *name, const char *text, size_t len,
                              const struct tsn_sink *sink, enum tsn_format *format,
                              struct tsn_diag *diag)
@@ -180,6 +222,8 @@ tsn_err tsn_format_read_text(const char *name, const char *text, size_t len,
     } else if (strncmp(text, "#model_version", 14) == 0 || strncmp(text, "cve,epss", 8) == 0) {
         *format = TSN_FORMAT_EPSS;
         err = tsn_read_epss(arena, text, len, sink, diag);
+    } else if (tsn_xml_looks(text)) {
+        err = read_xml(arena, text, len, sink, format, diag);
     } else {
         err = parse(arena, name, text, len, &doc, diag);
         if (err && diag) {

@@ -12,10 +12,12 @@
 static const struct tsn_source *const sources[] = {
     &tsn_source_csaf, &tsn_source_osv,      &tsn_source_cvelist, &tsn_source_nvd,
     &tsn_source_ghsa, &tsn_source_document, &tsn_source_kev,     &tsn_source_epss,
-    &tsn_source_rss,  &tsn_source_debian,   &tsn_source_file,
-};
-const char *const tsn_source_kinds[] = {"csaf", "osv",  "cvelist", "nvd",    "ghsa", "document",
-                                        "kev",  "epss", "rss",     "debian", "file", NULL};
+    &tsn_source_rss,  &tsn_source_debian,   &tsn_source_file,    &tsn_source_apt,
+    &tsn_source_rpm,  &tsn_source_redhat,   &tsn_source_suse,    &tsn_source_ubuntu,
+    &tsn_source_msrc, &tsn_source_cisco};
+const char *const tsn_source_kinds[] = {
+    "csaf", "osv", "cvelist", "nvd",    "ghsa", "document", "kev",  "epss",  "rss", "debian",
+    "file", "apt", "rpm",     "redhat", "suse", "ubuntu",   "msrc", "cisco", NULL};
 
 const struct tsn_source *tsn_source_find(const char *kind)
 {
@@ -168,4 +170,21 @@ const char *tsn_source_next_link(struct tsn_arena *arena, const char *link)
         p = close;
     }
     return NULL;
+}
+
+const char *tsn_source_escape(struct tsn_arena *arena, const char *s)
+{
+    char *out = tsn_arena_alloc(arena, 3 * strlen(s) + 1), *to = out;
+    static const char hex[] = "0123456789ABCDEF";
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (isalnum(c) || strchr("-._~", c)) {
+            *to++ = (char)c;
+        } else {
+            *to++ = '%';
+            *to++ = hex[c >> 4];
+            *to++ = hex[c & 15];
+        }
+    }
+    return out;
 }

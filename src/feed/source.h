@@ -18,6 +18,7 @@ struct tsn_feed_row {
     const char *time; /* changes when it may have changed; "" = look every time */
     const char *url;  /* NULL: found by the path from `folder` (a CSAF directory) */
     const char *folder;
+    const char *accept;     /* asked for as this type; NULL = any */
     const char *hash, *sig; /* URLs; NULL: beside the document, where the source has them */
     const char *body;       /* the document itself, where the list holds it; NULL */
     size_t len;
@@ -33,7 +34,10 @@ struct tsn_page {
     const char *url;    /* "file:///..." and "exec:" where the kind is local */
     const char *sha256; /* of the bytes as they come, in hex, said by a page before; NULL */
     const char *accept; /* NULL = anything */
+    const char *note;   /* for the source alone; NULL */
     const char *form;   /* sent as a form by POST: asks for a token; NULL */
+    bool secret;        /* the feed's secret, escaped, goes behind the form */
+    bool vouched;       /* its hash was said under a good signature */
     bool conditional;   /* 304 means: nothing new in it */
     bool fallback;      /* only while no page before it led anywhere */
     bool optional;      /* may be missing */
@@ -84,7 +88,7 @@ struct tsn_source_ask {
     const char *url, *domain;
     const char *since;   /* time of the last whole poll minus the overlap; NULL = everything */
     const char *archive; /* where everything is to be had at once; NULL = where the kind says */
-    const char *id, *secret; /* of a client; NULL */
+    const char *id, *token_url; /* of a client; NULL */
     int64_t now_ms;
 };
 
@@ -93,7 +97,9 @@ struct tsn_source {
     bool folder; /* the url ends in '/' */
     bool hashes; /* documents have .sha512 or .sha256 beside them */
     bool local;  /* url is a path or a command: nothing is asked of a server */
-    bool secret; /* needs client_id and client_secret */
+    bool secret; /* needs client_id and secret */
+    bool window; /* its pages hold what changed lately, not everything */
+    bool csaf;   /* its documents are CSAF: versions count, hashes are expected */
     void (*first)(struct tsn_arena *arena, const struct tsn_source_ask *ask,
                   struct tsn_pages *pages);
     /* TSN_EINPUT with F002: the page is not what it should be. */
@@ -118,12 +124,20 @@ bool tsn_source_url_ok(const char *page, const char *url);
 const char *tsn_source_url(struct tsn_arena *arena, const char *page, const char *path);
 /* Letters, digits and what ids are made of; nothing that leads out of a folder. */
 bool tsn_source_id_ok(const char *id);
+/* Everything but letters, digits and - . _ ~ as %XX. */
+const char *tsn_source_escape(struct tsn_arena *arena, const char *s);
 /* SHA-256 in hex. */
 const char *tsn_source_digest(struct tsn_arena *arena, const char *p, size_t n);
 /* The string under a key of a JSON object, found by its first occurrence at depth 1, without a tree:
  * "" when it is not there. */
 const char *tsn_source_peek(struct tsn_arena *arena, const char *text, size_t len,
                             const char *const *path);
+/* Rows of the values of an array, a slice of them: each a range of the text. `id` and `time` are paths in
+ * a value; NULL time: what it says. F002: the page is no `what`. */
+tsn_err tsn_source_records(struct tsn_arena *arena, struct tsn_page_text *in,
+                           const char *const *list, const char *const *id,
+                           const char *const *time, struct tsn_feed_rows *rows,
+                           const char *what, struct tsn_diag *diag);
 /* The slice is full. */
 bool tsn_page_full(const struct tsn_page_text *text, const struct tsn_feed_rows *rows,
                    size_t bytes);

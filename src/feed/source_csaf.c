@@ -365,6 +365,7 @@ static tsn_err csaf_read(struct tsn_arena *arena, const struct tsn_page *page,
 
 const struct tsn_source tsn_source_csaf = {.kind = "csaf",
                                            .hashes = true,
+                                           .csaf = true,
                                            .first = csaf_first,
                                            .read = csaf_read,
                                            .member = csaf_member,

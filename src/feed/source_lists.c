@@ -262,6 +262,7 @@ static bool cvelist_bulk(struct tsn_arena *arena, const struct tsn_source_ask *a
 
 const struct tsn_source tsn_source_cvelist = {.kind = "cvelist",
                                               .folder = true,
+                                              .window = true,
                                               .first = cvelist_first,
                                               .read = cvelist_read,
                                               .member = cvelist_member,
@@ -281,9 +282,7 @@ static void inline_row(struct tsn_arena *arena, struct tsn_feed_rows *rows, cons
                                .len = len});
 }
 
-/* Rows of the values of a list, a slice of them. `id` and `time` are paths in a value. Where the page
- * ends, *rest (may be NULL) gets what stands beside the values. */
-static tsn_err each_record(struct tsn_arena *arena, struct tsn_page_text *in,
+tsn_err tsn_source_records(struct tsn_arena *arena, struct tsn_page_text *in,
                            const char *const *list, const char *const *id,
                            const char *const *time, struct tsn_feed_rows *rows,
                            const char *what, struct tsn_diag *diag)
@@ -304,7 +303,8 @@ static tsn_err each_record(struct tsn_arena *arena, struct tsn_page_text *in,
            (more = tsn_json_each_next(&in->each, &key, &value, &n))) {
         const char *path = tsn_source_peek(arena, value, n, id);
         if (tsn_source_id_ok(path)) {
-            inline_row(arena, rows, path, tsn_source_peek(arena, value, n, time), value, n);
+            inline_row(arena, rows, path, time ? tsn_source_peek(arena, value, n, time) : "",
+                       value, n);
             bytes += n;
         } else {
             rows->bad++;
@@ -373,14 +373,16 @@ static tsn_err nvd_read(struct tsn_arena *arena, const struct tsn_page *page,
                              *const id[] = {"cve", "id", NULL},
                              *const time[] = {"cve", "lastModified", NULL};
     (void)news;
-    tsn_err err = each_record(arena, in, list, id, time, rows, "page of NVD's API 2.0", diag);
+    tsn_err err =
+        tsn_source_records(arena, in, list, id, time, rows, "page of NVD's API 2.0", diag);
     if (!err && in->at == in->len) {
         nvd_next(arena, page, &in->each, pages);
     }
     return err;
 }
 
-const struct tsn_source tsn_source_nvd = {.kind = "nvd", .first = nvd_first, .read = nvd_read};
+const struct tsn_source tsn_source_nvd = {
+    .kind = "nvd", .window = true, .first = nvd_first, .read = nvd_read};
 
 /* Only what changed since the last whole poll; pages follow the Link header. */
 static void ghsa_first(struct tsn_arena *arena, const struct tsn_source_ask *ask,
@@ -404,7 +406,8 @@ static tsn_err ghsa_read(struct tsn_arena *arena, const struct tsn_page *page,
     static const char *const list[] = {NULL}, *const id[] = {"ghsa_id", NULL},
                              *const time[] = {"updated_at", NULL};
     (void)news;
-    tsn_err err = each_record(arena, in, list, id, time, rows, "list of advisories", diag);
+    tsn_err err =
+        tsn_source_records(arena, in, list, id, time, rows, "list of advisories", diag);
     const char *next = err || in->at < in->len ? NULL : tsn_source_next_link(arena, in->link);
     if (next && tsn_source_url_ok(page->url, next)) {
         tsn_page_add(arena, pages, &(struct tsn_page){.url = next, .accept = page->accept});
@@ -413,7 +416,7 @@ static tsn_err ghsa_read(struct tsn_arena *arena, const struct tsn_page *page,
 }
 
 const struct tsn_source tsn_source_ghsa = {
-    .kind = "ghsa", .first = ghsa_first, .read = ghsa_read};
+    .kind = "ghsa", .window = true, .first = ghsa_first, .read = ghsa_read};
 
 /* Debian's tracker: one file of tens of megabytes, a document for each source package. */
 static tsn_err debian_read(struct tsn_arena *arena, const struct tsn_page *page,

@@ -285,4 +285,5 @@ static tsn_err rss_read(struct tsn_arena *arena, const struct tsn_page *page,
     return err;
 }
 
-const struct tsn_source tsn_source_rss = {.kind = "rss", .first = rss_first, .read = rss_read};
+const struct tsn_source tsn_source_rss = {
+    .kind = "rss", .window = true, .first = rss_first, .read = rss_read};

@@ -9,13 +9,22 @@ import tocsin_test as t
 
 class Site(http.server.BaseHTTPRequestHandler):
     """Files from a dict, with ETags; counts what was asked for."""
-    files, asked = {}, []
+    files, asked, posted = {}, [], []
+    need = {}  # path's beginning -> header and value without which it is 401
 
     def log_message(self, *_):
         pass
 
+    def do_POST(self):  # noqa: N802
+        Site.posted.append(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
+        self.do_GET()
+
     def do_GET(self):  # noqa: N802
         path = self.path
+        for begins, (name, value) in Site.need.items():
+            if path.startswith(begins) and self.headers.get(name) != value:
+                self.send_error(401)
+                return
         body = self.files.get(path, self.files.get(path.split("?")[0] + "?*"))
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
