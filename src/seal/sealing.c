@@ -147,6 +147,7 @@ static void on_exit_child(struct tsn_child *c, int64_t status, int sig, void *us
             tsn_log(TSN_LOG_ERROR, "sealer.ended", "status", text, NULL);
             if (s->rotate_done)
                 tsn_rotate_answer(s, NULL);
+            tsn_head_last(s, true);
             if (s->comparing)
                 tsn_loop_stop(s->config.loop);
             else if (s->started) {

@@ -262,7 +262,7 @@ void tsn_head_store(struct tsn_sealing *s)
 
 /* --- the last one ------------------------------------------------------------------------------- */
 
-#define LAST_MS 2000
+#define LAST_MS 10000
 
 void tsn_head_last(struct tsn_sealing *s, bool late)
 {
@@ -347,6 +347,7 @@ void tsn_head_refused(struct tsn_sealing *s, const json_t *frame)
             tsn_json_str(frame, "why", ""), NULL);
     tsn_diag_init(&diag);
     if (status == 503) {
+        tsn_head_last(s, true); /* its disk is full: the end waits for nothing */
         again_later(s);
     } else if (status == 409 && tsn_json_int(frame, "size", -1) != (int64_t)s->size) {
         /* An answer was lost: it says anew where it stands. */

@@ -11,6 +11,7 @@ import sqlite3
 EXPECTED = {
     "test_bad_input": {"auth.failed", "run.killed"},
     "test_case_access": {"embargo.release_asked"},
+    "test_case_third": {"bounty.vote", "case.done", "filing.drafted", "gsma.decided"},
     "test_casework": {"case.instant", "case.phase", "clock.missed", "clock.warned",
                       "policy.proposed", "report.duplicate"},
     "test_decision_paths": {"task.delegated"},
@@ -19,6 +20,10 @@ EXPECTED = {
     "test_story": {"trigger.duplicate", "clock.started", "clock.met", "report.updated"},
     "test_triggers": {"run.dequeued", "run.not_started", "run.replaced"},
 }
+
+
+# Tracks whose first state is set by an entry of another kind.
+MOVES = {"bounty": {"candidate"}, "filing": {"draft"}}
 
 
 def entries_of(db):
@@ -90,6 +95,18 @@ class Check:
                 kinds = ("evidence.added",)
             self.at(r["seq"], what, kinds,
                     case=r["case_id"], to=r["state"] if moved else None)
+            # What moved has told so: another entry of the same change is not enough.
+            if r["track"] in MOVES and r["state"] not in MOVES[r["track"]] and not any(
+                    k["kind"] == "track." + r["track"] and k.get("to") == r["state"]
+                    for k in self.by_case[r["case_id"]]):
+                self.say("%s is %s, and no entry moved it there", what, r["state"])
+
+    def told(self):
+        for s in rows(self.db, "signal"):
+            if s["event"] in ("advisory.changed", "case.same") and not any(
+                    e["kind"] == "case.note" and e["actor"] == "svc:feed" and
+                    e.get("reason") == "advisory-changed" for e in self.by_case[s["case_id"]]):
+                self.say("a feed told case %s of %s without a note", s["case_id"], s["event"])
 
     def events(self):
         for e in rows(self.db, "event"):
@@ -209,7 +226,7 @@ def complaints(database):
         if damaged(db):
             return []
         check = Check(db)
-        for rule in ("cases", "tracks", "events", "counted", "runs", "tasks", "advisories",
+        for rule in ("cases", "tracks", "told", "events", "counted", "runs", "tasks", "advisories",
                      "starts", "who"):
             getattr(check, rule)()
     return check.wrong

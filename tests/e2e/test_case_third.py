@@ -74,6 +74,7 @@ def test_bounty_from_entry_to_announcement():
         said = node.cli("bounty", "announcement", json=False, check=0).out
         assert "| bounty-web | anonymous | high |" in said, said
         do(node, one, "bounty.consent", report=first, consent="Ann | Lab")
+        do(node, one, "case.done", reason="paid and announced")
         said = node.cli("bounty", "announcement", json=False, check=0).out
         assert "Ann \\| Lab" in said, said
         node.stop()

@@ -215,7 +215,7 @@ def test_two_people_begin_a_new_epoch():
         done = node.cli("audit", "new-epoch", "--as", "lead1", "--plan", plan, check=0).json
         assert done["epoch"] == 2 and "/audit/2+" in done["key"], done
         t.wait_for(lambda: node.http("GET", "/readyz").status == 200, 20)
-        texts = [e for e in entries(node) if "\nkind audit.epoch." in e]
+        texts = [e for e in entries(node) if "\nkind audit.epoch.asked\n" in e or "\nkind audit.epoch.opened\n" in e]
         assert len(texts) == 2
         assert "\nactor u:op1\n" in texts[0] and "\nfrom %d/" % size in texts[0]
         assert "\nactor u:lead1\n" in texts[1] and "\nto localhost/tocsin/main/audit/2+" in texts[1]

@@ -155,6 +155,26 @@ def test_steps_wait_and_then_ask():
         node.destroy()
 
 
+def test_without_a_quorum_it_may_go_on_and_says_so():
+    node, w, _ = with_witness(wait="300ms")
+    try:
+        w.stop()
+        node.config["audit"]["without_quorum"] = "go"
+        node.write_config()
+        node.start()
+        d = driver.Driver(node)
+        assert d.run(("k1",)), node.log_text()[-2000:]
+        db = sqlite3.connect("file:%s?mode=ro" % node.database, uri=True)
+        texts = [r[0] for r in db.execute("SELECT text FROM entry ORDER BY seq")]
+        db.close()
+        sent = [e for e in texts if "\nkind step.uncovered\n" in e]
+        assert sent and all("\nstep " in e and "\nrun " in e for e in sent), sent
+        node.stop()
+    finally:
+        w.stop(signal.SIGKILL)
+        node.destroy()
+
+
 def count(node):
     db = sqlite3.connect("file:%s?mode=ro" % node.database, uri=True)
     n = db.execute("SELECT count(*) FROM entry").fetchone()[0]

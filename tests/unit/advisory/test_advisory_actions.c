@@ -139,6 +139,7 @@ static void vendor_advisory_and_publishing(void **state)
     assert_string_equal(text_at(p, "csaf/document/tracking/status"), "final");
     assert_string_equal(text_at(p, "csaf/document/tracking/version"), "1");
     assert_string_equal(text_at(p, "csaf/document/tracking/revision_history/0/number"), "1");
+    assert_int_equal(world_count(w, c.id, "advisory.approved"), 1);
     assert_int_equal(world_act(w, c.id, "advisory.publish", "{}", NOW + 2000, NULL),
                      TSN_ECONFLICT);
 

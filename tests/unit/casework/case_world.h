@@ -129,6 +129,17 @@ static inline size_t world_chain(struct case_world *w, const char *case_id,
     return n;
 }
 
+/* Those of a kind. */
+static inline int world_count(struct case_world *w, const char *case_id, const char *kind)
+{
+    struct tsn_logged *e;
+    size_t n = world_chain(w, case_id, &e);
+    int found = 0;
+    for (size_t i = 0; i < n; i++)
+        found += strcmp(e[i].entry.kind, kind) == 0;
+    return found;
+}
+
 static inline const char *world_field(struct case_world *w, const struct tsn_logged *e,
                                       const char *name)
 {

@@ -254,6 +254,7 @@ static void test_gate_forms(void **state)
     /* A prefix that fits a hidden and a seen case means the seen one. */
     struct tsn_rec_case open = world_case(w, "weakness"), hidden = world_case(w, "weakness");
     ok(w, hidden.id, "case.restrict", "{\"reason\":\"internal\"}");
+    assert_int_equal(world_count(w, hidden.id, "case.access"), 1);
     ok(w, c.id, "case.member", "{\"person\":\"bob\",\"out\":true}");
     assert_int_equal(
         tsn_access_find(w->st, w->arena, &w->config, &bob, "PSIRT-2026", &got, &closed, &a), 0);

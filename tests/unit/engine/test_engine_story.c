@@ -199,6 +199,8 @@ static void an_unanswered_question_is_an_error_or_a_default(void **state)
     rig_expect(g, run, "finished");
     assert_string_equal(rig_row(g, run).result,
                         "{\"by\":\"timeout\",\"ok\":false,\"sev\":\"low\"}");
+    assert_int_equal(rig_count(g, run, "task.expired", "0.1", "timeout", NULL), 1);
+    assert_int_equal(rig_count(g, run, "task.expired", NULL, NULL, NULL), 2);
 }
 
 static void a_wait_takes_what_came_before_it(void **state)
