@@ -15,6 +15,7 @@ EXPECTED = {
     "test_casework": {"case.instant", "case.phase", "clock.missed", "clock.warned",
                       "policy.proposed", "report.duplicate"},
     "test_decision_paths": {"task.delegated"},
+    "test_feed_stages": {"feed.match"},
     "test_mail_intake": {"mail.settled"},
     "test_run_ops": {"run.retried", "audit.stop"},
     "test_story": {"trigger.duplicate", "clock.started", "clock.met", "report.updated"},
@@ -120,6 +121,9 @@ class Check:
             have, told = len(rows(self.db, table)), sum(self.kinds[k] for k in kinds)
             if have > told:
                 self.say("%d rows of %s, %d entries %s", have, table, told, kinds)
+        decided = [r for r in rows(self.db, "decision") if r["state"] not in ("open", "held")]
+        if len(decided) > self.kinds["feed.decision"]:
+            self.say("%d decisions about advisories, %d entries", len(decided), self.kinds["feed.decision"])
         revoked = [r for r in rows(self.db, "token") if r["revoked_at"]]
         if len(revoked) > self.kinds["token.revoked"]:
             self.say("%d revoked tokens, %d entries", len(revoked), self.kinds["token.revoked"])
