@@ -1,6 +1,7 @@
 /* read_desk.c - policies of a case, export, search, figures, likely duplicates. Reader's thread; what
  * the caller may not see is not there (the reader's view). */
 #include "api/api_case.h"
+#include "casework/likeness.h"
 #include "casework/case_desk.h"
 #include "core/clock.h"
 #include "store/record_case.h"
@@ -37,5 +38,5 @@ tsn_err tsn_read_duplicates(struct tsn_store *st, struct tsn_read *rd, json_t **
     struct tsn_rec_report r;
     tsn_err err = tsn_read_resolve(st, rd->op.arena, &tsn_table_report, "report", rd->id, &r,
                                    &rd->op.diag);
-    return err ? err : tsn_report_candidates(st, rd->op.arena, &r, out);
+    return err ? err : tsn_report_candidates(st, rd->op.arena, rd->casework, &r, out);
 }

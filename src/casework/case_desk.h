@@ -17,7 +17,3 @@ tsn_err tsn_case_figures(struct tsn_store *st, struct tsn_arena *arena, int64_t 
  * stand in the log. */
 tsn_err tsn_case_export(struct tsn_store *st, struct tsn_arena *arena,
                         const struct tsn_rec_case *c, json_t **out);
-/* Reports that may say the same, with reasons and a score from 0 to 100; never merged by themselves.
- * { items: [{ report, name, case, score, reasons: [...] }] } */
-tsn_err tsn_report_candidates(struct tsn_store *st, struct tsn_arena *arena,
-                              const struct tsn_rec_report *r, json_t **out);

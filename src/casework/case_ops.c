@@ -8,8 +8,9 @@
 #include "store/record_run.h"
 
 static const struct tsn_case_op *const tables[] = {
-    tsn_ops_track,  tsn_ops_link,   tsn_ops_clock,  tsn_ops_embargo, tsn_ops_evidence,
-    tsn_ops_policy, tsn_ops_bounty, tsn_ops_filing, tsn_ops_assess,  tsn_ops_notice};
+    tsn_ops_track,    tsn_ops_link,   tsn_ops_clock,  tsn_ops_embargo,
+    tsn_ops_evidence, tsn_ops_policy, tsn_ops_bounty, tsn_ops_filing,
+    tsn_ops_assess,   tsn_ops_notice, tsn_ops_alike};
 #define TABLES   (sizeof tables / sizeof tables[0])
 #define KEYS_MAX 16
 

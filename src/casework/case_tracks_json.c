@@ -30,6 +30,12 @@ json_t *tsn_case_tracks_json(struct tsn_store *st, struct tsn_arena *arena,
     if (tsn_track_list(st, arena, c->id, TSN_TRACKS, &rows, &n))
         return out;
     for (size_t i = 0; i < n; i++) {
+        struct tsn_rec_report r;
+        bool other = !strcmp(rows[i].track, tsn_automata[TSN_TRACK_ALIKE].name);
+        if (other && tsn_store_get(st, arena, &tsn_table_report, rows[i].subject, &r))
+            continue; /* of a case that is not seen: not there */
+        if (other)
+            rows[i].label = r.name;
         json_t *list = json_object_get(out, rows[i].track);
         if (!list)
             json_object_set_new(out, rows[i].track, list = json_array());

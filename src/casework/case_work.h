@@ -90,6 +90,9 @@ int64_t tsn_case_instant_at(const json_t *facts, const char *name);
 tsn_err tsn_case_settle_clocks(struct tsn_case_work *w, struct tsn_diag *diag);
 /* Ends the embargo whose agreed moment has come; *moved says that it did. The ticker's. */
 tsn_err tsn_embargo_due(struct tsn_case_work *w, bool *moved, struct tsn_diag *diag);
+/* A person said that this report is, or is not, the same as one of the case. */
+tsn_err tsn_case_alike(struct tsn_case_work *w, const struct tsn_rec_report *of, bool same,
+                       const char *why, struct tsn_diag *diag);
 uint32_t tsn_case_have(const struct tsn_case_work *w, const struct tsn_rec_track *rows,
                        size_t n);
 tsn_err tsn_case_ops_register(struct tsn_registry *r, const struct tsn_casework_config *config);
@@ -114,4 +117,4 @@ struct tsn_case_op {
 void tsn_case_reporter_score(struct tsn_case_work *w, const struct tsn_rec_report *r);
 extern const struct tsn_case_op tsn_ops_track[], tsn_ops_link[], tsn_ops_clock[],
     tsn_ops_embargo[], tsn_ops_evidence[], tsn_ops_policy[], tsn_ops_bounty[], tsn_ops_filing[],
-    tsn_ops_assess[], tsn_ops_notice[];
+    tsn_ops_assess[], tsn_ops_notice[], tsn_ops_alike[];

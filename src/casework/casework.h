@@ -9,6 +9,7 @@
 #include "store/store.h"
 
 struct tsn_policies; /* casework/policy.h */
+struct tsn_likeness; /* casework/likeness.h */
 struct tsn_viewer;   /* casework/access.h */
 
 struct tsn_casework_config {
@@ -23,6 +24,7 @@ struct tsn_casework_config {
     const char *vince_url;         /* NULL = not used: the host that vince.* steps go to */
     const char *const *markets;    /* NULL-terminated: eu cn uk us; NULL = none */
     struct tsn_policies *policies; /* in force: clocks, plans, ...; NULL = none */
+    struct tsn_likeness *likeness; /* what the writer remembers of reports; NULL = nothing */
     int64_t default_embargo_ms;    /* the published default; 0 = none */
     const char *const
         *lead_roles; /* NULL-terminated; NULL = psirt-lead case-lead duty-manager */

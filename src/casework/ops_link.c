@@ -4,6 +4,7 @@
  * several. What a report says stays sealed under the key of the case it came in with. */
 #include "casework/access.h"
 #include "casework/case_work.h"
+#include "casework/likeness.h"
 
 #include <string.h>
 #include "core/json.h"
@@ -304,6 +305,8 @@ static tsn_err op_duplicate(struct tsn_case_work *w, const json_t *args, json_t 
         err = tsn_track_put(w, TSN_TRACK_REPORT, r.id, rm.state, &how);
     json_decref(data);
     if (!err)
+        err = tsn_case_alike(w, &of, true, tsn_json_str(args, "reason", ""), diag);
+    if (!err)
         *result = json_pack("{s:s, s:s}", "report", r.name, "of", of.name);
     return err;
 }
@@ -332,6 +335,8 @@ tsn_err tsn_case_report_came(struct tsn_store *st, struct tsn_arena *arena,
     how.label = NULL;
     if (!err)
         tsn_case_reporter_score(&w, r);
+    if (!err)
+        err = tsn_likeness_propose(&w, r, diag);
     if (!err)
         err = tsn_facts_raise(&w, "", TSN_FACT_V, &how, diag);
     if (!err)

@@ -61,7 +61,7 @@ tsn_err tsn_policy_read_retention(struct tsn_arena *arena, const struct tsn_yaml
     if (!err && (!list || list->type != TSN_YAML_LIST || !list->first))
         err = tsn_yaml_fail(list ? list : root, diag, TSN_EINPUT, "C013",
                             "`rules` needs at least one item");
-    if (err)
+    if (err || !list)
         return err;
     for (const struct tsn_yaml *i = list->first; i; i = i->next)
         p->nkeeps++;
@@ -148,7 +148,8 @@ tsn_err tsn_retention_allows(struct tsn_store *st, struct tsn_arena *arena,
 /* Stands outside the case's chain, under the system's key: it outlives what it is about. */
 static tsn_err ask(struct tsn_case_work *w, const struct tsn_keep *keep, int64_t *seq)
 {
-    struct tsn_field field = {"note", keep->most->why, strlen(keep->most->why)};
+    const char *why = keep->most ? keep->most->why : "";
+    struct tsn_field field = {"note", why, strlen(why)};
     struct tsn_append in = TSN_APPEND_INIT;
     in.kind = "audit.erase.asked";
     in.actor = "svc:retention";

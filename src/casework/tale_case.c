@@ -293,14 +293,48 @@ static void tell_assessed(struct tsn_tale *t, struct tsn_tale_line *l)
     json_decref(diff);
 }
 
+/* The other report is not named: whoever reads this may not see it. */
+static void tell_alike(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    json_t *data = tsn_tale_json(t, l->logged, "args");
+    const char *note = tsn_tale_text(t, l->logged, "note");
+    size_t i;
+    json_t *why;
+    l->word = "alike";
+    if (strcmp(l->e->to ? l->e->to : "", "proposed") != 0) {
+        tsn_buf_printf(&l->text, "another report is %s", l->e->to ? l->e->to : "");
+        if (note && note[0]) {
+            tsn_buf_puts(&l->text, ": ");
+            tsn_tale_quote(&l->text, note);
+        }
+    } else {
+        tsn_buf_printf(&l->text, "another report may say the same (%lld of 100",
+                       (long long)tsn_json_int(data, "score", 0));
+        json_array_foreach(json_object_get(data, "reasons"), i, why)
+            tsn_buf_printf(&l->text, "%s%s", i ? ", " : ": ", json_string_value(why));
+        tsn_buf_puts(&l->text, ")");
+    }
+    json_decref(data);
+}
+
 const struct tsn_tale_teller tsn_tale_case[] = {
-    {"case.created", tell_created},   {"case.updated", tell_updated},
-    {"case.note", tell_note},         {"case.linked", tell_linked},
-    {"case.closed", tell_closed},     {"case.done", tell_closed},
-    {"case.phase", tell_phase},       {"case.instant", tell_instant},
-    {"case.assessed", tell_assessed}, {"track.", tell_track},
-    {"report.received", tell_report}, {"report.updated", tell_report_update},
-    {"report.message", tell_word},    {"report.credit", tell_word},
-    {"message.bounced", tell_word},   {"clock.", tell_clock},
-    {"advisory.", tell_advisory},     {NULL, NULL},
+    {"case.created", tell_created},
+    {"case.updated", tell_updated},
+    {"case.note", tell_note},
+    {"case.linked", tell_linked},
+    {"case.closed", tell_closed},
+    {"case.done", tell_closed},
+    {"case.phase", tell_phase},
+    {"case.instant", tell_instant},
+    {"case.assessed", tell_assessed},
+    {"track.alike", tell_alike},
+    {"track.", tell_track},
+    {"report.received", tell_report},
+    {"report.updated", tell_report_update},
+    {"report.message", tell_word},
+    {"report.credit", tell_word},
+    {"message.bounced", tell_word},
+    {"clock.", tell_clock},
+    {"advisory.", tell_advisory},
+    {NULL, NULL},
 };

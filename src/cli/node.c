@@ -525,6 +525,7 @@ static tsn_err open_policies(struct node *n, struct tsn_store *st, struct tsn_di
     n->policies = tsn_policies_new();
     n->casework = n->config->casework;
     n->casework.policies = n->policies;
+    n->casework.likeness = tsn_likeness_new();
     if (n->read_only)
         return tsn_policies_load(n->policies, st, diag);
     tsn_err err = tsn_config_policy_files(n->arena, dir, &files, &nfiles, diag);
@@ -680,6 +681,7 @@ out:
     if (n.lock >= 0)
         (void)close(n.lock);
     tsn_policies_destroy(n.policies);
+    tsn_likeness_destroy(n.casework.likeness);
     tsn_secret_forget();
     tsn_arena_destroy(n.arena);
     return err;

@@ -3,6 +3,7 @@
 
 #include "casework/access.h"
 #include "casework/clock_tick.h"
+#include "casework/likeness.h"
 #include "cli/node.h"
 #include "core/crypto.h"
 #include "loop/loop.h"

@@ -100,9 +100,9 @@ static json_t *mail_part(const json_t *found, const char *our_key, const char *m
                          const char *answer)
 {
     static const char *const kept[] = {
-        "message_id",  "signature", "signer_fpr",       "signer",      "encrypted",
-        "decryptable", "reason",    "automatic",        "attachments", "fields",
-        "problems",    "inline",    "signature_covers", "key_fpr"};
+        "message_id", "in_reply_to", "references",       "signature", "signer_fpr",  "signer",
+        "encrypted",  "decryptable", "reason",           "automatic", "attachments", "fields",
+        "problems",   "inline",      "signature_covers", "key_fpr"};
     json_t *out = json_pack("{s:s}", "id", mail_id);
 
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {

@@ -176,6 +176,49 @@ def test_figures_export_and_duplicates():
         assert node.cli("case", "export", one, "--out", path, check=1)
 
 
+def alike(node, case, person=None):
+    rows = node.cli("case", "tracks", case, as_person=person, check=0).json.get("alike", [])
+    return {r["name"]: (r["state"], r["data"]["reasons"]) for r in rows}
+
+
+def test_duplicates_are_proposed_when_they_come():
+    with make_node() as node:
+        node.start()
+        first, one = report(node, "Stack overflow in frame parser",
+                            "A long frame to the management port overflows the stack. CVE-2026-12345")
+        assert alike(node, one) == {}
+        second, two = report(node, "Overflow", "We see CVE-2026-12345 in your gateway")
+        state, why = alike(node, two)[first]
+        assert state == "proposed" and "both name CVE-2026-12345" in why, why
+        # A new process remembers what came before; a person says what it is.
+        node.kill9()
+        node.start()
+        third, three = report(node, "Frame parser overflows the stack",
+                              "A long frame to the management port overflows the stack")
+        assert set(alike(node, three)) >= {first}, alike(node, three)
+        do = ["case", "do", three, "report.different", "--set", "of=" + first, "--set"]
+        assert node.cli(*do, "reason=other port", check=6).error["code"] == "W007"
+        node.cli(*do, "reason=other port", as_person="resp1", check=0)
+        assert alike(node, three)[first][0] == "different"
+        node.cli("case", "do", two, "report.duplicate", "--set", "report=" + second, "--set",
+                 "of=" + first, "--set", "reason=same", as_person="resp1", check=0)
+        assert alike(node, two)[first][0] == "same"
+        # Nothing was merged, and who may not see the other case hears nothing of its report.
+        assert {node.cli("show", c, check=0).json["case"]["state"] for c in (one, two, three)} == {"open"}
+        node.cli("case", "do", one, "case.restrict", "--set", "reason=internal", as_person="lead1",
+                 check=0)
+        assert first not in alike(node, two, "resp1") and first in alike(node, two, "lead1")
+        story = node.cli("case", "timeline", two, "--all", json=False, as_person="resp1", check=0).out
+        assert "another report may say the same" in story and first not in story.split("alike", 1)[1], story
+        hidden = node.cli("case", "do", two, "report.alike", as_person="resp1", check=0).json
+        assert hidden["items"] == [], hidden
+        fourth, four = report(node, "Again", "CVE-2026-12345 once more")
+        best = node.cli("case", "do", four, "report.alike", as_person="lead1", check=0).json["items"]
+        assert [b["of"] for b in best][:2] and best[0]["score"] >= best[-1]["score"], best
+        node.stop()
+        node.cli("audit", "verify", node.data, check=0)
+
+
 if __name__ == "__main__":
     t.main()
     sys.exit(0)
