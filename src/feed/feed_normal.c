@@ -58,8 +58,8 @@ static void read_csaf(struct tsn_feed_doc *d)
     } else if (tsn_csaf_facts(doc, &d->facts, &d->why) == 0 && publisher_ok(d) == 0) {
         (void)tsn_match_facts(d->facts, d->feed->feeds->products, &d->matches);
         tsn_matches_join(d->matches,
-                         tsn_inventory_match(d->feed->feeds->inventory, d->path, d->body,
-                                             d->len, trusted(d), &d->trace));
+                         tsn_inventory_match_json(d->feed->feeds->inventory, d->path, doc,
+                                                  trusted(d), &d->trace));
     }
     json_decref(doc);
 }

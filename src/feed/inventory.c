@@ -337,8 +337,10 @@ json_t *tsn_inventory_hits(const struct tsn_inventory *inv, const json_t *result
     return out;
 }
 
-json_t *tsn_inventory_match(const struct tsn_inventory *inv, const char *name, const char *body,
-                            size_t len, const char *const *trusted, json_t **trace)
+/* `doc` or, where that is NULL, text. */
+static json_t *match_one(const struct tsn_inventory *inv, const char *name, const json_t *doc,
+                         const char *body, size_t len, const char *const *trusted,
+                         json_t **trace)
 {
     if (trace) {
         *trace = NULL;
@@ -350,7 +352,11 @@ json_t *tsn_inventory_match(const struct tsn_inventory *inv, const char *name, c
     struct tsn_judge *j = tsn_judge_new_on(arena, inv->ways, trusted);
     enum tsn_format format;
     tsn_judge_document(j, name, false);
-    (void)tsn_format_read_text(name, body, len, tsn_judge_sink(j), &format, NULL);
+    if (doc) {
+        (void)tsn_format_read(doc, tsn_judge_sink(j), NULL);
+    } else {
+        (void)tsn_format_read_text(name, body, len, tsn_judge_sink(j), &format, NULL);
+    }
     json_t *result = tsn_judge_result(j), *out = tsn_inventory_hits(inv, result, NULL, NULL);
     if (trace) {
         *trace = tsn_judge_trace(j);
@@ -359,6 +365,18 @@ json_t *tsn_inventory_match(const struct tsn_inventory *inv, const char *name, c
     tsn_judge_free(j);
     tsn_arena_destroy(arena);
     return out;
+}
+
+json_t *tsn_inventory_match(const struct tsn_inventory *inv, const char *name, const char *body,
+                            size_t len, const char *const *trusted, json_t **trace)
+{
+    return match_one(inv, name, NULL, body, len, trusted, trace);
+}
+
+json_t *tsn_inventory_match_json(const struct tsn_inventory *inv, const char *name,
+                                 const json_t *doc, const char *const *trusted, json_t **trace)
+{
+    return match_one(inv, name, doc, NULL, 0, trusted, trace);
 }
 
 json_t *tsn_inventory_joint(const struct tsn_inventory *inv, const struct tsn_traced *docs,

@@ -27,6 +27,9 @@ const char *tsn_inventory_digest(const struct tsn_inventory *inv);
  * NULL): what it leaves for judging it together with others; NULL = nothing. Pure, any thread. */
 json_t *tsn_inventory_match(const struct tsn_inventory *inv, const char *name, const char *text,
                             size_t len, const char *const *trusted, json_t **trace);
+/* The same of a document that is parsed already. */
+json_t *tsn_inventory_match_json(const struct tsn_inventory *inv, const char *name,
+                                 const json_t *doc, const char *const *trusted, json_t **trace);
 /* Several documents by their traces, as one judgement: judge.h's result. Pure, any thread. */
 struct tsn_traced {
     const char *document;
