@@ -2,11 +2,17 @@
  * vulnerability under another name; telling it, starting something in it. Writer thread. */
 #include <stdlib.h>
 #include <string.h>
+#include "core/id.h"
 #include "core/json.h"
 #include "feed/decide_int.h"
 
 static const char *const nobody[] = {NULL};
 static const struct tsn_actor feed_actor = {.roles = nobody, .auth = "svc"};
+
+static void drop(void *v)
+{
+    json_decref(v);
+}
 
 /* --- one upstream event under several names ------------------------------------------------------ */
 
@@ -136,12 +142,14 @@ tsn_err tsn_decide_find_case(struct tsn_store *st, struct tsn_deciding *x)
     struct tsn_arena *arena = x->op->op.arena;
     tsn_err err = tsn_feed_earlier(st, arena, x->row.advisory, &earlier);
     x->case_id = earlier.case_id;
-    if (!err && !x->case_id) {
+    if (!err) {
         json_t *cases = json_object();
-        err = cluster(st, x, cases, &x->case_id);
-        x->joined = x->case_id != NULL;
+        const char *first = NULL;
+        err = cluster(st, x, cases, &first);
+        x->joined = !x->case_id && first;
+        x->case_id = x->case_id ? x->case_id : first;
         json_object_del(cases, x->case_id ? x->case_id : "");
-        tsn_arena_defer(arena, (void (*)(void *))json_decref, cases);
+        tsn_arena_defer(arena, drop, cases);
         x->others = cases;
     }
     return err || !x->case_id ? err : is_worked_on(st, arena, x->case_id, &x->worked_on);
@@ -213,6 +221,31 @@ static tsn_err signal_to(struct tsn_store *st, struct tsn_deciding *x, const cha
     return err;
 }
 
+/* Said once of two cases: true when it was not said yet. */
+static tsn_err unsaid(struct tsn_store *st, struct tsn_deciding *x, const char *other,
+                      bool *out)
+{
+    struct tsn_arena *a = x->op->op.arena;
+    bool low = strcmp(other, x->case_id) < 0;
+    struct tsn_rec_mapping row;
+    char id[TSN_ULID_LEN + 1];
+    const char *key =
+        tsn_arena_printf(a, "same\n%s\n%s", low ? other : x->case_id, low ? x->case_id : other);
+    tsn_err err = tsn_store_find(st, a, &tsn_table_mapping, "key", key, &row);
+    *out = err == TSN_ENOTFOUND;
+    if (!*out) {
+        return err;
+    }
+    tsn_id_new(id);
+    row = (struct tsn_rec_mapping){.id = id,
+                                   .key = key,
+                                   .kind = "case",
+                                   .verdict = "same",
+                                   .reason = x->row.advisory,
+                                   .made_at = x->op->now_ms};
+    return tsn_store_insert(st, &tsn_table_mapping, &row);
+}
+
 /* An alias that came late: two cases are about one vulnerability. People join them. */
 static tsn_err tell_others(struct tsn_store *st, struct tsn_deciding *x)
 {
@@ -225,8 +258,12 @@ static tsn_err tell_others(struct tsn_store *st, struct tsn_deciding *x)
     tsn_err err = tsn_store_get(st, x->op->op.arena, &tsn_table_case, x->case_id, &c);
     json_object_foreach(x->others, id, v)
     {
-        json_t *body =
-            json_pack("{s:s,s:s}", "same_as", err ? "" : c.name, "advisory", x->row.advisory);
+        bool fresh = false;
+        err = err ? err : unsaid(st, x, id, &fresh);
+        if (err || !fresh) {
+            continue;
+        }
+        json_t *body = json_pack("{s:s,s:s}", "same_as", c.name, "advisory", x->row.advisory);
         err = err ? err
                   : note(st, id,
                          tsn_arena_printf(x->op->op.arena,

@@ -481,6 +481,7 @@ tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *co
         (void)tsn_feed_begin(feeds, &config->feeds[i], i);
     }
     tsn_feeds_read_desks(feeds);
+    tsn_inventory_log(feeds);
     *out = feeds;
     return 0;
 }

@@ -175,6 +175,8 @@ tsn_err tsn_feed_definition(struct tsn_arena *arena, const char *name, const jso
 struct tsn_feed *tsn_feed_added(struct tsn_feeds *feeds, const char *name,
                                 const char *definition);
 void tsn_feeds_read_desks(struct tsn_feeds *feeds);
+void tsn_inventory_log(
+    struct tsn_feeds *feeds); /* inventory_log.c: an entry where it changed */
 void tsn_feed_desk_take(struct tsn_feed *f, const struct tsn_rec_feeddesk *row);
 
 /* --- feed_poll.c: the list and what to fetch of it --------------------------------------------- */

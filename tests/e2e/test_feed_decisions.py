@@ -306,6 +306,25 @@ def test_one_event_under_several_names():
         assert node.stop(60) == 0
 
 
+def test_an_alias_that_comes_late():
+    serve(osv("GHSA-1", None, aliases=[]), osv("PYSEC-1", None, aliases=["CVE-2026-1"]))
+    with make() as node:
+        sources.start(node)
+        assert sources.poll(node, "osv")["runs"] == 2
+        assert len(cases(node)) == 2
+        # Only now the database says that both are one: no third run, both cases are told, once.
+        for day in (2, 3):
+            serve(osv("GHSA-1", None, aliases=["CVE-2026-1"], modified="2026-01-0%dT00:00:00Z" % day,
+                      fixed="4.17.2%d" % day),
+                  osv("PYSEC-1", None, aliases=["CVE-2026-1"]))
+            r = sources.poll(node, "osv")
+            assert (r["changed"], r["runs"]) == (1, 0), r
+        assert len(cases(node)) == len(runs(node)) == 2
+        said = [e["reason"] for e in entries(node, "signal.received")]
+        assert sorted(said) == ["advisory.changed", "advisory.changed", "case.same"], said
+        assert node.stop(60) == 0
+
+
 def vex(ident, cve, status="not_affected", version="1", justification="vulnerable_code_not_present"):
     """CSAF VEX about lodash by purl."""
     vuln = {"cve": cve, "product_status": {

@@ -6,7 +6,9 @@ import os
 import random
 import sqlite3
 
+import test_feed_decisions as decisions
 import test_feed_sources as sources
+import test_inventory as inventory
 import tocsin_test as t
 
 t.need_binary()
@@ -123,6 +125,34 @@ def test_another_parser_reads_what_is_stored():
         assert (after["revised"], after["quarantined"]) == (2, 1), after
         # Facts by another parser start nothing: what they would have started is on record.
         assert len(node.http("GET", "/api/v1/runs", check=200).json["items"]) == 1
+        assert node.stop(60) == 0
+        assert t.run_cli(["audit", "verify", node.data], check=0)
+
+
+def test_another_inventory_is_matched_from_what_is_stored():
+    inventory.serve(decisions.osv("GHSA-1", "CVE-2026-1"),
+                    decisions.osv("GHSA-2", "CVE-2026-2", name="zlib-x", fixed="2.0.0"))
+    with decisions.make() as node:
+        sources.start(node)
+        assert sources.poll(node, "osv")["runs"] == 1
+        assert node.stop(60) == 0
+        sources.Site.files = {}
+        inventory.write(node, "gw.json", inventory.sbom(decisions.LEFT, "pkg:npm/zlib-x@1.0.0"))
+        node.start()
+        t.wait_for(lambda: len(decisions.runs(node)) == 2, timeout=30, node=node)
+        m = {x["advisory"]: x for x in node.cli("match", "list", "--json", check=0).json["items"]}
+        assert (m["GHSA-1"]["state"], m["GHSA-2"]["state"]) == ("closed", "open"), m
+        d = decisions.decisions(node, advisory="GHSA-2")
+        assert [x["verdict"] for x in d] == ["run"], d
+        e = node.cli("decision", "show", d[0]["id"], "--json", check=0).json
+        assert e["input"]["inputs"]["cause"] == "inventory", e
+        assert len(decisions.entries(node, "product.inventory")) == 2
+        balanced_of = show(node, "osv")
+        assert balanced_of["balanced"] and balanced_of["revised"] == 2, balanced_of
+        assert node.stop(60) == 0
+        # The same inventory: nothing is matched again, no entry.
+        node.start()
+        assert len(decisions.entries(node, "product.inventory")) == 2
         assert node.stop(60) == 0
         assert t.run_cli(["audit", "verify", node.data], check=0)
 
