@@ -411,9 +411,10 @@ void tsn_api_go_on(struct tsn_api *api, struct tsn_engine *engine, struct tsn_in
     api->not_ready[0] = '\0';
 }
 
-void tsn_api_set_mail(struct tsn_api *api, struct tsn_mail *mail)
+void tsn_api_set_mail(struct tsn_api *api, struct tsn_mail *mail, struct tsn_keys *keys)
 {
     api->config.mail = mail;
+    api->config.keys = keys;
 }
 
 void tsn_api_not_ready(struct tsn_api *api, const char *reason)

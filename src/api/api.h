@@ -13,6 +13,7 @@
 
 /* `people:` of the configuration. */
 struct tsn_mail;
+struct tsn_keys;
 struct tsn_hook;
 struct tsn_person {
     const char *id;
@@ -29,6 +30,7 @@ struct tsn_api_config {
     struct tsn_intake *intake;
     struct tsn_feeds *feeds;
     struct tsn_mail *mail; /* opened later: tsn_api_set_mail */
+    struct tsn_keys *keys; /* likewise */
     const struct tsn_casework_config *casework;
     const struct tsn_person *people;
     size_t npeople;
@@ -59,6 +61,6 @@ int tsn_api_port(const struct tsn_api *api);
 void tsn_api_set_feeds(struct tsn_api *api, struct tsn_feeds *feeds);
 /* A node that only read is whole again: ready as the engine is. */
 void tsn_api_go_on(struct tsn_api *api, struct tsn_engine *engine, struct tsn_intake *intake);
-void tsn_api_set_mail(struct tsn_api *api, struct tsn_mail *mail);
+void tsn_api_set_mail(struct tsn_api *api, struct tsn_mail *mail, struct tsn_keys *keys);
 /* Not ready from now on, with a reason for /readyz ("disk full"). */
 void tsn_api_not_ready(struct tsn_api *api, const char *reason);

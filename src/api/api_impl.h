@@ -265,6 +265,12 @@ void tsn_act_hook_sample(struct tsn_req *req);
 void tsn_act_mail(struct tsn_req *req);
 void tsn_act_mail_decide(struct tsn_req *req);
 tsn_read_fn tsn_read_mails;
+/* api_keys.c */
+void tsn_act_keys(struct tsn_req *req);
+void tsn_act_key_export(struct tsn_req *req);
+void tsn_act_key_import(struct tsn_req *req);
+void tsn_act_key_rotate(struct tsn_req *req);
+json_t *tsn_keys_status(const struct tsn_api *api);
 tsn_read_fn tsn_read_matches, tsn_read_explain;                   /* read_feed.c */
 tsn_read_fn tsn_read_feed, tsn_read_decisions, tsn_read_decision; /* read_decision.c */
 void tsn_act_report(struct tsn_req *req);

@@ -279,6 +279,7 @@ void tsn_finish_status(struct tsn_req *req, json_t *out)
     json_object_set_new(json_object_get(out, "audit"), "seal", tsn_seal_status(api));
     json_object_set_new(out, "feeds", feeds_json(api));
     json_object_set_new(out, "publication", publish_json(api));
+    json_object_set_new(out, "keys", tsn_keys_status(api));
     json_t *reasons = tsn_ready_reasons(api);
     json_object_set_new(out, "ready", json_boolean(json_array_size(reasons) == 0));
     json_object_set_new(out, "reasons", reasons);
@@ -327,6 +328,22 @@ static void label_value(struct tsn_buf *b, const char *s)
         if (*s != '\n')
             (void)tsn_buf_putc(b, *s);
     }
+}
+
+static void key_metrics(struct tsn_buf *b, const struct tsn_api *api)
+{
+    json_t *keys = tsn_keys_status(api), *key;
+    size_t i;
+    (void)tsn_buf_puts(
+        b, "# HELP tocsin_key_expires_seconds When our PGP key ends, unix time; 0 = "
+           "never\n# TYPE tocsin_key_expires_seconds gauge\n");
+    json_array_foreach(keys, i, key)
+    {
+        (void)tsn_buf_printf(b, "tocsin_key_expires_seconds{key=\"%s\"} %lld\n",
+                             tsn_json_str(key, "fpr", ""),
+                             (long long)(tsn_json_int(key, "expires_ms", 0) / 1000));
+    }
+    json_decref(keys);
 }
 
 static void feed_metrics(struct tsn_buf *b, const struct tsn_api *api)
@@ -456,6 +473,7 @@ static void then_metrics(struct tsn_req *req, json_t *out)
     seal_metrics(&b, api);
     publish_metrics(&b, api);
     feed_metrics(&b, api);
+    key_metrics(&b, api);
     tsn_req_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", b.data);
     tsn_buf_free(&b);
     tsn_req_end(req);

@@ -218,6 +218,24 @@ static void status_publication(struct tsn_cli *cli, const json_t *p)
             tsn_arena_printf(cli->arena, " · %lld releases are held", (long long)held));
 }
 
+/* A key of ours that ends soon, or has: answers are then not believed. */
+static void status_keys(struct tsn_cli *cli, const json_t *keys)
+{
+    const json_t *key;
+    size_t i;
+    json_array_foreach(keys, i, key)
+    {
+        const char *problem = tsn_json_str(key, "problem", NULL);
+        if (!problem)
+            continue;
+        heading(cli, "KEY");
+        (void)printf("      ");
+        tsn_out_text(cli, stdout, TSN_YELLOW, problem);
+        (void)printf("  %s  %.10s  (tocsin key rotate)\n", tsn_json_str(key, "fpr", ""),
+                     tsn_json_str(key, "expires_at", "never"));
+    }
+}
+
 int tsn_cmd_status(struct tsn_cli *cli)
 {
     json_t *out;
@@ -270,6 +288,7 @@ int tsn_cmd_status(struct tsn_cli *cli)
     status_feeds(cli, json_object_get(out, "feeds"));
     status_publication(cli, json_object_get(out, "publication"));
     (void)printf("\n");
+    status_keys(cli, json_object_get(out, "keys"));
     heading(cli, "AUDIT");
     (void)printf("    %lld entries\n",
                  (long long)tsn_json_int(json_object_get(out, "audit"), "entries", 0));

@@ -301,6 +301,8 @@ static void close_work(struct node *n)
     n->form = NULL;
     tsn_mail_close(n->mail);
     n->mail = NULL;
+    tsn_keys_close(n->keys);
+    n->keys = NULL;
     if (n->engine)
         tsn_engine_close(n->engine);
     if (n->intake)

@@ -7,6 +7,7 @@
 #include "cli/node.h"
 #include "core/crypto.h"
 #include "loop/loop.h"
+#include "mail/mail_keys.h"
 
 struct node {
     const struct tsn_node_config *in;
@@ -28,6 +29,7 @@ struct node {
     struct tsn_feeds *feeds;
     struct tsn_schedules *schedules;
     struct tsn_mail *mail;
+    struct tsn_keys *keys;
     struct tsn_form *form;
     uint8_t reference_key[TSN_KEY_LEN]; /* of mails; made from the store's key */
     struct tsn_api *api;

@@ -95,8 +95,16 @@ tsn_err tsn_node_open_mail(struct node *n, struct tsn_diag *diag)
     mc.reference_key = n->reference_key;
     mc.products = names;
     tsn_err err = tsn_mail_open(&n->mail, &mc, diag);
+    const struct tsn_keys_config kc = {.loop = n->loop,
+                                       .writer = n->writer,
+                                       .gnupghome = mc.gnupghome,
+                                       .our_fpr = mc.our_fpr,
+                                       .uid = n->config->mail.from,
+                                       .publish_dir = n->config->publish.dir};
     if (!err)
-        tsn_api_set_mail(n->api, n->mail);
+        err = tsn_keys_open(&n->keys, &kc);
+    if (!err)
+        tsn_api_set_mail(n->api, n->mail, n->keys);
     return err;
 }
 

@@ -1,5 +1,5 @@
 /* pgp.c - starts gpg, feeds it memory files, collects status lines and output. */
-#include "proc/pgp.h"
+#include "proc/pgp_int.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,20 +19,7 @@
 
 #define ARGS_MAX 48
 
-struct job {
-    struct tsn_loop *loop;
-    struct tsn_child *child; /* NULL once it has ended */
-    struct tsn_timer *timer;
-    tsn_pgp_done *done;
-    void *user;
-    struct tsn_pgp_result r;
-    struct tsn_pgp_status status;
-    bool decrypting;
-    int fds[3]; /* input, signature or output; -1 = none */
-    int output; /* index into fds, or -1 */
-};
-
-static void finish(struct job *j)
+static void finish(struct tsn_pgp_job *j)
 {
     j->done(&j->r, j->user);
     for (size_t i = 0; i < 3; i++) {
@@ -45,7 +32,7 @@ static void finish(struct job *j)
     free(j);
 }
 
-static void read_output(struct job *j)
+static void read_output(struct tsn_pgp_job *j)
 {
     struct stat st;
     char *p;
@@ -68,16 +55,18 @@ static void read_output(struct job *j)
 static void on_line(struct tsn_child *c, const char *line, size_t len, void *user)
 {
     static const char mark[] = "[GNUPG:] ";
-    struct job *j = user;
+    struct tsn_pgp_job *j = user;
 
     (void)c;
     if (len > sizeof(mark) - 1 && memcmp(line, mark, sizeof(mark) - 1) == 0)
         tsn_pgp_status_line(&j->status, line + sizeof(mark) - 1);
+    else if (j->lines)
+        tsn_buf_printf(&j->r.plain, "%.*s\n", (int)len, line);
 }
 
 static void on_exit_(struct tsn_child *c, int64_t status, int signal, void *user)
 {
-    struct job *j = user;
+    struct tsn_pgp_job *j = user;
 
     (void)c;
     j->child = NULL;
@@ -89,7 +78,7 @@ static void on_exit_(struct tsn_child *c, int64_t status, int signal, void *user
 
 static void on_timer(void *user)
 {
-    struct job *j = user;
+    struct tsn_pgp_job *j = user;
 
     if (!j->child) { /* could not be started */
         finish(j);
@@ -100,7 +89,7 @@ static void on_timer(void *user)
     tsn_child_kill(j->child);
 }
 
-static int memory_file(const char *name, const void *p, size_t n)
+int tsn_pgp_memory_file(const char *name, const void *p, size_t n)
 {
     int fd = memfd_create(name, MFD_CLOEXEC);
     const char *from = p;
@@ -135,9 +124,9 @@ static const char *program(void)
     return NULL;
 }
 
-static struct job *job_new(struct tsn_loop *loop, tsn_pgp_done *done, void *user)
+struct tsn_pgp_job *tsn_pgp_job_new(struct tsn_loop *loop, tsn_pgp_done *done, void *user)
 {
-    struct job *j = tsn_alloc(sizeof(*j));
+    struct tsn_pgp_job *j = tsn_alloc(sizeof(*j));
 
     j->loop = loop;
     j->done = done;
@@ -151,7 +140,7 @@ static struct job *job_new(struct tsn_loop *loop, tsn_pgp_done *done, void *user
 }
 
 /* `words` is what this call adds; descriptors are passed as 3, 4. */
-static void start(struct job *j, const char *home, const char *const *words)
+void tsn_pgp_start(struct tsn_pgp_job *j, const char *home, const char *const *words)
 {
     const char *argv[ARGS_MAX] = {program(),
                                   "--homedir",
@@ -191,7 +180,8 @@ static void start(struct job *j, const char *home, const char *const *words)
     while (cfg.npass < 3 && j->fds[cfg.npass] >= 0)
         cfg.npass++;
     tsn_diag_init(&diag);
-    if (!argv[0] || cfg.npass == 0 || tsn_child_start(&j->child, j->loop, &cfg, &diag) != 0) {
+    if (!argv[0] || (cfg.npass == 0 && !j->lines) ||
+        tsn_child_start(&j->child, j->loop, &cfg, &diag) != 0) {
         tsn_log(TSN_LOG_ERROR, "pgp.no_gpg", "why",
                 argv[0] ? diag.what : "gpg is not installed", NULL);
         j->child = NULL;
@@ -209,35 +199,35 @@ void tsn_pgp_decrypt(struct tsn_loop *loop, const char *home, const void *p, siz
 {
     static const char *const words[] = {"--max-output", "67108863", "--output", "-&4",
                                         "--decrypt",    "--",       "-&3",      NULL};
-    struct job *j = job_new(loop, done, user);
+    struct tsn_pgp_job *j = tsn_pgp_job_new(loop, done, user);
 
     j->decrypting = true;
-    j->fds[0] = memory_file("pgp-in", p, n);
-    j->fds[1] = memory_file("pgp-out", NULL, 0);
+    j->fds[0] = tsn_pgp_memory_file("pgp-in", p, n);
+    j->fds[1] = tsn_pgp_memory_file("pgp-out", NULL, 0);
     j->output = 1;
-    start(j, home, words);
+    tsn_pgp_start(j, home, words);
 }
 
 void tsn_pgp_verify(struct tsn_loop *loop, const char *home, const void *text, size_t text_len,
                     const void *sig, size_t sig_len, tsn_pgp_done *done, void *user)
 {
     static const char *const words[] = {"--verify", "--", "-&3", "-&4", NULL};
-    struct job *j = job_new(loop, done, user);
+    struct tsn_pgp_job *j = tsn_pgp_job_new(loop, done, user);
 
-    j->fds[0] = memory_file("pgp-sig", sig, sig_len);
-    j->fds[1] = memory_file("pgp-text", text, text_len);
-    start(j, home, words);
+    j->fds[0] = tsn_pgp_memory_file("pgp-sig", sig, sig_len);
+    j->fds[1] = tsn_pgp_memory_file("pgp-text", text, text_len);
+    tsn_pgp_start(j, home, words);
 }
 
 void tsn_pgp_verify_file(struct tsn_loop *loop, const char *home, int fd, const void *sig,
                          size_t sig_len, tsn_pgp_done *done, void *user)
 {
     static const char *const words[] = {"--verify", "--", "-&3", "-&4", NULL};
-    struct job *j = job_new(loop, done, user);
+    struct tsn_pgp_job *j = tsn_pgp_job_new(loop, done, user);
 
-    j->fds[0] = memory_file("pgp-sig", sig, sig_len);
+    j->fds[0] = tsn_pgp_memory_file("pgp-sig", sig, sig_len);
     j->fds[1] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    start(j, home, words);
+    tsn_pgp_start(j, home, words);
 }
 
 void tsn_pgp_sign(struct tsn_loop *loop, const char *home, const char *signer, const void *text,
@@ -246,12 +236,12 @@ void tsn_pgp_sign(struct tsn_loop *loop, const char *home, const char *signer, c
     const char *const words[] = {"--armor", "--local-user", signer, "--digest-algo",
                                  "SHA256",  "--output",     "-&4",  "--detach-sign",
                                  "--",      "-&3",          NULL};
-    struct job *j = job_new(loop, done, user);
+    struct tsn_pgp_job *j = tsn_pgp_job_new(loop, done, user);
 
-    j->fds[0] = memory_file("pgp-in", text, n);
-    j->fds[1] = memory_file("pgp-out", NULL, 0);
+    j->fds[0] = tsn_pgp_memory_file("pgp-in", text, n);
+    j->fds[1] = tsn_pgp_memory_file("pgp-out", NULL, 0);
     j->output = 1;
-    start(j, home, words);
+    tsn_pgp_start(j, home, words);
 }
 
 void tsn_pgp_encrypt(struct tsn_loop *loop, const char *home, const char *const *to,
@@ -259,7 +249,7 @@ void tsn_pgp_encrypt(struct tsn_loop *loop, const char *home, const char *const 
                      void *user)
 {
     const char *words[ARGS_MAX] = {"--armor", "--output", "-&4", "--encrypt"};
-    struct job *j = job_new(loop, done, user);
+    struct tsn_pgp_job *j = tsn_pgp_job_new(loop, done, user);
     size_t at = 4;
 
     if (signer) {
@@ -274,32 +264,32 @@ void tsn_pgp_encrypt(struct tsn_loop *loop, const char *home, const char *const 
     }
     words[at++] = "--";
     words[at++] = "-&3";
-    j->fds[0] = memory_file("pgp-in", text, n);
-    j->fds[1] = memory_file("pgp-out", NULL, 0);
+    j->fds[0] = tsn_pgp_memory_file("pgp-in", text, n);
+    j->fds[1] = tsn_pgp_memory_file("pgp-out", NULL, 0);
     j->output = 1;
-    start(j, home, words);
+    tsn_pgp_start(j, home, words);
 }
 
 void tsn_pgp_import(struct tsn_loop *loop, const char *home, const void *p, size_t n,
                     tsn_pgp_done *done, void *user)
 {
     static const char *const words[] = {"--import", "--", "-&3", NULL};
-    struct job *j = job_new(loop, done, user);
+    struct tsn_pgp_job *j = tsn_pgp_job_new(loop, done, user);
 
-    j->fds[0] = memory_file("pgp-keys", p, n);
-    start(j, home, words);
+    j->fds[0] = tsn_pgp_memory_file("pgp-keys", p, n);
+    tsn_pgp_start(j, home, words);
 }
 
 void tsn_pgp_export(struct tsn_loop *loop, const char *home, const char *fpr,
                     tsn_pgp_done *done, void *user)
 {
     const char *const words[] = {"--armor", "--output", "-&3", "--export", "--", fpr, NULL};
-    struct job *j = job_new(loop, done, user);
+    struct tsn_pgp_job *j = tsn_pgp_job_new(loop, done, user);
 
-    j->fds[0] = memory_file("pgp-out", NULL, 0);
+    j->fds[0] = tsn_pgp_memory_file("pgp-out", NULL, 0);
     j->output = 0;
     j->status.made = true; /* gpg says nothing of an export but its end */
-    start(j, home, words);
+    tsn_pgp_start(j, home, words);
 }
 
 void tsn_pgp_quit(const char *home)

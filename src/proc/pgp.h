@@ -70,6 +70,24 @@ void tsn_pgp_import(struct tsn_loop *loop, const char *home, const void *p, size
 /* The armored public key of `fpr`; `ok` and `plain`. */
 void tsn_pgp_export(struct tsn_loop *loop, const char *home, const char *fpr,
                     tsn_pgp_done *done, void *user);
+/* --- pgp_keys.c: the keys of a home ------------------------------------------------------- */
+
+/* Every public key, those with a secret half marked: `plain` is gpg's colon listing (doc/DETAILS). */
+void tsn_pgp_list(struct tsn_loop *loop, const char *home, tsn_pgp_done *done, void *user);
+/* That listing as [{ fpr, keyid, created_ms, expires_ms, secret, state: valid expired revoked disabled,
+ * algorithm, bits, uids: [..] }]; expires_ms 0 = never. New reference. Pure. */
+json_t *tsn_pgp_keys_json(const char *listing);
+/* A new key (Ed25519, with a Curve25519 subkey) for `uid` that ends after `days`; `ok` and `fpr`. */
+void tsn_pgp_generate(struct tsn_loop *loop, const char *home, const char *uid, int days,
+                      tsn_pgp_done *done, void *user);
+/* The key `signer` vouches for `fpr`. */
+void tsn_pgp_certify(struct tsn_loop *loop, const char *home, const char *signer,
+                     const char *fpr, tsn_pgp_done *done, void *user);
+/* Keys as bytes (NULL-terminated fingerprints, at most TSN_PGP_TO_MAX), only with the user ids of this
+ * address: what a web key directory serves. */
+void tsn_pgp_export_wkd(struct tsn_loop *loop, const char *home, const char *const *fprs,
+                        const char *address, tsn_pgp_done *done, void *user);
+
 /* Ends the agent that gpg started for this home. Blocking, short; at the end of a process. */
 void tsn_pgp_quit(const char *home);
 

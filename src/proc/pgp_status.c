@@ -179,6 +179,11 @@ void tsn_pgp_status_line(struct tsn_pgp_status *s, const char *line)
         word(rest, 1, w, sizeof(w));
         if (all_hex(w))
             (void)tsn_copy(s->r->fpr, sizeof(s->r->fpr), w);
+    } else if (named(line, "KEY_CREATED", &rest)) {
+        s->imported = true;
+        word(rest, 1, w, sizeof(w));
+        if (all_hex(w))
+            (void)tsn_copy(s->r->fpr, sizeof(s->r->fpr), w);
     } else if (named(line, "SIG_CREATED", &rest) || named(line, "END_ENCRYPTION", &rest)) {
         s->made = true;
     } else if (named(line, "ERROR", &rest) || named(line, "FAILURE", &rest)) {
