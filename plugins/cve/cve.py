@@ -14,8 +14,9 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-settings = {"url": "https://cveawg.mitre.org/api", "org": "", "user": "", "key_file": "", "dir": "",
-            "erlcheck": False}
+settings = {"url": "https://cveawg.mitre.org/api", "org": "", "user": "", "key": "", "key_file": "",
+            "dir": "", "erlcheck": False}
+waiting = []  # messages that came while a secret was asked for
 CVE = re.compile(r"CVE-\d{4}-\d{4,19}")
 TIMEOUT = 20
 
@@ -30,6 +31,13 @@ class Stop(Exception):
 
 def fail(code, message):
     raise Stop("fail", code, message)
+
+
+def read():
+    line = sys.stdin.readline()
+    if not line:
+        sys.exit(0)
+    return json.loads(line)
 
 
 def send(message):
@@ -74,6 +82,17 @@ def now():
 # --- the service ---------------------------------------------------------------------------
 
 def api_key():
+    """Asked for at each use: `tocsin secret set` replaces it without a restart."""
+    handle = settings["key"]
+    if handle:
+        send({"type": "secret", "handle": handle})
+        while True:
+            message = read()
+            if message.get("type") == "secret" and message.get("handle") == handle:
+                if "value" in message:
+                    return message["value"].strip()
+                fail("secret", message.get("error", {}).get("message", "no secret %s" % handle))
+            waiting.append(message)
     path = settings["key_file"]
     if stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         fail("key_file", "%s can be read by others: chmod 600" % path)
@@ -250,16 +269,24 @@ def start(message):
     return dict(answer, outcome=outcome, error={"code": code, "message": what})
 
 
+def check_settings():
+    for name in ("org", "user", "dir"):
+        if not settings[name]:
+            sys.exit("cve: settings need `%s`" % name)
+    if bool(settings["key"]) == bool(settings["key_file"]):
+        sys.exit("cve: settings need `key: secret:NAME` or `key_file`, and not both")
+    if settings["key"] and not settings["key"].startswith(("secret:", "credential:")):
+        sys.exit("cve: `key` is secret:NAME, never the key itself")
+
+
 def main():
-    for line in sys.stdin:
-        message = json.loads(line)
+    while True:
+        message = waiting.pop(0) if waiting else read()
         if message.get("type") == "describe":
             settings.update(message.get("settings") or {})
-            for name in ("org", "user", "key_file", "dir"):
-                if not settings[name]:
-                    sys.exit("cve: settings need `%s`" % name)
+            check_settings()
             os.makedirs(settings["dir"], mode=0o700, exist_ok=True)
-            send({"type": "described", "name": "cve", "version": "1.0.0",
+            send({"type": "described", "name": "cve", "version": "1.1.0",
                   "actions": sorted("cve." + a for a in ACTIONS)})
         elif message.get("type") == "start":
             send(start(message))

@@ -205,25 +205,9 @@ static tsn_err edit(struct tsn_advisory_work *w)
 
 /* --- review ---------------------------------------------------------------------------------- */
 
-/* What goes to readers has no leftovers of a template. */
-static tsn_err filled_in(struct tsn_advisory_work *w)
-{
-    json_t *findings = json_array();
-    tsn_lint_placeholders(w->csaf, findings);
-    const json_t *first = json_array_get(findings, 0);
-    tsn_err err = 0;
-    if (first) {
-        err =
-            tsn_diag_set(w->diag, TSN_EINPUT, "D107", "%s: nobody filled in the text at %.160s",
-                         w->a.name, tsn_json_str(first, "pointer", ""));
-    }
-    json_decref(findings);
-    return err;
-}
-
 static tsn_err review(struct tsn_advisory_work *w)
 {
-    tsn_err err = filled_in(w);
+    tsn_err err = tsn_advisory_texts_ok(w);
     if (err) {
         return err;
     }
@@ -548,6 +532,7 @@ tsn_err tsn_advisory_approved(struct tsn_store *st, struct tsn_arena *arena,
 {
     struct tsn_advisory_work w = {.st = st, .arena = arena, .ask = ask, .diag = diag};
     tsn_err err = tsn_advisory_work_open(&w, ask->ref);
+    err = err ? err : tsn_advisory_texts_ok(&w);
     if (!err && in(&w, "scheduled")) {
         err = tsn_advisory_work_move(&w, "approved", NULL);
     } else if (!err && !in(&w, "approved")) {

@@ -25,6 +25,8 @@ tsn_err tsn_advisory_work_save(struct tsn_advisory_work *w, const char *kind);
 /* Moves the track of the case; the row's state follows. Nothing when it is there already. */
 tsn_err tsn_advisory_work_move(struct tsn_advisory_work *w, const char *to, const char *why);
 json_t *tsn_advisory_work_view(const struct tsn_advisory_work *w);
+/* Nobody reviews what is not filled in (D107) or says what its readers may not know (D110). */
+tsn_err tsn_advisory_texts_ok(struct tsn_advisory_work *w);
 /* What is scheduled or approved becomes a release. D105 under an embargo. */
 tsn_err tsn_advisory_begin(struct tsn_advisory_work *w);
 /* "u:lead1", "run:..." or the service. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 #include "advisory/csaf_check.h"
+#include "advisory/csaf_view.h"
 #include "core/buf.h"
 #include "core/json.h"
 
@@ -295,37 +296,112 @@ static bool left_over(const char *s)
     return (open && strchr(open, '}')) || (mustache && strstr(mustache, "}}"));
 }
 
-static void walk(const json_t *v, struct tsn_buf *at, json_t *out)
+/* Every text of the document, with its pointer. */
+struct texts {
+    void (*look)(const struct texts *t, const char *text, const char *pointer);
+    json_t *findings;
+    const struct tsn_lint_word *words; /* what must not be said; NULL-terminated by its text */
+    const char *tlp;                   /* of the document, TLP 2.0; "" = none */
+};
+
+static void walk(const struct texts *t, const json_t *v, struct tsn_buf *at)
 {
     union tsn_json_read r = {.in = v};
     size_t i, len = at->len;
     json_t *item;
     const char *key;
-    if (json_is_string(v) && left_over(json_string_value(v))) {
-        find(out, "placeholder", "warning", at->data, "a text that nobody filled in",
-             "What is published cannot be taken back.");
+    if (json_is_string(v)) {
+        t->look(t, json_string_value(v), at->data);
     }
     json_array_foreach(v, i, item)
     {
         tsn_buf_printf(at, "/%zu", i);
-        walk(item, at, out);
+        walk(t, item, at);
         at->len = len;
         at->data[len] = '\0';
     }
     json_object_foreach(r.out, key, item)
     {
         tsn_buf_printf(at, "/%s", key);
-        walk(item, at, out);
+        walk(t, item, at);
         at->len = len;
         at->data[len] = '\0';
     }
 }
 
-void tsn_lint_placeholders(const json_t *doc, json_t *findings)
+static void walk_all(const struct texts *t, const json_t *doc)
 {
     struct tsn_buf at;
     tsn_buf_init(&at, 1u << 16);
     tsn_buf_puts(&at, "");
-    walk(doc, &at, findings);
+    walk(t, doc, &at);
     tsn_buf_free(&at);
+}
+
+static void look_left_over(const struct texts *t, const char *text, const char *pointer)
+{
+    if (left_over(text)) {
+        find(t->findings, "placeholder", "warning", pointer, "a text that nobody filled in",
+             "What is published cannot be taken back.");
+    }
+}
+
+void tsn_lint_placeholders(const json_t *doc, json_t *findings)
+{
+    const struct texts t = {.look = look_left_over, .findings = findings};
+    walk_all(&t, doc);
+}
+
+/* --- embargo ------------------------------------------------------------------------------------------- */
+
+/* Longer labels first: AMBER+STRICT begins as AMBER does. */
+static const struct {
+    const char *label;
+    int strict;
+} tlps[] = {{"AMBER+STRICT", 3}, {"AMBER", 2}, {"GREEN", 1},
+            {"CLEAR", 0},        {"WHITE", 0}, {"RED", 4}};
+
+static int strictness(const char *label)
+{
+    for (size_t i = 0; i < sizeof tlps / sizeof tlps[0]; i++) {
+        if (strncmp(label, tlps[i].label, strlen(tlps[i].label)) == 0) {
+            return tlps[i].strict;
+        }
+    }
+    return -1;
+}
+
+static void look_embargo(const struct texts *t, const char *text, const char *pointer)
+{
+    static const char *const phrases[] = {"under embargo",       "embargoed until",
+                                          "embargo ends",        "do not publish before",
+                                          "not for publication", "internal use only"};
+    static const char why[] = "It says of itself that these readers may not see it.";
+    for (const char *p = text; (p = strstr(p, "TLP:")); p += 4) {
+        if (*t->tlp && strictness(p + 4) > strictness(t->tlp)) {
+            find(t->findings, "embargo", "warning", pointer,
+                 "the text is marked more strictly than the document", why);
+            break;
+        }
+    }
+    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++) {
+        if (strictness(t->tlp) == 0 && strcasestr(text, phrases[i])) {
+            find(t->findings, "embargo", "warning", pointer,
+                 "the text speaks of an embargo, and the document is for everybody", why);
+            break;
+        }
+    }
+    for (const struct tsn_lint_word *w = t->words; w && w->text; w++) {
+        if (strcasestr(text, w->text)) {
+            find(t->findings, "embargo", "error", pointer, w->what,
+                 "It is not for the readers of this document.");
+        }
+    }
+}
+
+void tsn_lint_embargo(const json_t *doc, const struct tsn_lint_word *words, json_t *findings)
+{
+    const struct texts t = {
+        .look = look_embargo, .findings = findings, .words = words, .tlp = tsn_view_tlp(doc)};
+    walk_all(&t, doc);
 }

@@ -16,3 +16,10 @@ tsn_err tsn_lint_openvex(const json_t *doc, json_t **findings);
 /* Adds findings `placeholder` for texts that nobody filled in: the usual words for later, lorem
  * ipsum, ${...}, {{...}}, <insert ...>, CVE-YYYY-NNNN. */
 void tsn_lint_placeholders(const json_t *doc, json_t *findings);
+/* What must not stand in a text, and the message that says so; a list ends with a NULL text. */
+struct tsn_lint_word {
+    const char *text, *what;
+};
+/* Adds findings `embargo` of a CSAF document: texts marked more strictly than it is, or that speak of an
+ * embargo to everybody (warnings); each of `words` (errors; NULL = none), letters in any case. */
+void tsn_lint_embargo(const json_t *doc, const struct tsn_lint_word *words, json_t *findings);

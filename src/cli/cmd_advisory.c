@@ -205,6 +205,8 @@ static json_t *judge(const char *text, size_t len, const char *profile)
     if (err)
         findings = json_array();
     tsn_lint_placeholders(doc, findings);
+    if (tsn_lint_kind_of(doc) == TSN_LINT_CSAF)
+        tsn_lint_embargo(doc, NULL, findings);
     judge_version(findings, doc, profile);
     json_decref(doc);
     return findings;

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The life of an advisory on the real binary: draft, review, four eyes, the digest that was shown,
 versions by themselves, difference in words, withdrawal; and what is refused on the way."""
+import datetime
 import json
+import os
 
 import tocsin_test as t
 
@@ -112,6 +114,42 @@ def test_from_draft_to_final():
         assert adv(node, "publish", name, check=5).error["code"] == "D104"
         node.stop()
         node.cli("audit", "verify", node.data, check=0)
+
+
+def test_nothing_secret_in_a_text():
+    """Embargo lint: who reported, other cases under embargo, words that contradict the label."""
+    with t.make_dir(dict(CONFIG, customers=[
+            {"name": "Gold", "mail": "soc@gold.example", "products": ["edge-gw"]}])) as node:
+        node.start()
+        other = open_case(node, "Something else")
+        end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)
+        node.cli("case", "do", other, "track.move", "--set", "track=cve", "--set",
+                 "subject=CVE-2026-4711", "--set", "to=reserved", as_person="lead1", check=0)
+        node.cli("case", "do", other, "embargo.propose", "--set", "end=" + end.isoformat(),
+                 as_person="lead1", check=0)
+        name = drafted(node, open_case(node))["name"]
+        for text, where in (("Found by finder@lab.example.", "who reported"),
+                            ("Write to soc@gold.example.", "customer"),
+                            ("See %s." % other, "another case"),
+                            ("Like CVE-2026-4711.", "under embargo"),
+                            ("Under embargo until Friday.", "embargo"),
+                            ("TLP:AMBER: for few.", "marked more strictly")):
+            adv(node, "edit", name, *setting(summary=text))
+            refused = adv(node, "review", name, check=(1, 2))
+            assert refused.error["code"] == "D110" and where in refused.error["detail"], (text, refused)
+        # Who agreed to be named may be.
+        adv(node, "edit", name, *setting(summary="Found by finder@lab.example.", acknowledgments=[
+            {"names": ["A. Finder"], "summary": "finder@lab.example"}]))
+        assert adv(node, "review", name).json["state"] == "in_review"
+        # The same of files of others, as a warning.
+        path = os.path.join(node.root, "a.json")
+        doc = json.loads(node.cli("advisory", "preview", name, "--to", "csaf", json=False,
+                                  check=0).out)
+        doc["document"]["notes"][0]["text"] = "TLP:RED, embargoed until Friday"
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(doc, f)
+        out = node.cli("advisory", "lint", path, json=False, check=0).out
+        assert "embargo" in out and "/document/notes/0/text" in out, out
 
 
 def test_semantic_versions_and_the_end():

@@ -17,7 +17,7 @@ KEY = cve_services.KEY
 
 class Plugin:
     def __init__(self, service, root, **more):
-        self.next = 0
+        self.next, self.asked, self.secret = 0, 0, {"value": KEY}
         self.process = subprocess.Popen([sys.executable, PROGRAM], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         key = os.path.join(root, "key")
@@ -26,8 +26,9 @@ class Plugin:
                 f.write(KEY + "\n")
             os.chmod(key, 0o600)
         self.say({"type": "describe", "protocol": 1, "settings": dict({
-            "url": service.url, "org": "acme", "user": "u@acme.example", "key_file": key,
-            "dir": os.path.join(root, "state")}, **more)})
+            "url": service.url, "org": "acme", "user": "u@acme.example",
+            "dir": os.path.join(root, "state"), **({} if "key" in more else {"key_file": key})},
+            **more)})
         assert json.loads(self.process.stdout.readline())["type"] == "described"
 
     def say(self, message):
@@ -39,6 +40,12 @@ class Plugin:
         self.say({"type": "start", "id": self.next, "action": "cve." + action, "args": args,
                   "key": "0" * 32, "attempt": 1})
         answer = json.loads(self.process.stdout.readline())
+        while answer["type"] == "secret":
+            self.asked += 1
+            # Something else comes first: it is not lost.
+            self.say({"type": "cancel", "id": 99})
+            self.say(dict({"type": "secret", "handle": answer["handle"]}, **self.secret))
+            answer = json.loads(self.process.stdout.readline())
         assert answer["id"] == self.next and KEY not in json.dumps(answer)
         return answer
 
@@ -152,6 +159,23 @@ def test_the_stricter_check():
             "version": "3.1", "vectorString": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
             "baseScore": 9.8, "baseSeverity": "CRITICAL"}}]
         assert w.plugin.ok("publish", **call)["done"] == "created"
+
+
+def test_the_key_is_a_secret():
+    with World() as w:
+        w.plugin.end()
+        w.plugin = Plugin(w.service, w.root, key="secret:cve")
+        first = w.plugin.ok("reserve", flaw="one")["cve"]
+        assert w.plugin.asked == 1 and w.plugin.ok("reserve", flaw="one")["cve"] == first
+        w.plugin.secret = {"error": {"code": "K001", "message": "the secret `cve` does not exist"}}
+        refused = w.plugin.call("quota")
+        assert refused["outcome"] == "fail" and refused["error"]["code"] == "secret", refused
+        w.plugin.secret = {"value": "replaced"}
+        assert w.plugin.call("quota")["error"]["code"] == "UNAUTHORIZED"
+        both = subprocess.run([sys.executable, PROGRAM], input=json.dumps({
+            "type": "describe", "settings": {"org": "a", "user": "u", "dir": w.root, "key": "plain"}}),
+            text=True, capture_output=True, check=False)
+        assert both.returncode != 0 and "never the key itself" in both.stderr, both
 
 
 def test_rejection_and_credentials():
