@@ -65,9 +65,15 @@ tsn_err tsn_advisory_follows(struct tsn_store *st, struct tsn_arena *arena,
 /* Newest release of the advisory, or TSN_ENOTFOUND. */
 tsn_err tsn_advisory_last(struct tsn_store *st, struct tsn_arena *arena, const char *advisory,
                           struct tsn_rec_release *out);
-/* { id, name, case, state, level, changes: [words] } against the last release; new reference. */
+/* The release with this number, or TSN_ENOTFOUND with D005. */
+tsn_err tsn_advisory_numbered(struct tsn_store *st, struct tsn_arena *arena,
+                              const struct tsn_rec_advisory *a, const char *number,
+                              struct tsn_rec_release *out, struct tsn_diag *diag);
+/* { id, name, case, state, level, changes: [words] } between two releases, by number; `from` NULL: the
+ * last one, `to` NULL: the draft as it is. New reference. */
 tsn_err tsn_advisory_changes(struct tsn_store *st, struct tsn_arena *arena,
-                             const struct tsn_rec_advisory *a, json_t **out);
+                             const struct tsn_rec_advisory *a, const char *from, const char *to,
+                             json_t **out, struct tsn_diag *diag);
 /* The model of a draft with tracking, for any rendering; new reference. */
 tsn_err tsn_advisory_model_of(const struct tsn_rec_advisory *a, json_t **model,
                               struct tsn_diag *diag);

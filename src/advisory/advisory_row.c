@@ -165,16 +165,43 @@ tsn_err tsn_advisory_work_render(struct tsn_advisory_work *w, const char *change
     return err;
 }
 
-tsn_err tsn_advisory_changes(struct tsn_store *st, struct tsn_arena *arena,
-                             const struct tsn_rec_advisory *a, json_t **out)
+tsn_err tsn_advisory_numbered(struct tsn_store *st, struct tsn_arena *arena,
+                              const struct tsn_rec_advisory *a, const char *number,
+                              struct tsn_rec_release *out, struct tsn_diag *diag)
 {
-    struct tsn_rec_release r;
-    json_t *last = NULL, *csaf = NULL, *words = NULL;
-    tsn_err err = tsn_advisory_last(st, arena, a->id, &r);
-    bool first = err == TSN_ENOTFOUND;
-    err = first ? 0 : err;
+    const struct tsn_filter filters[] = {
+        {.column = "advisory", .cmp = TSN_CMP_EQ, .text = a->id},
+        {.column = "version", .cmp = TSN_CMP_EQ, .text = number},
+    };
+    const struct tsn_list how = {.filters = filters, .nfilters = 2, .limit = 1};
+    void *rows = NULL;
+    size_t n = 0;
+    tsn_err err = tsn_store_list(st, arena, &tsn_table_release, &how, &rows, &n);
+    if (!err && n == 0) {
+        return tsn_diag_set(diag, TSN_ENOTFOUND, "D005", "%s has no version %.40s", a->name,
+                            number);
+    }
     if (!err) {
-        err = parse(a->csaf, &csaf, NULL);
+        *out = *(struct tsn_rec_release *)rows;
+    }
+    return err;
+}
+
+tsn_err tsn_advisory_changes(struct tsn_store *st, struct tsn_arena *arena,
+                             const struct tsn_rec_advisory *a, const char *from, const char *to,
+                             json_t **out, struct tsn_diag *diag)
+{
+    struct tsn_rec_release r, until;
+    json_t *last = NULL, *csaf = NULL, *words = NULL;
+    tsn_err err = from ? tsn_advisory_numbered(st, arena, a, from, &r, diag)
+                       : tsn_advisory_last(st, arena, a->id, &r);
+    bool first = !from && err == TSN_ENOTFOUND;
+    err = first ? 0 : err;
+    if (!err && to) {
+        err = tsn_advisory_numbered(st, arena, a, to, &until, diag);
+    }
+    if (!err) {
+        err = parse(to ? until.csaf : a->csaf, &csaf, NULL);
     }
     if (!err && !first) {
         err = parse(r.csaf, &last, NULL);

@@ -133,7 +133,9 @@ tsn_err tsn_read_advisory_diff(struct tsn_store *st, struct tsn_read *rd, json_t
 {
     struct tsn_rec_advisory a;
     tsn_err err = find(st, rd, &a);
-    return err ? err : tsn_advisory_changes(st, rd->op.arena, &a, out);
+    return err ? err
+               : tsn_advisory_changes(st, rd->op.arena, &a, rd->param[TSN_PARAM_FROM],
+                                      rd->param[TSN_PARAM_UNTIL], out, &rd->op.diag);
 }
 
 tsn_err tsn_read_advisory_versions(struct tsn_store *st, struct tsn_read *rd, json_t **out)
@@ -191,11 +193,30 @@ static enum tsn_as wanted(const struct tsn_read *rd)
     return TSN_AS_CSAF;
 }
 
+/* A release by its number (?at=2) in its own words, else the draft. CSAF is given as it was released. */
+static tsn_err model_at(struct tsn_store *st, struct tsn_read *rd,
+                        const struct tsn_rec_advisory *a, enum tsn_as as, json_t **model,
+                        const char **exact)
+{
+    struct tsn_rec_release r;
+    const char *number = rd->param[TSN_PARAM_AT];
+    *exact = NULL;
+    if (!number)
+        return tsn_advisory_model_of(a, model, &rd->op.diag);
+    tsn_err err = tsn_advisory_numbered(st, rd->op.arena, a, number, &r, &rd->op.diag);
+    if (!err)
+        err = tsn_json_parse(r.model, strlen(r.model), model, &rd->op.diag);
+    if (!err)
+        *exact = as == TSN_AS_CSAF ? r.csaf : as == TSN_AS_CSAF_21 ? r.csaf21 : NULL;
+    return err;
+}
+
 tsn_err tsn_read_advisory_as(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {
     struct tsn_rec_advisory a;
     struct tsn_buf text;
     json_t *model = NULL;
+    const char *exact = NULL;
     enum tsn_as as = wanted(rd);
     tsn_buf_init(&text, RENDERED_MAX);
     tsn_err err = find(st, rd, &a);
@@ -203,8 +224,10 @@ tsn_err tsn_read_advisory_as(struct tsn_store *st, struct tsn_read *rd, json_t *
         err = tsn_diag_set(&rd->op.diag, TSN_EINPUT, "D100", "nothing is rendered as `%.40s`",
                            rd->param[TSN_PARAM_KIND]);
     if (!err)
-        err = tsn_advisory_model_of(&a, &model, &rd->op.diag);
-    if (!err)
+        err = model_at(st, rd, &a, as, &model, &exact);
+    if (!err && exact)
+        err = tsn_buf_puts(&text, exact);
+    else if (!err)
         err = tsn_advisory_as(model, tsn_advisory_env.publisher, as, &text, &rd->op.diag);
     if (!err)
         *out = json_pack("{s:s, s:s#}", "media", tsn_as_formats[as].media, "text", text.data,
@@ -233,4 +256,27 @@ void tsn_act_advisory_as(struct tsn_req *req)
 {
     bool json = req->in && tsn_http_query(req->in, "raw");
     tsn_req_read(req, tsn_read_advisory_as, json ? NULL : answer_text);
+}
+
+/* The resource itself: what its readers get where `Accept` asks for a page or a document of a kind, else
+ * the record. */
+void tsn_act_advisory_get(struct tsn_req *req)
+{
+    static const char *const kinds[] = {"text/html", "text/markdown", "text/plain", "csaf+json",
+                                        "vex+json"};
+    const char *accept = req->in ? tsn_http_header(req->in, "Accept") : NULL;
+    for (size_t i = 0; accept && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strstr(accept, kinds[i])) {
+            tsn_req_read(req, tsn_read_advisory_as, answer_text);
+            return;
+        }
+    }
+    tsn_req_read(req, tsn_read_advisory, NULL);
+}
+
+/* PUT /advisories/{id} { members of the model }: those that are given; null takes one away. */
+void tsn_act_advisory_put(struct tsn_req *req)
+{
+    json_t *set = req->body ? json_incref(req->body) : json_object();
+    submit(req, "edit", req->id, json_pack("{s:o}", "set", set));
 }

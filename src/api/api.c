@@ -248,7 +248,7 @@ static void run_route(struct tsn_req *req)
 {
     struct tsn_http_in *in = req->in;
     /* What is signed is checked before it is parsed. */
-    if (strcmp(in->method, "POST") == 0 && in->len > 0 &&
+    if ((strcmp(in->method, "POST") == 0 || strcmp(in->method, "PUT") == 0) && in->len > 0 &&
         req->route->need != TSN_NEED_SIGNATURE) {
         const char *type = tsn_http_header(in, "Content-Type");
         if (type && strncmp(type, "application/json", 16) != 0) {

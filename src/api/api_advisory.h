@@ -8,6 +8,8 @@ tsn_read_fn tsn_read_advisory_diff, tsn_read_advisory_versions, tsn_read_advisor
     tsn_read_advisory_notices;
 void tsn_act_advisory_new(struct tsn_req *req);
 void tsn_act_advisory(struct tsn_req *req);
+void tsn_act_advisory_get(struct tsn_req *req);
+void tsn_act_advisory_put(struct tsn_req *req);
 void tsn_act_advisory_as(struct tsn_req *req);
 
 /* act_public.c: the published tree. NULL where the path is not in it. */

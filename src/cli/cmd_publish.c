@@ -132,15 +132,20 @@ int tsn_cmd_advisory_diff(struct tsn_cli *cli)
 {
     json_t *out, *word;
     size_t i;
-    int rc = tsn_client_get(cli, path_of(cli, "diff"), &out);
+    const char *from = cli->flag[TSN_FLAG_FROM], *to = cli->flag[TSN_FLAG_TO];
+    const char *tail = tsn_arena_printf(cli->arena, "diff%s%s%s%s", from ? "?from=" : "",
+                                        from ? tsn_client_escape(cli, from) : "",
+                                        to ? from ? "&until=" : "?until=" : "",
+                                        to ? tsn_client_escape(cli, to) : "");
+    int rc = tsn_client_get(cli, path_of(cli, tail), &out);
     if (rc)
         return rc;
     if (cli->json) {
         tsn_out_json(cli, out);
     } else {
-        const char *from = tsn_json_str(out, "from", NULL);
-        (void)printf("%s: %s%s%s, %s\n", tsn_json_str(out, "name", ""), from ? from : "",
-                     from ? " to " : "version ", tsn_json_str(out, "to", ""),
+        const char *before = tsn_json_str(out, "from", NULL);
+        (void)printf("%s: %s%s%s, %s\n", tsn_json_str(out, "name", ""), before ? before : "",
+                     before ? " to " : "version ", tsn_json_str(out, "to", ""),
                      tsn_json_str(out, "level", ""));
         json_array_foreach(json_object_get(out, "changes"), i, word)
         {
@@ -153,21 +158,32 @@ int tsn_cmd_advisory_diff(struct tsn_cli *cli)
     return TSN_EXIT_OK;
 }
 
+/* NAME@2 is a version that was released: the name, and its number or NULL. */
+static const char *version_of(struct tsn_cli *cli, const char **number)
+{
+    const char *at = strchr(cli->arg[0], '@');
+    *number = at ? at + 1 : NULL;
+    return at ? tsn_arena_strndup(cli->arena, cli->arg[0], (size_t)(at - cli->arg[0]))
+              : cli->arg[0];
+}
+
 /* The model comes from the daemon and is rendered here, by the same code. */
 int tsn_cmd_advisory_preview(struct tsn_cli *cli)
 {
     json_t *out;
-    const char *to = cli->flag[TSN_FLAG_TO] ? cli->flag[TSN_FLAG_TO] : "text";
+    const char *to = cli->flag[TSN_FLAG_TO] ? cli->flag[TSN_FLAG_TO] : "text", *at;
+    const char *id = version_of(cli, &at);
     enum tsn_as as = tsn_as_find(to);
     if (as == TSN_AS_COUNT)
         return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002",
                              "Known: csaf, csaf-2.1, cve, openvex, osv, html, md, text.",
                              "nothing is rendered as `%s`", to);
-    int rc = tsn_client_get(cli,
-                            tsn_client_path(cli, "advisories/%s/as?raw=1&kind=%s",
-                                            tsn_client_escape(cli, cli->arg[0]),
-                                            tsn_client_escape(cli, to)),
-                            &out);
+    int rc =
+        tsn_client_get(cli,
+                       tsn_client_path(cli, "advisories/%s/as?raw=1&kind=%s%s%s",
+                                       tsn_client_escape(cli, id), tsn_client_escape(cli, to),
+                                       at ? "&at=" : "", at ? tsn_client_escape(cli, at) : ""),
+                       &out);
     if (rc)
         return rc;
     if (cli->json) {

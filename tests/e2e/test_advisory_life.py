@@ -107,6 +107,17 @@ def test_from_draft_to_final():
         versions = node.http("GET", "/api/v1/advisories/%s/versions" % name, check=200).json
         assert [(v["number"], v["state"]) for v in versions["items"]] == [("1", "out"),
                                                                           ("2", "out")]
+        # Each version as it was released, and the way between any two.
+        first = json.loads(node.cli("advisory", "preview", name + "@1", "--to", "csaf",
+                                    json=False, check=0).out)
+        assert first["document"]["tracking"]["version"] == "1"
+        assert node.cli("advisory", "diff", name, "--from", "1", "--to", "2",
+                        check=0).json["changes"] == diff["changes"]
+        assert node.cli("advisory", "diff", name, "--from", "7", check=4).error["code"] == "D005"
+        page = node.http("GET", "/api/v1/advisories/" + name, headers={"Accept": "text/html"},
+                         check=200)
+        assert "<h1>" in page.body
+        assert node.http("GET", "/api/v1/advisories/" + name, check=200).json["name"] == name
         # Without a change there is no version.
         adv(node, "edit", name, *setting(summary="A flaw behind port 80."))
         digest = adv(node, "review", name).json["digest"]
@@ -229,6 +240,9 @@ def test_renderings_over_http():
             assert node.http("GET", path + "?kind=" + kind, check=200).json
         assert node.http("GET", path + "?kind=pdf").status in (400, 422)
         assert node.http("GET", "/api/v1/advisories/none/as").status == 404
+        put = node.http("PUT", "/api/v1/advisories/" + name, {"title": "Flaw, put"},
+                        as_person="resp1", check=200).json
+        assert put["title"] == "Flaw, put" and put["state"] == "draft", put
         refused = node.cli("advisory", "edit", name, "--set", "tracking=[]", as_person="resp1",
                            check=(1, 2))
         assert refused.error["code"] == "D002"
