@@ -344,5 +344,5 @@ void tsn_place_database(struct tsn_cli *cli, const char *named, struct tsn_place
 /* Read-only: works on a copy, on a read-only disk and beside a running daemon. */
 struct tsn_store;
 tsn_err tsn_place_open(const struct tsn_place *p, struct tsn_store **st, struct tsn_diag *diag);
-/* A folder that comes with tsn: beside the build, else installed; NULL = neither. */
+/* A folder that comes with tocsin: of the source a build was made of, else installed; NULL = none. */
 const char *tsn_place_shared(struct tsn_arena *arena, const char *name);

@@ -5,6 +5,7 @@
  */
 #include "cli/cli.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -91,9 +92,17 @@ const char *tsn_place_socket(struct tsn_cli *cli)
 
 const char *tsn_place_shared(struct tsn_arena *arena, const char *name)
 {
-    const char *beside = tsn_arena_printf(arena, "%s/%s", TOCSIN_SOURCE_DIR, name);
-    if (is_dir(beside))
-        return beside;
-    const char *installed = tsn_arena_printf(arena, "%s/%s", TOCSIN_DATA_DIR, name);
-    return is_dir(installed) ? installed : NULL;
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    self[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (!slash)
+        return NULL;
+    *slash = '\0';
+    /* A build serves the source it was made of, an installed program what was installed with it. */
+    bool built = access(tsn_arena_printf(arena, "%s/CMakeCache.txt", self), F_OK) == 0;
+    const char *path = built ? tsn_arena_printf(arena, "%s/%s", TOCSIN_SOURCE_DIR, name)
+                             : tsn_arena_printf(arena, "%s/../share/tocsin/%s", self, name);
+    char full[PATH_MAX];
+    return is_dir(path) && realpath(path, full) ? tsn_arena_strdup(arena, full) : NULL;
 }

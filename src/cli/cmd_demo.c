@@ -264,7 +264,7 @@ static int check(struct tsn_demo *d, const char *incident, const char *upstream)
 int tsn_cmd_demo(struct tsn_cli *cli)
 {
     struct tsn_demo d = {.cli = cli, .began_ms = tsn_clock_mono_ms()};
-    const char *folder = tsn_place_shared(cli->arena, "tests/e2e/fixtures/provider");
+    const char *folder = tsn_place_shared(cli->arena, "playbooks/fixtures/provider");
     const char *incident_case = NULL, *upstream_case = NULL;
     char self[PATH_MAX], here[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -282,7 +282,7 @@ int tsn_cmd_demo(struct tsn_cli *cli)
     d.ask = !cli->yes && !cli->no_input && isatty(0) && isatty(2);
     if (!folder || tsn_demo_provider(&d, folder) != 0)
         return tsn_out_failf(cli, TSN_EXIT_FAILED, TSN_ENOTFOUND, "S090",
-                             "install python3, and run from a build of the source tree",
+                             "install python3, and tocsin as a whole (share/tocsin)",
                              "the demo's upstream provider cannot be started");
     kill(d.provider, SIGSTOP);
     tsn_demo_chapter(&d, "A daemon in a folder of its own");

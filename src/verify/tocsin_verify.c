@@ -139,6 +139,8 @@ static bool take_options(struct options *o, int argc, char **argv, bool keys)
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+        return fputs(usage, stdout) == EOF;
     struct options o = {NULL, NULL, NULL};
     FILE *f;
 

@@ -10,8 +10,7 @@ import threading
 
 import tocsin_test as t
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-PROVIDER = os.path.join(HERE, "fixtures", "provider")
+PROVIDER = os.path.join(t.SOURCE, "playbooks", "fixtures", "provider")
 REPORT = {
     "kind": "incident", "title": "Session tokens replayed", "product": "edge-gw",
     "text": "Our SOC sees sessions from two addresses that are not ours.", "version": "9.4",
