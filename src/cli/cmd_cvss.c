@@ -18,8 +18,16 @@ struct scoring {
 /* A score, or "-" where the vector defines no such metric. */
 static const char *shown(char out[16], bool has, int tenths)
 {
-    (void)snprintf(out, 16, "%d.%d", tenths / 10, tenths % 10);
-    return has ? out : "-";
+    char *p = out;
+    if (!has)
+        return "-";
+    if (tenths >= 100)
+        *p++ = '1';
+    *p++ = (char)('0' + tenths / 10 % 10);
+    *p++ = '.';
+    *p++ = (char)('0' + tenths % 10);
+    *p = '\0';
+    return out;
 }
 
 static void header(struct scoring *s)
@@ -58,6 +66,26 @@ static void good_json(struct scoring *s, const char *vector, const char *canonic
     json_decref(o);
 }
 
+/* Without printf: a million lines a second go through here. */
+static void tsv_line(int number, const char *const cells[7])
+{
+    char line[TSN_CVSS_VECTOR_MAX + 128], digits[16];
+    size_t at = 0, n = 0;
+    do
+        digits[n++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    while (n > 0)
+        line[at++] = digits[--n];
+    for (int i = 0; i < 7; i++) {
+        size_t len = strlen(cells[i]);
+        line[at++] = '\t';
+        (void)memcpy(line + at, cells[i], len);
+        at += len;
+    }
+    (void)memcpy(line + at, "\t-\t-\n", 5);
+    (void)fwrite(line, 1, at + 5, stdout);
+}
+
 static void good(struct scoring *s, const char *vector, const struct tsn_cvss *v)
 {
     char canonical[TSN_CVSS_VECTOR_MAX], base[16], temporal[16], environmental[16], overall[16];
@@ -74,8 +102,8 @@ static void good(struct scoring *s, const char *vector, const struct tsn_cvss *v
                *o = shown(overall, true, v->overall),
                *severity = tsn_cvss_band(v->version, v->overall);
     if (s->tsv) {
-        (void)printf("%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t-\t-\n", s->line, version, canonical, b,
-                     t, e, o, severity);
+        const char *const cells[] = {version, canonical, b, t, e, o, severity};
+        tsv_line(s->line, cells);
         return;
     }
     char word[16] = "";
