@@ -51,15 +51,69 @@ bool tsn_access_closed(const struct tsn_access_case *c)
     return c->restricted || embargo_on(c) || tlp_is(c, "red");
 }
 
+static const struct tsn_role_rule *rule_of(const struct tsn_access_ask *ask, const char *role)
+{
+    for (size_t i = 0; i < ask->nrules; i++)
+        if (!strcmp(ask->rules[i].role, role))
+            return &ask->rules[i];
+    return NULL;
+}
+
+enum tsn_role_sees tsn_access_level(const struct tsn_access_ask *ask)
+{
+    enum tsn_role_sees best = TSN_SEES_ASSIGNED;
+    if (ask->owner || !ask->roles || !ask->roles[0])
+        return TSN_SEES_OPEN; /* nobody in particular: what the house sees */
+    for (const char *const *r = ask->roles; *r; r++) {
+        const struct tsn_role_rule *rule = rule_of(ask, *r);
+        enum tsn_role_sees sees = rule ? rule->sees : TSN_SEES_OPEN;
+        best = sees > best ? sees : best;
+    }
+    return best;
+}
+
+static bool in_domain(const char *operation, const char *word)
+{
+    size_t n = strlen(word);
+    return !strncmp(operation, word, n) && (operation[n] == 0 || operation[n] == '.');
+}
+
+const char *tsn_access_may(const struct tsn_access_ask *ask, const char *operation)
+{
+    const char *last = NULL;
+    if (ask->owner)
+        return NULL;
+    for (const char *const *r = ask->roles; r && *r; r++) {
+        const struct tsn_role_rule *rule = rule_of(ask, *r);
+        if (!rule || !rule->may)
+            return NULL;
+        for (const char *const *word = rule->may; *word; word++)
+            if (in_domain(operation, *word))
+                return NULL;
+        last = *r;
+    }
+    return last;
+}
+
 static const char *judge_person(const struct tsn_access_ask *ask,
                                 const struct tsn_access_case *c)
 {
     static const char *const auditors[] = {"auditor", NULL};
-    if (!tsn_access_closed(c))
-        return NULL;
     if (ask->owner || shares(ask->roles, auditors) || shares(ask->roles, ask->lead_roles))
         return NULL;
-    return ask->person && among(c->members, ask->person) ? NULL : "members-only";
+    if (ask->person && among(c->members, ask->person))
+        return NULL;
+    if (shares(ask->roles, c->plan_roles))
+        return NULL;
+    enum tsn_role_sees level = tsn_access_level(ask);
+    if (level == TSN_SEES_ALL)
+        return NULL;
+    if (tsn_access_closed(c))
+        return "members-only";
+    if (level == TSN_SEES_OPEN)
+        return NULL;
+    const char *const owner[] = {c->owner_role, NULL};
+    return level == TSN_SEES_PRODUCT && shares(ask->roles, owner) ? NULL : "not-assigned";
 }
 
 /* Who may get content, from the widest circle to the narrowest. */

@@ -19,6 +19,8 @@ struct tsn_access_case {
     const char *const *invited;      /* asked for the terms: get what says nothing */
     const char *const *reporters;    /* mail addresses of attached reports */
     const char *const *customers;    /* mail addresses of configured customers of the product */
+    const char *owner_role;          /* of the product; NULL = none */
+    const char *const *plan_roles;   /* roles that the handling plan lets see it; may be NULL */
 };
 
 enum tsn_asker {
@@ -35,9 +37,16 @@ struct tsn_access_ask {
     const char *name; /* address or host */
     bool neutral;     /* says that there is a case, nothing about it */
     const char *const *lead_roles, *const *house; /* hosts and domains of our own */
+    const struct tsn_role_rule *rules;            /* of the configuration */
+    size_t nrules;
 };
 /* NULL = yes; else why not, for the log: embargo, tlp-red, members-only ... */
 const char *tsn_access_judge(const struct tsn_access_ask *ask, const struct tsn_access_case *c);
+/* Whether the roles of the person asking let them do this operation ("embargo.accept"); NULL = yes, else
+ * the role that does not. Pure. */
+const char *tsn_access_may(const struct tsn_access_ask *ask, const char *operation);
+/* The widest of what the roles see. */
+enum tsn_role_sees tsn_access_level(const struct tsn_access_ask *ask);
 /* Only members see it: embargo proposed or in force, TLP:RED, or restricted. */
 bool tsn_access_closed(const struct tsn_access_case *c);
 

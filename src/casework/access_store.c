@@ -110,6 +110,44 @@ static const char *const *leads(const struct tsn_casework_config *config)
     return config && config->lead_roles ? config->lead_roles : default_leads;
 }
 
+static struct tsn_access_ask person_of(const struct tsn_casework_config *config,
+                                       const struct tsn_viewer *who)
+{
+    return (struct tsn_access_ask){.kind = TSN_ASKER_PERSON,
+                                   .person = who ? who->person : NULL,
+                                   .roles = who ? who->roles : NULL,
+                                   .owner = who && who->owner,
+                                   .lead_roles = leads(config),
+                                   .rules = config ? config->roles : NULL,
+                                   .nrules = config ? config->nroles : 0};
+}
+
+/* The product's owner, and whom the handling plan lets see the case. */
+static tsn_err by_role(struct tsn_store *st, struct tsn_arena *arena,
+                       const struct tsn_casework_config *config, const struct tsn_rec_case *c,
+                       struct tsn_access_case *out)
+{
+    const struct tsn_policy_set *set = tsn_policies_now(config ? config->policies : NULL);
+    const struct tsn_policy *doc;
+    struct tsn_rec_case full;
+    struct names roles = {0};
+    size_t i;
+    json_t *role;
+    out->owner_role = tsn_json_str(tsn_case_product(config, c->product), "owner", NULL);
+    tsn_err err = tsn_store_get(st, arena, &tsn_table_case, c->id, &full);
+    if (err) /* lists come without facts */
+        return err == TSN_ENOTFOUND ? 0 : err;
+    struct tsn_case_work w = {.config = config, .c = full, .facts = tsn_case_facts(&full)};
+    json_t *values = tsn_case_values(&w);
+    const struct tsn_plan *plan = tsn_plan_of(set, values, &doc);
+    json_array_foreach(plan ? json_object_get(plan->says, "access") : NULL, i, role)
+        push(arena, &roles, tsn_arena_strdup(arena, json_string_value(role)));
+    out->plan_roles = roles.list;
+    json_decref(values);
+    json_decref(w.facts);
+    return 0;
+}
+
 tsn_err tsn_access_sees(struct tsn_store *st, struct tsn_arena *arena,
                         const struct tsn_casework_config *config, const struct tsn_viewer *who,
                         const struct tsn_rec_case *c, bool *sees, bool *closed)
@@ -119,20 +157,17 @@ tsn_err tsn_access_sees(struct tsn_store *st, struct tsn_arena *arena,
                                     .embargo = c->embargo,
                                     .restricted = c->access && !strcmp(c->access, "members")};
     struct tsn_access_case full;
+    const struct tsn_access_ask ask = person_of(config, who);
     *closed = tsn_access_closed(&quick);
-    *sees = !*closed;
-    if (!*closed)
+    *sees = !*closed && tsn_access_level(&ask) >= TSN_SEES_OPEN;
+    if (*sees)
         return 0;
     tsn_err err = tsn_access_load(st, arena, config, c, &full);
-    if (err)
-        return err;
-    const struct tsn_access_ask ask = {.kind = TSN_ASKER_PERSON,
-                                       .person = who ? who->person : NULL,
-                                       .roles = who ? who->roles : NULL,
-                                       .owner = who && who->owner,
-                                       .lead_roles = leads(config)};
-    *sees = tsn_access_judge(&ask, &full) == NULL;
-    return 0;
+    if (!err)
+        err = by_role(st, arena, config, c, &full);
+    if (!err)
+        *sees = tsn_access_judge(&ask, &full) == NULL;
+    return err;
 }
 
 static tsn_err no_case(const char *ref, struct tsn_diag *diag)
@@ -216,11 +251,16 @@ tsn_err tsn_access_view(struct tsn_store *st, struct tsn_arena *arena,
                                                 {"tlp", TSN_CMP_EQ, "red", 0},
                                                 {"access", TSN_CMP_EQ, "members", 0}};
     struct names hidden = {0}, closed = {0};
+    const struct tsn_access_ask ask = person_of(config, who);
+    /* Who sees only what is assigned may not see most of the open ones either. */
+    bool every = tsn_access_level(&ask) < TSN_SEES_OPEN;
     tsn_err err = 0;
     *out = (struct tsn_store_view){0};
-    for (size_t i = 0; i < sizeof closing / sizeof closing[0] && !err; i++) {
-        struct tsn_list how = {
-            .filters = &closing[i], .nfilters = 1, .limit = 100000, .skip_blobs = true};
+    for (size_t i = 0; i < (every ? 1 : sizeof closing / sizeof closing[0]) && !err; i++) {
+        struct tsn_list how = {.filters = &closing[i],
+                               .nfilters = every ? 0 : 1,
+                               .limit = 100000,
+                               .skip_blobs = true};
         void *rows;
         size_t n;
         err = tsn_store_list(st, arena, &tsn_table_case, &how, &rows, &n);
@@ -228,7 +268,7 @@ tsn_err tsn_access_view(struct tsn_store *st, struct tsn_arena *arena,
             const struct tsn_rec_case *c = &((const struct tsn_rec_case *)rows)[k];
             bool sees, shut;
             err = tsn_access_sees(st, arena, config, who, c, &sees, &shut);
-            if (!err)
+            if (!err && (shut || !sees))
                 push(arena, sees ? &closed : &hidden, c->id);
         }
     }

@@ -1,5 +1,6 @@
 /* case_ops.c - the one door to every operation on a case: arguments checked, who may, opened, done,
  * settled. People come through the API, playbooks through the registry of actions. Store thread. */
+#include "casework/access.h"
 #include "casework/case_work.h"
 
 #include <string.h>
@@ -121,6 +122,20 @@ static tsn_err may(struct tsn_case_work *w, const struct tsn_case_op *op, const 
     static const char *const leads[] = {"psirt-lead", "case-lead", "duty-manager", NULL};
     const char *const *roles =
         w->config && w->config->lead_roles ? w->config->lead_roles : leads;
+    if (w->by.actor && w->by.actor->person) {
+        const struct tsn_access_ask ask = {.kind = TSN_ASKER_PERSON,
+                                           .person = w->by.actor->person,
+                                           .roles = w->by.actor->roles,
+                                           .rules = w->config ? w->config->roles : NULL,
+                                           .nrules = w->config ? w->config->nroles : 0};
+        const char *role = tsn_access_may(&ask, op->name);
+        if (role) {
+            tsn_diag_set(diag, TSN_EDENIED, "W010", "%s is not for the role %.60s", op->name,
+                         role);
+            tsn_diag_hint(diag, "`cases: roles:` of the configuration says what a role may do");
+            return TSN_EDENIED;
+        }
+    }
     switch (op->who) {
     case TSN_OP_WORK:
         return 0;

@@ -12,6 +12,19 @@ struct tsn_policies; /* casework/policy.h */
 struct tsn_likeness; /* casework/likeness.h */
 struct tsn_viewer;   /* casework/access.h */
 
+/* What a role sees and may; roles without a rule see open cases and may do every operation. */
+enum tsn_role_sees {
+    TSN_SEES_ASSIGNED, /* only cases whose member the person is */
+    TSN_SEES_PRODUCT,  /* and open ones of products that the role owns */
+    TSN_SEES_OPEN,     /* all that are not closed to members */
+    TSN_SEES_ALL
+};
+struct tsn_role_rule {
+    const char *role;
+    enum tsn_role_sees sees;
+    const char *const *may; /* operations or their domains; NULL = every one */
+};
+
 struct tsn_casework_config {
     const char *case_prefix; /* "PSIRT" */
     const json_t
@@ -25,7 +38,9 @@ struct tsn_casework_config {
     const char *const *markets;    /* NULL-terminated: eu cn uk us; NULL = none */
     struct tsn_policies *policies; /* in force: clocks, plans, ...; NULL = none */
     struct tsn_likeness *likeness; /* what the writer remembers of reports; NULL = nothing */
-    int64_t default_embargo_ms;    /* the published default; 0 = none */
+    const struct tsn_role_rule *roles;
+    size_t nroles;
+    int64_t default_embargo_ms; /* the published default; 0 = none */
     const char *const
         *lead_roles; /* NULL-terminated; NULL = psirt-lead case-lead duty-manager */
 };

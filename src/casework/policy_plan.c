@@ -56,8 +56,9 @@ tsn_err tsn_policy_read_plans(struct tsn_arena *arena, const struct tsn_yaml *ro
 {
     static const char *const top[] = {"policy", "kind",   "version", "owner",
                                       "title",  "source", "plans"};
-    static const char *const known[] = {"id",        "when",   "playbooks",  "clocks", "roles",
-                                        "approvals", "notify", "recipients", "note"};
+    static const char *const known[] = {"id",    "when",      "playbooks", "clocks",
+                                        "roles", "approvals", "notify",    "recipients",
+                                        "note",  "access"};
     const struct tsn_yaml *list;
     tsn_err err = tsn_yaml_known(root, "handling", top, sizeof top / sizeof top[0], diag);
     if (!err)

@@ -117,7 +117,8 @@ tsn_err tsn_conf_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const ch
 static tsn_err take_cases(struct tsn_conf *c)
 {
     static const char *const known[] = {"prefix", "markets",           "lead_roles",
-                                        "house",  "neutral_templates", "default_embargo"};
+                                        "house",  "neutral_templates", "default_embargo",
+                                        "roles"};
     const struct tsn_yaml *map;
     size_t n;
     c->out->casework.case_prefix = "PSIRT";
@@ -142,7 +143,7 @@ static tsn_err take_cases(struct tsn_conf *c)
     if (!err)
         err = tsn_conf_duration(c, map, "default_embargo", false, 86400000,
                                 INT64_C(366) * 86400000, &c->out->casework.default_embargo_ms);
-    return err;
+    return err ? err : tsn_conf_roles(c, tsn_yaml_find(map, "roles"));
 }
 
 static tsn_err take_playbooks(struct tsn_conf *c)

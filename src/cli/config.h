@@ -35,6 +35,8 @@
  *                cna_org: 8254265b-2729-46b6-b9e3-3dfca2d5bfca, cna_name: acme }
  *   cases: { prefix: PSIRT, markets: [ eu ], lead_roles: [ psirt-lead ],
  *            house: [ acme.example, tickets.acme.example ],  # ours: hosts and mail domains
+ *            default_embargo: 90d,                           # what your policy publishes [none]
+ *            roles: { fixer: { sees: assigned, may: [ track, evidence ] } },  # [open, every one]
  *            neutral_templates: [ ack-incident ] }           # mails that say nothing of a case
  *   vince: { url: "https://kb.cert.org/vince/comm/api/", token: secret:vince }  # or token_file; reach: for tests
  *   policies: { dir: policies }     # clock packs, handling plans, ... [as installed]

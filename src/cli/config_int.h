@@ -52,6 +52,8 @@ tsn_err tsn_conf_url(struct tsn_conf *c, const struct tsn_yaml *map, const char 
 /* local@domain; with `named` also Name <local@domain>. C042 */
 tsn_err tsn_conf_mail(struct tsn_conf *c, const struct tsn_yaml *map, const char *key,
                       bool need, bool named, const char **out);
+/* cases: roles: { ROLE: { sees: assigned|product|open|all, may: [ OPERATION or DOMAIN ] } } */
+tsn_err tsn_conf_roles(struct tsn_conf *c, const struct tsn_yaml *map);
 tsn_err tsn_conf_duration(struct tsn_conf *c, const struct tsn_yaml *map, const char *key,
                           bool need, int64_t min_ms, int64_t max_ms, int64_t *out);
 /* "Acme <a@b.example>" to "a@b.example". */

@@ -197,6 +197,80 @@ def test_no_content_leaves_an_embargo():
         node.cli("audit", "verify", node.data, check=0)
 
 
+PLANS = """
+policy: plans
+kind: handling
+version: 1
+owner: psirt-lead
+title: Who else sees it
+source: none
+plans:
+  - { id: urgent, when: { severity: critical }, access: [ legal ] }
+"""
+GRADE = """
+return playbook {
+  name = "sender", title = "Grades", on = "report.accepted",
+  run = function(case)
+    if case.title == "Urgent" then case:set { severity = "critical" } end
+  end,
+}
+"""
+
+
+def test_roles_see_and_do_what_they_are_for():
+    people = [{"id": "fix1", "roles": ["fixer"]}, {"id": "champ1", "roles": ["gw-champion"]},
+              {"id": "legal1", "roles": ["legal"]}, {"id": "boss1", "roles": ["management"]}]
+    node = make_node()
+    with node:
+        node.config["people"] = t.BASE["people"] + people
+        node.config["products"] = [{"id": "edge-gw", "name": "Edge Gateway", "owner": "gw-champion"},
+                                   {"id": "relay", "name": "Relay"}]
+        node.config["policies"] = {"dir": "rules"}
+        node.config["cases"] = {"roles": {
+            "fixer": {"sees": "assigned", "may": ["track", "evidence"]},
+            "gw-champion": {"sees": "product"}, "management": {"sees": "all", "may": ["case.done"]}}}
+        node.write_config()
+        os.makedirs(os.path.join(node.root, "rules"))
+        for path, text in (("rules/plans.yaml", PLANS), ("books/sender.lua", GRADE)):
+            with open(os.path.join(node.root, path), "w", encoding="utf-8") as f:
+                f.write(text)
+        node.start()
+        one = report(node, "Ours")
+        other = node.cli("report", "submit", "--kind", "weakness", "--title", "Theirs", "--product",
+                         "relay", "--text", "x", check=0).json["case"]
+        closed, urgent = report(node, "Closed"), report(node, "Urgent")
+        t.wait_for(lambda: node.cli("show", urgent, check=0).json["case"].get("severity") == "critical",
+                   node=node)
+        for case in (closed, urgent):
+            do(node, case, "case.restrict", reason="internal")
+
+        def seen(person):
+            items = node.cli("case", "list", as_person=person, check=0).json["items"]
+            names = {c["name"] for c in items}
+            for case in (one, other, closed, urgent):  # the list and the thing itself agree
+                code = node.cli("show", case, as_person=person).code
+                assert (code == 0) == (case in names), (person, case, code)
+            return names
+
+        assert seen("fix1") == set()
+        assert seen("champ1") == {one}
+        assert seen("resp1") == {one, other}
+        assert seen("legal1") == {one, other, urgent}  # by the plan that applies
+        assert seen("boss1") == seen("lead1") == {one, other, closed, urgent}
+        node.cli("case", "do", one, "case.member", "--set", "person=fix1", as_person="lead1", check=0)
+        assert seen("fix1") == {one}
+        do(node, one, "evidence.add", person="fix1", name="log", base64="eA==")
+        assert do(node, one, "fact.seen", person="fix1", check=6,
+                  fact="fix_ready").error["code"] == "W010"
+        assert do(node, one, "weakness.set", person="boss1", check=6,
+                  cwe="CWE-79").error["code"] == "W010"
+        assert do(node, other, "evidence.add", person="fix1", check=4, name="x", base64="eA==")
+        node.config["cases"]["roles"]["fixer"]["may"] = ["trak"]
+        node.write_config()
+        wrong = node.cli("config", "check", check=(1, 2, 9))
+        assert "trak" in wrong.err + wrong.out and "case operations" in wrong.err + wrong.out, wrong
+
+
 RELEASE = """
 local embargo, fact, member = use "embargo", use "fact", use "case"
 return playbook {

@@ -89,8 +89,8 @@ static void test_judge(void **state)
     for (size_t t = 0; t < 6; t++)
         for (size_t n = 0; n < 6; n++)
             for (int e = 0; e < 2; e++) {
-                struct tsn_access_case k = {tlps[t], e ? "active" : "none", false, m, p, i, r,
-                                            c};
+                struct tsn_access_case k = {
+                    tlps[t], e ? "active" : "none", false, m, p, i, r, c, NULL, NULL};
                 struct tsn_access_ask ask = {
                     .kind = TSN_ASKER_ADDRESS, .name = names[n], .house = house};
                 bool yes = tsn_access_judge(&ask, &k) == NULL;
@@ -101,7 +101,7 @@ static void test_judge(void **state)
                 assert_true(!e || yes == (n < 2 || n == 4));
             }
     for (size_t t = 0; t < 6; t++) {
-        struct tsn_access_case k = {tlps[t], "none", false, m, p, i, r, c};
+        struct tsn_access_case k = {tlps[t], "none", false, m, p, i, r, c, NULL, NULL};
         struct tsn_access_ask ask = {
             .kind = TSN_ASKER_PERSON, .person = "bob", .roles = responder, .lead_roles = leads};
         assert_int_equal(tsn_access_judge(&ask, &k) == NULL, t != 5);
@@ -119,6 +119,64 @@ static void test_judge(void **state)
         assert_non_null(tsn_access_judge(&ask, &k));
         k.embargo = "exited";
         assert_int_equal(tsn_access_judge(&ask, &k) == NULL, t < 2);
+    }
+}
+
+/* What roles see, by the kind of case; and what they may do. */
+static void test_roles(void **state)
+{
+    static const char *const fix[] = {"track", "evidence", NULL}, *const none[] = {NULL};
+    static const struct tsn_role_rule rules[] = {
+        {"fixer", TSN_SEES_ASSIGNED, fix},
+        {"champion", TSN_SEES_PRODUCT, NULL},
+        {"support", TSN_SEES_OPEN, none},
+        {"management", TSN_SEES_ALL, none},
+    };
+    static const char *const leads[] = {"psirt-lead", NULL}, *const m[] = {"ann", NULL},
+                             *const plan[] = {"legal", NULL};
+    static const struct {
+        const char *person, *roles[3];
+        char sees[5]; /* open; open of its product; closed; closed with a plan for legal */
+    } rows[] = {
+        {"bob", {"fixer"}, "0000"},
+        {"ann", {"fixer"}, "1111"},
+        {"bob", {"champion"}, "0100"},
+        {"bob", {"support"}, "1100"},
+        {"bob", {"management"}, "1111"},
+        {"bob", {"other"}, "1100"},
+        {"bob", {"fixer", "support"}, "1100"},
+        {"bob", {"legal"}, "1101"},
+        {"bob", {"psirt-lead"}, "1111"},
+        {"bob", {"auditor"}, "1111"},
+        {"bob", {NULL}, "1100"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (int k = 0; k < 4; k++) {
+            const struct tsn_access_case c = {.embargo = k >= 2 ? "active" : "none",
+                                              .members = m,
+                                              .owner_role = k == 1 ? "champion" : "another",
+                                              .plan_roles = k == 3 ? plan : NULL};
+            const struct tsn_access_ask ask = {.kind = TSN_ASKER_PERSON,
+                                               .person = rows[i].person,
+                                               .roles = rows[i].roles,
+                                               .lead_roles = leads,
+                                               .rules = rules,
+                                               .nrules = 4};
+            if ((tsn_access_judge(&ask, &c) == NULL) != (rows[i].sees[k] == '1'))
+                fail_msg("%s %s, case %d", rows[i].person, rows[i].roles[0], k);
+        }
+    static const struct {
+        const char *roles[3], *op;
+        bool yes;
+    } may[] = {{{"fixer"}, "track.move", true},     {{"fixer"}, "embargo.exit", false},
+               {{"fixer"}, "tracker.move", false},  {{"champion"}, "embargo.exit", true},
+               {{"support"}, "track.move", false},  {{"support", "fixer"}, "track.move", true},
+               {{"other", "support"}, "a.b", true}, {{NULL}, "a.b", true}};
+    for (size_t i = 0; i < sizeof may / sizeof may[0]; i++) {
+        const struct tsn_access_ask ask = {
+            .kind = TSN_ASKER_PERSON, .roles = may[i].roles, .rules = rules, .nrules = 4};
+        assert_int_equal(tsn_access_may(&ask, may[i].op) == NULL, may[i].yes);
     }
 }
 
@@ -400,7 +458,8 @@ static void test_fuzz(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_open, world_close)
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_judge), T(test_embargo_rules),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_judge),
+                                       cmocka_unit_test(test_roles), T(test_embargo_rules),
                                        T(test_gate_forms), T(test_fuzz)};
     tsn_crypto_init();
     tsn_json_init();
