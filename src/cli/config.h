@@ -75,6 +75,7 @@
  *         connections: 2, rate: 4,                   # to its host, requests a second
  *         expect: { news_within: 14d, at_most_a_day: 500 } }   # else an alarm
  *     - { name: local, kind: file, path: in/, every: 1h }        # a folder ends in /
+ *     - { name: ours, kind: exec, command: [ /usr/local/bin/convert, --all ], every: 1d }
  *     - { name: cisco, kind: cisco, url: "https://apix.cisco.com/security/advisories/v2/",
  *         every: 1d, client_id: abc, secret: secret:cisco }   # or secret_file
  *   decisions:                      # what a difference in our matches starts: docs/feeds.md

@@ -456,6 +456,14 @@ static tsn_err feed_where(struct tsn_conf *c, const struct tsn_yaml *i,
                                  "a feed has `url` or `domain`, not both");
         return tsn_conf_text(c, i, "domain", true, 300, &f->domain);
     }
+    if (source == &tsn_source_exec) {
+        size_t n = 0;
+        tsn_err err = tsn_yaml_strs(c->arena, i, "command", true, &f->command, &n, c->diag);
+        return err || (n && f->command[0][0] == '/')
+                   ? err
+                   : tsn_yaml_fail(tsn_yaml_find(i, "command"), c->diag, TSN_EINPUT, "C036",
+                                   "`command` begins with the absolute path of a program");
+    }
     if (source && source->local) {
         const char *path = NULL;
         tsn_err err = tsn_conf_path(c, i, "path", true, &path);
@@ -463,7 +471,8 @@ static tsn_err feed_where(struct tsn_conf *c, const struct tsn_yaml *i,
         (void)tsn_yaml_str(i, "path", false, &said, NULL);
         size_t len = said ? strlen(said) : 0;
         /* The folder's slash says that it is one. */
-        bool slash = path && len && said[len - 1] == '/' && path[strlen(path) - 1] != '/';
+        bool slash = path && len && (said[len - 1] == '/' || source == &tsn_source_maildir) &&
+                     path[strlen(path) - 1] != '/';
         f->url = path ? tsn_arena_printf(c->arena, "%s://%s%s", f->kind, path, slash ? "/" : "")
                       : NULL;
         return err;
@@ -517,7 +526,7 @@ tsn_err tsn_conf_feeds(struct tsn_conf *c)
         "name",     "kind",      "url",       "domain",      "every",      "reach",
         "parallel", "hash",      "signature", "keys",        "speaks_for", "archive",
         "path",     "client_id", "secret",    "secret_file", "token_url",  "connections",
-        "rate",     "expect",    "trust",     "bootstrap"};
+        "rate",     "expect",    "trust",     "bootstrap",   "command"};
     static const char *const trusts[] = {"vendor", "coordinator", "enrichment", "hint"};
     static const char *const firsts[] = {"run", "silent"};
     const struct tsn_yaml *list;

@@ -49,11 +49,11 @@ const char *tsn_feed_trust(const struct tsn_feed *f)
 {
     static const struct {
         const char *kind, *trust;
-    } usual[] = {{"csaf", "vendor"},
-                 {"nvd", "coordinator"},
-                 {"kev", "enrichment"},
-                 {"epss", "enrichment"},
-                 {"rss", "hint"}};
+    } usual[] = {{"csaf", "vendor"},     {"redhat", "vendor"},   {"suse", "vendor"},
+                 {"ubuntu", "vendor"},   {"debian", "vendor"},   {"msrc", "vendor"},
+                 {"cisco", "vendor"},    {"apt", "vendor"},      {"rpm", "vendor"},
+                 {"maildir", "hint"},    {"nvd", "coordinator"}, {"kev", "enrichment"},
+                 {"epss", "enrichment"}, {"rss", "hint"}};
     if (f->trusted[0]) {
         return f->trusted;
     }
@@ -384,11 +384,11 @@ tsn_err tsn_feed_ok(const struct tsn_feed_config *c, struct tsn_diag *diag)
         return tsn_diag_set(diag, TSN_EUNSUPPORTED, "F010", "feed %s: there is no kind `%s`",
                             c->name, c->kind ? c->kind : "");
     }
-    if (!c->url && (!c->domain || !source->csaf)) {
+    if (!c->url && !c->command && (!c->domain || !source->csaf)) {
         return tsn_diag_set(diag, TSN_EINPUT, "F010", "feed %s: it has no url", c->name);
     }
     if (source->local) {
-        return c->url
+        return c->url || c->command
                    ? 0
                    : tsn_diag_set(diag, TSN_EINPUT, "F010", "feed %s: it has no path", c->name);
     }
@@ -557,13 +557,16 @@ json_t *tsn_feeds_json(const struct tsn_feeds *feeds)
                             : f->state.error     ? "failing"
                             : f->state.ok_at > 0 ? "good"
                                                  : "new";
-        json_t *o = json_pack(
-            "{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:I,s:I}", "name", f->config.name, "kind",
-            f->config.kind, "url", f->config.url ? f->config.url : f->config.domain, "state",
-            state, "polled_at", time_json(f->state.polled_at), "ok_at",
-            time_json(f->state.ok_at), "next_at", time_json(f->polling ? 0 : f->next_at),
-            "documents", (json_int_t)f->state.documents, "every_ms",
-            (json_int_t)f->config.every_ms);
+        json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:I,s:I}", "name", f->config.name,
+                              "kind", f->config.kind, "url",
+                              f->config.url      ? f->config.url
+                              : f->config.domain ? f->config.domain
+                                                 : f->config.command[0],
+                              "state", state, "polled_at", time_json(f->state.polled_at),
+                              "ok_at", time_json(f->state.ok_at), "next_at",
+                              time_json(f->polling ? 0 : f->next_at), "documents",
+                              (json_int_t)f->state.documents, "every_ms",
+                              (json_int_t)f->config.every_ms);
         const json_t *health = json_object_get(f->cursor, "health");
         json_t *alarms = json_object_get(health, "alarms");
         struct tsn_buf names;

@@ -25,8 +25,9 @@ struct tsn_feed_config {
         rate; /* to its host, and requests a second; 0 = 2, and 4, or none with `reach` */
     struct tsn_feed_expect expect;
     const char *client_id, *secret /* its handle */,
-        *token_url;      /* where they are needed; NULL */
-    const char *archive; /* everything at once, or the page that names it; NULL */
+        *token_url;             /* where they are needed; NULL */
+    const char *const *command; /* of a converter: program and arguments; NULL */
+    const char *archive;        /* everything at once, or the page that names it; NULL */
     int64_t every_ms;
     const char *const *reach;       /* exact addresses allowed though private or loopback */
     int64_t parallel;               /* documents in flight; 0 = 4 */

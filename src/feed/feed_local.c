@@ -11,11 +11,14 @@
 #include <unistd.h>
 
 #include "core/text.h"
+#include "feed/feed_exec.h"
+#include "feed/feed_mails.h"
 #include "loop/spool.h"
 
 #define SLICE_BYTES (8u << 20)
 #define SLICE_FILES 500
 #define FILES_MAX   200000
+#define SLICE_MAILS 50
 
 struct tsn_feed_local {
     struct tsn_feed *feed;
@@ -29,7 +32,12 @@ struct tsn_feed_local {
     int out;
     uv_work_t work;
     struct tsn_feed_local_result r;
+    struct tsn_feed_mail *mail; /* of this slice */
+    size_t nmail;
+    struct tsn_feed_mails *reading; /* NULL: nobody reads mails now */
+    struct tsn_feed_exec *exec;     /* NULL: no converter is at work */
     bool busy, stopped, folder, mails, listed;
+    bool entries; /* the next job keeps what the mails became */
 };
 
 static void release(struct tsn_feed_local *l)
@@ -115,20 +123,29 @@ static tsn_err bad(struct tsn_feed_local *l, tsn_err err, const char *why)
     return tsn_diag_set(&l->r.diag, err, "F001", "%.200s cannot be read: %s", l->path, why);
 }
 
+/* The names are there. */
+static bool listed(struct tsn_feed_local *l)
+{
+    if (l->listed) {
+        return true;
+    }
+    l->listed = true;
+    l->room = 1024;
+    l->names = tsn_realloc(l->names, l->room * sizeof *l->names);
+    bool ok = l->mails ? list_folder(l, "cur/") && list_folder(l, "new/") : list_folder(l, "");
+    if (!ok) {
+        (void)bad(l, TSN_EIO, strerror(errno));
+        return false;
+    }
+    qsort(l->names, l->nnames, sizeof *l->names, by_name);
+    return true;
+}
+
 static void read_folder(struct tsn_feed_local *l)
 {
     off_t at = 0;
-    if (!l->listed) {
-        l->listed = true;
-        l->room = 1024;
-        l->names = tsn_realloc(l->names, l->room * sizeof *l->names);
-        bool ok =
-            l->mails ? list_folder(l, "cur/") && list_folder(l, "new/") : list_folder(l, "");
-        if (!ok) {
-            (void)bad(l, TSN_EIO, strerror(errno));
-            return;
-        }
-        qsort(l->names, l->nnames, sizeof *l->names, by_name);
+    if (!listed(l)) {
+        return;
     }
     l->r.members = tsn_arena_alloc(l->slice, SLICE_FILES * sizeof *l->r.members);
     while (l->at < l->nnames && l->r.n < SLICE_FILES && at < SLICE_BYTES) {
@@ -152,6 +169,68 @@ static void read_folder(struct tsn_feed_local *l)
     l->r.last = l->at >= l->nnames;
 }
 
+/* --- mails ------------------------------------------------------------------------------------------ */
+
+/* The bytes of some mails, in memory: the parser gets them from here. */
+static void read_mails(struct tsn_feed_local *l)
+{
+    size_t bytes = 0;
+    if (!listed(l)) {
+        return;
+    }
+    l->mail = tsn_arena_alloc(l->slice, SLICE_MAILS * sizeof *l->mail);
+    l->nmail = 0;
+    while (l->at < l->nnames && l->nmail < SLICE_MAILS && bytes < SLICE_BYTES) {
+        char path[4096];
+        const char *name = l->names[l->at++];
+        struct tsn_buf b;
+        struct stat st;
+        (void)snprintf(path, sizeof path, "%s%s", l->path, name);
+        tsn_buf_init(&b, TSN_FEED_DOC_MAX);
+        if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
+            refuse(l, name, "it is no regular file");
+        } else if (tsn_buf_read_file(&b, path) != 0) {
+            refuse(l, name, "it cannot be read, or is too large");
+        } else {
+            l->mail[l->nmail++] = (struct tsn_feed_mail){
+                .name = tsn_arena_strdup(l->slice, name),
+                .bytes = tsn_arena_memdup(l->slice, b.len ? b.data : "", b.len),
+                .len = b.len};
+            bytes += b.len;
+        }
+        tsn_buf_free(&b);
+    }
+    l->r.last = l->at >= l->nnames;
+}
+
+/* The name of a mail in a maildir changes with its flags: what is before the colon stays. */
+static const char *mail_name(struct tsn_feed_local *l, const char *name)
+{
+    const char *base = strrchr(name, '/');
+    base = base ? base + 1 : name;
+    return tsn_arena_strndup(l->slice, base, strcspn(base, ":"));
+}
+
+static void keep_entries(struct tsn_feed_local *l)
+{
+    off_t at = 0;
+    l->r.members = tsn_arena_alloc(l->slice, (l->nmail + 1) * sizeof *l->r.members);
+    for (size_t i = 0; i < l->nmail && !l->r.err; i++) {
+        const char *entry = l->mail[i].entry;
+        size_t n = entry ? strlen(entry) : 0;
+        if (!entry) {
+            refuse(l, l->mail[i].name, "its parser ended at it");
+        } else if (pwrite(l->out, entry, n + 1, at) != (ssize_t)(n + 1)) {
+            (void)bad(l, TSN_ENOSPC, "what it says cannot be kept");
+        } else {
+            l->r.members[l->r.n++] = (struct tsn_feed_member){
+                .name = mail_name(l, l->mail[i].name), .at = (size_t)at, .len = n};
+            at += (off_t)n + 1;
+        }
+    }
+    l->r.len = (size_t)at;
+}
+
 static void job(uv_work_t *work)
 {
     struct tsn_feed_local *l = work->data;
@@ -162,6 +241,14 @@ static void job(uv_work_t *work)
             (void)bad(l, TSN_EIO, "no file can be made for it");
             return;
         }
+    }
+    if (l->entries) {
+        keep_entries(l);
+        return;
+    }
+    if (l->mails) {
+        read_mails(l);
+        return;
     }
     if (l->folder) {
         read_folder(l);
@@ -178,20 +265,57 @@ static void job(uv_work_t *work)
 
 /* --- on the loop --------------------------------------------------------------------------------- */
 
+static void queue(struct tsn_feed_local *l);
+
+static void deliver(struct tsn_feed_local *l)
+{
+    l->r.fd = l->r.err ? -1 : l->fd;
+    l->fd = l->r.err ? l->fd : -1;
+    l->done(&l->r, l->user);
+}
+
+static void mails_read(void *user)
+{
+    struct tsn_feed_local *l = user;
+    l->reading = NULL;
+    l->entries = true;
+    queue(l);
+}
+
 static void job_done(uv_work_t *work, int status)
 {
     struct tsn_feed_local *l = work->data;
     struct tsn_feeds *feeds = l->feed->feeds;
+    bool entries = l->entries;
     (void)status;
-    l->busy = false;
+    l->busy = l->entries = false;
     if (l->stopped) {
         release(l);
-    } else if (!feeds->closing) {
-        l->r.fd = l->r.err ? -1 : l->fd;
-        l->fd = l->r.err ? l->fd : -1;
-        l->done(&l->r, l->user);
+    } else if (feeds->closing) {
+        /* the page drops it */
+    } else if (l->mails && !l->r.err && !entries) {
+        struct tsn_diag why;
+        tsn_diag_init(&why);
+        if (l->nmail == 0) {
+            mails_read(l);
+        } else if (tsn_feed_mails_start(&l->reading, feeds, l->slice, l->mail, l->nmail,
+                                        mails_read, l, &why) != 0) {
+            l->r.err = TSN_EIO;
+            l->r.diag = why;
+            deliver(l);
+        }
+    } else {
+        deliver(l);
     }
     tsn_feeds_release(feeds);
+}
+
+static void queue(struct tsn_feed_local *l)
+{
+    l->busy = true;
+    l->work.data = l;
+    tsn_feeds_hold(l->feed->feeds);
+    (void)uv_queue_work(tsn_loop_uv(l->feed->feeds->config.loop), &l->work, job, job_done);
 }
 
 static void go(struct tsn_feed_local *l)
@@ -200,19 +324,31 @@ static void go(struct tsn_feed_local *l)
     l->slice = tsn_arena_new();
     l->r = (struct tsn_feed_local_result){.fd = -1, .first_refused = ""};
     tsn_diag_init(&l->r.diag);
-    l->busy = true;
-    l->work.data = l;
-    tsn_feeds_hold(l->feed->feeds);
-    (void)uv_queue_work(tsn_loop_uv(l->feed->feeds->config.loop), &l->work, job, job_done);
+    queue(l);
+}
+
+static void converted(int fd, size_t len, const struct tsn_diag *why, void *user)
+{
+    struct tsn_feed_local *l = user;
+    l->exec = NULL;
+    l->r =
+        (struct tsn_feed_local_result){.fd = -1, .first_refused = "", .len = len, .last = true};
+    tsn_diag_init(&l->r.diag);
+    if (why) {
+        l->r.err = TSN_EREMOTE;
+        l->r.diag = *why;
+    }
+    l->fd = fd;
+    deliver(l);
 }
 
 tsn_err tsn_feed_local_start(struct tsn_feed_local **out, struct tsn_feed *f, const char *url,
                              tsn_feed_local_done *done, void *user, struct tsn_diag *diag)
 {
-    bool mails = strncmp(url, "maildir://", 10) == 0;
+    bool mails = strncmp(url, "maildir://", 10) == 0, exec = strncmp(url, "exec:", 5) == 0;
     size_t n = strlen(url);
     *out = NULL;
-    if (!mails && strncmp(url, "file://", 7) != 0) {
+    if (!mails && !exec && strncmp(url, "file://", 7) != 0) {
         return tsn_diag_set(diag, TSN_EINPUT, "F001", "%.200s is no file", url);
     }
     struct tsn_arena *arena = tsn_arena_new();
@@ -221,12 +357,20 @@ tsn_err tsn_feed_local_start(struct tsn_feed_local **out, struct tsn_feed *f, co
     l->feed = f;
     l->done = done;
     l->user = user;
-    l->path = tsn_arena_strdup(arena, url + (mails ? 10 : 7));
+    l->path = tsn_arena_strdup(arena, url + (exec ? 5 : mails ? 10 : 7));
     l->folder = url[n - 1] == '/';
     l->mails = mails;
     l->fd = l->out = -1;
+    if (exec) {
+        tsn_err err = tsn_feed_exec_start(&l->exec, f, converted, l, diag);
+        if (err) {
+            release(l);
+            return err;
+        }
+    } else {
+        go(l);
+    }
     *out = l;
-    go(l);
     return 0;
 }
 
@@ -235,11 +379,23 @@ void tsn_feed_local_more(struct tsn_feed_local *l)
     go(l);
 }
 
+void tsn_feed_local_end(struct tsn_feed_local *l)
+{
+    if (!l) {
+        return;
+    }
+    tsn_feed_exec_stop(l->exec);
+    tsn_feed_mails_stop(l->reading);
+    l->exec = NULL;
+    l->reading = NULL;
+}
+
 void tsn_feed_local_stop(struct tsn_feed_local *l)
 {
     if (!l) {
         return;
     }
+    tsn_feed_local_end(l);
     l->stopped = true;
     if (!l->busy) {
         release(l);

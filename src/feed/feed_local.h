@@ -29,5 +29,7 @@ typedef void tsn_feed_local_done(const struct tsn_feed_local_result *r, void *us
 tsn_err tsn_feed_local_start(struct tsn_feed_local **out, struct tsn_feed *f, const char *url,
                              tsn_feed_local_done *done, void *user, struct tsn_diag *diag);
 void tsn_feed_local_more(struct tsn_feed_local *l);
+/* Ends the children; what was delivered stays. */
+void tsn_feed_local_end(struct tsn_feed_local *l);
 /* Always, at the end: no callback follows. NULL allowed. */
 void tsn_feed_local_stop(struct tsn_feed_local *l);

@@ -572,6 +572,7 @@ void tsn_feed_page_stop(struct tsn_feed *f)
     tsn_xfer_cancel(p->xfer);
     tsn_host_done(p->turn, NULL);
     tsn_unpack_stop(p->unpack);
+    tsn_feed_local_end(p->local);
     p->spool = NULL;
     p->xfer = NULL;
     p->turn = NULL;

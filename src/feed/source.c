@@ -14,10 +14,11 @@ static const struct tsn_source *const sources[] = {
     &tsn_source_ghsa, &tsn_source_document, &tsn_source_kev,     &tsn_source_epss,
     &tsn_source_rss,  &tsn_source_debian,   &tsn_source_file,    &tsn_source_apt,
     &tsn_source_rpm,  &tsn_source_redhat,   &tsn_source_suse,    &tsn_source_ubuntu,
-    &tsn_source_msrc, &tsn_source_cisco};
+    &tsn_source_msrc, &tsn_source_cisco,    &tsn_source_maildir, &tsn_source_exec};
 const char *const tsn_source_kinds[] = {
-    "csaf", "osv", "cvelist", "nvd",    "ghsa", "document", "kev",  "epss",  "rss", "debian",
-    "file", "apt", "rpm",     "redhat", "suse", "ubuntu",   "msrc", "cisco", NULL};
+    "csaf", "osv",    "cvelist", "nvd",   "ghsa",    "document", "kev",
+    "epss", "rss",    "debian",  "file",  "apt",     "rpm",      "redhat",
+    "suse", "ubuntu", "msrc",    "cisco", "maildir", "exec",     NULL};
 
 const struct tsn_source *tsn_source_find(const char *kind)
 {

@@ -126,6 +126,8 @@ const char *tsn_source_url(struct tsn_arena *arena, const char *page, const char
 bool tsn_source_id_ok(const char *id);
 /* Everything but letters, digits and - . _ ~ as %XX. */
 const char *tsn_source_escape(struct tsn_arena *arena, const char *s);
+/* Names of vulnerabilities and advisories in a text, each once: CVE-2026-1, GHSA-..., RHSA-2026:1 ... */
+void tsn_source_ids(json_t *out, const char *text);
 /* SHA-256 in hex. */
 const char *tsn_source_digest(struct tsn_arena *arena, const char *p, size_t n);
 /* The string under a key of a JSON object, found by its first occurrence at depth 1, without a tree:

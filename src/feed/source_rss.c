@@ -17,6 +17,7 @@
 #define TEXT_MAX  20000
 #define DEPTH_MAX 64
 #define ENTRIES   5000
+#define IDS_MAX   500 /* of one entry */
 
 enum field { NOTHING, TITLE, LINK, ID, DATE, TEXT, FIELDS };
 
@@ -167,17 +168,27 @@ static size_t id_at(const char *s)
     return 0;
 }
 
-static void ids_of(json_t *out, json_t *seen, const char *s)
+static bool has_id(const json_t *list, const char *id, size_t n)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(list, i, v)
+    {
+        if (json_string_length(v) == n && memcmp(json_string_value(v), id, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void tsn_source_ids(json_t *out, const char *s)
 {
     for (const char *p = s; *p; p++) {
         size_t n = p == s || !isalnum((unsigned char)p[-1]) ? id_at(p) : 0;
         if (n) {
-            json_t *id = json_stringn(p, n);
-            if (!json_object_get(seen, json_string_value(id))) {
-                json_object_set_new(seen, json_string_value(id), json_true());
-                json_array_append(out, id);
+            if (json_array_size(out) < IDS_MAX && !has_id(out, p, n)) {
+                json_array_append_new(out, json_stringn(p, n));
             }
-            json_decref(id);
             p += n - 1;
         }
     }
@@ -192,12 +203,11 @@ static void entry_done(struct reading *r)
         r->rows->bad++;
         return;
     }
-    json_t *ids = json_array(), *seen = json_object();
-    ids_of(ids, seen, id);
-    ids_of(ids, seen, title);
-    ids_of(ids, seen, link);
-    ids_of(ids, seen, body);
-    json_decref(seen);
+    json_t *ids = json_array();
+    tsn_source_ids(ids, id);
+    tsn_source_ids(ids, title);
+    tsn_source_ids(ids, link);
+    tsn_source_ids(ids, body);
     json_t *doc = json_pack("{s:s,s:s,s:s*,s:s,s:s*,s:o}", "tocsin", "entry", "id", id, "title",
                             title, "url", link, "summary", body, "ids", ids);
     json_object_set_new(doc, "updated", json_string(date));

@@ -433,7 +433,10 @@ static tsn_err spawn(struct tsn_child *c, const struct tsn_child_config *cfg)
     int nio = cfg->lines ? 3 : 4;
     io[2].flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE;
     io[2].data.stream = (uv_stream_t *)&c->err;
-    if (cfg->lines) {
+    if (cfg->lines && cfg->to_file) {
+        io[1].flags = UV_INHERIT_FD;
+        io[1].data.fd = cfg->file;
+    } else if (cfg->lines) {
         io[0].flags = UV_CREATE_PIPE | UV_READABLE_PIPE;
         io[0].data.stream = (uv_stream_t *)&c->to;
         io[1].flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE;
@@ -487,7 +490,7 @@ tsn_err tsn_child_start(struct tsn_child **out, struct tsn_loop *loop,
     }
     c->pid = c->process.pid;
     c->from_open = c->err_open = true;
-    if (uv_read_start((uv_stream_t *)&c->from, on_alloc, on_read) != 0)
+    if (cfg->to_file || uv_read_start((uv_stream_t *)&c->from, on_alloc, on_read) != 0)
         c->from_open = false;
     if (uv_read_start((uv_stream_t *)&c->err, on_alloc, on_read_err) != 0)
         c->err_open = false;

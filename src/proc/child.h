@@ -27,7 +27,11 @@ struct tsn_child_config {
     const char *const *env;  /* NULL-terminated "K=V"; NULL = none but PATH, LANG=C.UTF-8 */
     const char *cwd;         /* NULL = "/" */
     bool lines;              /* false: frames on descriptor 3; true: lines on stdin/stdout */
-    size_t max_line;         /* lines: 0 = 1 MiB; a longer one kills the child */
+    /* lines: what it prints goes to the file `file` (borrowed for the call) and no line comes; it has
+     * nothing to read. */
+    bool to_file;
+    int file;
+    size_t max_line; /* lines: 0 = 1 MiB; a longer one kills the child */
     /* Descriptors of ours that the child gets as well, as 3, 4 ... (lines) or 4, 5 ... (frames).
      * Borrowed for the call. At most TSN_CHILD_PASS_MAX. */
     const int *pass;

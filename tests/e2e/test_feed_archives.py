@@ -185,6 +185,41 @@ def test_files():
         assert node.stop(60) == 0
 
 
+def test_converters():
+    lines = [json.dumps(osv("GO-2026-0001")), "not JSON", "",
+             json.dumps({"path": "b", "time": "1", "document": osv("GO-2026-0002")})]
+    scripts = {"good": "cat <<'END'\n%s\nEND\n" % "\n".join(lines), "bad": "echo '{\"id\":\"x\"}'; exit 3\n",
+               "silent": "exit 0\n", "loud": "exec head -c 300000000 /dev/zero\n"}
+    Site.files = {}
+    with node_with(*[{"name": n, "kind": "exec", "command": ["/bin/sh", "-c", s]} for n, s in scripts.items()],
+                   {"name": "mail", "kind": "maildir", "path": "box/"}) as node:
+        box = os.path.join(node.root, "box")
+        for sub in ("cur", "new", "tmp"):
+            os.makedirs(os.path.join(box, sub))
+        with open(os.path.join(box, "new", "1.host"), "w", encoding="utf-8") as f:
+            f.write("From: a@list.example\r\nMessage-ID: <1@list.example>\r\nSubject: CVE-2026-12345 in libx\r\n"
+                    "List-Id: <oss-security.example>\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+                    "and GHSA-c3f4-g5=\r\nh6-j7m8 as well\r\n")
+        with open(os.path.join(box, "cur", "2.host:2,S"), "wb") as f:
+            f.write(b"\xff\x00 no mail at all")
+        start(node)
+        r = poll(node, "good")
+        assert (r["listed"], r["refused"], r["unchanged"], r["new"]) == (2, 1, 2, 0), r
+        assert poll(node, "silent")["listed"] == 0
+        for name, word in (("bad", "did not end with 0"), ("loud", "prints too much")):
+            r = node.cli("feed", "poll", name, "--json")
+            assert r.code != 0 and r.error["code"] == "F001" and word in r.err, r
+        r = poll(node, "mail")
+        assert (r["listed"], r["unchanged"]) == (2, 2), r
+        # Read already: its flags changed its name, not what it says.
+        os.rename(os.path.join(box, "new", "1.host"), os.path.join(box, "cur", "1.host:2,S"))
+        r = poll(node, "mail")
+        assert (r["listed"], r["unchanged"], r["new"]) == (2, 2, 0), r
+        said = node.cli("explain", "CVE-2026-12345", "gw", "--json").json
+        assert "1.host" in json.dumps(said), said
+        assert node.stop(60) == 0
+
+
 def peak(node):
     with open("/proc/%d/status" % node.process.pid, encoding="utf-8") as f:
         return int([line for line in f if line.startswith("VmHWM")][0].split()[1]) / 1024
