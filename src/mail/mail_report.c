@@ -126,19 +126,24 @@ json_t *tsn_mail_report(const json_t *found, const char *our_key, const char *ma
                *text = tsn_json_str(found, "text", NULL),
                *reason = tsn_json_str(found, "reason", NULL),
                *product = offered(found, "known_product");
-    json_t *out = json_object(), *who = contact(found), *ids = cves(found);
+    json_t *out = json_object(), *who = contact(found), *ids = cves(found), *title, *body;
     char words[300];
 
     json_object_set_new(out, "kind", json_string(tsn_json_str(found, "kind", "weakness")));
-    json_object_set_new(
-        out, "title",
-        clean(blank(subject) ? "(mail without a subject)" : subject, 800, TITLE_CHARS, false));
-    if (blank(text)) {
+    title = clean(subject, 800, TITLE_CHARS, false);
+    if (blank(json_string_value(title))) { /* also one of control characters alone */
+        json_decref(title);
+        title = json_string("(mail without a subject)");
+    }
+    json_object_set_new(out, "title", title);
+    body = clean(text, TEXT_BYTES, TEXT_BYTES, true);
+    if (blank(json_string_value(body))) {
         (void)snprintf(words, sizeof(words), "(no text could be read: %s)",
                        reason ? reason : "the mail has none");
-        text = words;
+        json_decref(body);
+        body = json_string(words);
     }
-    json_object_set_new(out, "text", clean(text, TEXT_BYTES, TEXT_BYTES, true));
+    json_object_set_new(out, "text", body);
     put_word(out, "product", product ? product : offered(found, "product"));
     put_word(out, "version", offered(found, "version"));
     if (who)

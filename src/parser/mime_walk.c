@@ -81,7 +81,8 @@ static void delivery(struct tsn_mime *m, const char *s, size_t n)
     static const char *const fields[] = {
         "reporting_mta", "final_recipient", "original_recipient", "action",
         "status",        "diagnostic",      "envelope_id"};
-    char *copy = g_strndup(s, n < 65536 ? n : 65536), **lines = g_strsplit(copy, "\n", 400);
+    char *copy = g_strndup(s ? s : "", n < 65536 ? n : 65536),
+         **lines = g_strsplit(copy, "\n", 400);
     json_t *out = json_object();
 
     for (char **line = lines; *line; line++) {
@@ -171,11 +172,16 @@ static void original(struct tsn_mime *m, GMimeObject *o)
 
 static void original_headers(struct tsn_mime *m, const GByteArray *b)
 {
-    GMimeStream *stream = g_mime_stream_mem_new_with_buffer((const char *)b->data,
-                                                            b->len < 65536 ? b->len : 65536);
-    GMimeParser *parser = g_mime_parser_new_with_stream(stream);
-    GMimeMessage *msg = g_mime_parser_construct_message(parser, NULL);
+    GMimeStream *stream;
+    GMimeParser *parser;
+    GMimeMessage *msg;
 
+    if (b->len == 0) /* and without any data */
+        return;
+    stream = g_mime_stream_mem_new_with_buffer((const char *)b->data,
+                                               b->len < 65536 ? b->len : 65536);
+    parser = g_mime_parser_new_with_stream(stream);
+    msg = g_mime_parser_construct_message(parser, NULL);
     if (msg) {
         original(m, GMIME_OBJECT(msg));
         g_object_unref(msg);

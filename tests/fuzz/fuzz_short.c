@@ -5,7 +5,9 @@
  * fuzz_X_short FILE            one input, as libFuzzer left it */
 #include "fuzz.h"
 
-#define ROUNDS    300000
+#ifndef ROUNDS
+#define ROUNDS 300000
+#endif
 #define INPUT_MAX 8192
 
 static uint64_t state = 0x9e3779b97f4a7c15u;
