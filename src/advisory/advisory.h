@@ -16,6 +16,8 @@ struct tsn_publisher {
     const char *cna_org, *cna_name;             /* UUID and short name as a CNA; NULL = none */
     const char *versions;                       /* "semantic"; else whole numbers */
     const char *url;                            /* where the tree is; NULL = nowhere */
+    const char *
+        amber_strict; /* in CSAF 2.0, which has no such label: "amber" "red" "refuse"; NULL = amber */
 };
 
 /* WIDE: the members of 2.1, everything the model says, also what 2.1 refuses side by side; what the

@@ -191,7 +191,7 @@ tsn_err tsn_advisory_changes(struct tsn_store *st, struct tsn_arena *arena,
                              const struct tsn_rec_advisory *a, const char *from, const char *to,
                              json_t **out, struct tsn_diag *diag)
 {
-    struct tsn_rec_release r, until;
+    struct tsn_rec_release r = {0}, until = {0};
     json_t *last = NULL, *csaf = NULL, *words = NULL;
     tsn_err err = from ? tsn_advisory_numbered(st, arena, a, from, &r, diag)
                        : tsn_advisory_last(st, arena, a->id, &r);

@@ -92,6 +92,10 @@ static json_t *vulnerabilities(const json_t *list)
             }
             json_array_append_new(scores, score);
         }
+        json_t *weakness = json_array_get(json_object_get(v, "cwes"), 0);
+        if (weakness) {
+            json_object_set(copy, "cwe", weakness);
+        }
         json_object_set_new(copy, "scores", scores);
         json_object_del(copy, "metrics");
         json_array_append_new(out, copy);
@@ -171,6 +175,25 @@ static void as_in_20(struct tsn_csaf_check *c)
             json_object_set_new(f, "pointer", pointer21(tsn_json_str(f, "pointer", "")));
             json_array_append(c->findings, f);
         }
+    }
+    json_decref(found);
+    json_decref(view);
+}
+
+void tsn_csaf_as_20(struct tsn_csaf_check *c, void (*run)(struct tsn_csaf_check *v, void *user),
+                    void *user)
+{
+    struct tsn_csaf_check v;
+    json_t *view = view_of(c->doc), *f;
+    size_t i;
+    tsn_csaf_begin(&v, view);
+    run(&v, user);
+    json_t *found = tsn_csaf_end(&v);
+    json_array_foreach(found, i, f)
+    {
+        json_object_set_new(f, "pointer", pointer21(tsn_json_str(f, "pointer", "")));
+        json_object_del(f, "fix"); /* its path is one of 2.0 */
+        json_array_append(c->findings, f);
     }
     json_decref(found);
     json_decref(view);

@@ -8,6 +8,11 @@ bool tsn_csaf_is_21(const json_t *doc);
 /* All rules of 2.1 that are errors. */
 void tsn_csaf_mandatory21(struct tsn_csaf_check *c);
 
+/* Runs tests of 2.0 over the document as 2.0 would say it; what they find is added with the pointers of
+ * 2.1. */
+void tsn_csaf_as_20(struct tsn_csaf_check *c, void (*run)(struct tsn_csaf_check *v, void *user),
+                    void *user);
+
 void tsn_csaf_tests21_tree(struct tsn_csaf_check *c);    /* 6.1.1 3 13 34 42-44 50 57-59 61 */
 void tsn_csaf_tests21_doc(struct tsn_csaf_check *c);     /* 6.1.26 27 37-41 54 55 60.1 */
 void tsn_csaf_tests21_vuln(struct tsn_csaf_check *c);    /* 6.1.11 24 35 36 45 52 53 */

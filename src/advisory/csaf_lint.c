@@ -119,6 +119,36 @@ static void run(struct tsn_csaf_check *c, const struct tsn_csaf_test *tests)
     }
 }
 
+/* Recommended and informative tests that 2.1 words as 2.0 its optional and informative ones. */
+static bool kept_in_21(const char *test)
+{
+    static const char *const ids[] = {
+        "6.2.1",  "6.2.2",  "6.2.3",  "6.2.5",  "6.2.6",  "6.2.7",  "6.2.8",  "6.2.9", "6.2.11",
+        "6.2.12", "6.2.14", "6.2.15", "6.2.16", "6.2.17", "6.2.19", "6.3.1",  "6.3.2", "6.3.3",
+        "6.3.4",  "6.3.5",  "6.3.6",  "6.3.7",  "6.3.8",  "6.3.9",  "6.3.10", "6.3.11"};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        if (strcmp(test, ids[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void run_kept(struct tsn_csaf_check *v, void *user)
+{
+    const struct tsn_csaf_test *const groups[] = {tsn_csaf_optional_product,
+                                                  tsn_csaf_optional_doc, tsn_csaf_informative};
+    (void)user;
+    for (size_t g = 0; g < 3; g++) {
+        for (const struct tsn_csaf_test *t = groups[g]; t->id; t++) {
+            const struct tsn_csaf_test one[] = {*t, {0}};
+            if (kept_in_21(t->id)) {
+                run(v, one);
+            }
+        }
+    }
+}
+
 tsn_err tsn_csaf_lint(const json_t *doc, json_t **findings)
 {
     struct tsn_csaf_check c;
@@ -130,8 +160,9 @@ tsn_err tsn_csaf_lint(const json_t *doc, json_t **findings)
     {
         mend(&c, f);
     }
-    /* Of 2.1 the tests that are errors are judged. */
-    if (!tsn_csaf_is_21(doc)) {
+    if (tsn_csaf_is_21(doc)) { /* what only 2.1 has in these groups is not judged */
+        tsn_csaf_as_20(&c, run_kept, NULL);
+    } else {
         run(&c, tsn_csaf_optional_product);
         run(&c, tsn_csaf_optional_doc);
         run(&c, tsn_csaf_informative);

@@ -16,7 +16,8 @@
 
 /* TLP 2.0 words, in any case, as the labels of CSAF 2.0, which knows no CLEAR and no AMBER+STRICT,
  * or of 2.1. */
-static void distribution(json_t *doc, const json_t *model, enum tsn_csaf_version version)
+static void distribution(json_t *doc, const json_t *model,
+                         const struct tsn_publisher *publisher, enum tsn_csaf_version version)
 {
     static const struct {
         const char *said, *label[2];
@@ -33,8 +34,13 @@ static void distribution(json_t *doc, const json_t *model, enum tsn_csaf_version
         label = strcasecmp(tlp, labels[i].said) == 0 ? labels[i].label[version != TSN_CSAF_20]
                                                      : label;
     }
-    if (version == TSN_CSAF_20 && strcasecmp(tlp, "amber+strict") == 0 && !text) {
-        text = "TLP:AMBER+STRICT: only within the recipient's organisation.";
+    if (version == TSN_CSAF_20 && strcasecmp(tlp, "amber+strict") == 0) {
+        const char *policy = publisher->amber_strict ? publisher->amber_strict : "amber";
+        /* "refuse" leaves the word there, and the checks refuse it. */
+        label = strcmp(policy, "red") == 0      ? "RED"
+                : strcmp(policy, "refuse") == 0 ? "AMBER+STRICT"
+                                                : label;
+        text = text ? text : "TLP:AMBER+STRICT: only within the recipient's organisation.";
     }
     json_t *d = json_object();
     json_object_set_new(
@@ -129,7 +135,7 @@ static json_t *document(const json_t *model, const struct tsn_publisher *publish
     }
     json_object_set_new(doc, "publisher", publisher_of(publisher));
     json_object_set_new(doc, "tracking", tracking(model));
-    distribution(doc, model, version);
+    distribution(doc, model, publisher, version);
     const char *severity = tsn_json_str(model, "severity", NULL);
     if (severity && *severity) {
         json_object_set_new(doc, "aggregate_severity", json_pack("{s:s}", "text", severity));

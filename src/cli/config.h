@@ -32,7 +32,8 @@
  *   http: { reach: [ "127.0.0.1:9000" ] }     # the same for http.request
  *   publisher: { name: Acme, namespace: "https://acme.example", contact: psirt@acme.example,
  *                prefix: ACME-SA, versions: integer,   # or semantic; and as a CVE numbering authority, when you are one:
- *                cna_org: 8254265b-2729-46b6-b9e3-3dfca2d5bfca, cna_name: acme }
+ *                cna_org: 8254265b-2729-46b6-b9e3-3dfca2d5bfca, cna_name: acme,
+ *                amber_strict: red }   # TLP:AMBER+STRICT in CSAF 2.0, which has no such label: amber, red or refuse
  *   cases: { prefix: PSIRT, markets: [ eu ], lead_roles: [ psirt-lead ],
  *            house: [ acme.example, tickets.acme.example ],  # ours: hosts and mail domains
  *            default_embargo: 90d,                           # what your policy publishes [none]

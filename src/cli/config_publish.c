@@ -8,8 +8,9 @@
 
 tsn_err tsn_conf_publisher(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name",    "namespace", "contact", "prefix",
-                                        "cna_org", "cna_name",  "versions"};
+    static const char *const known[] = {"name",    "namespace", "contact",  "prefix",
+                                        "cna_org", "cna_name",  "versions", "amber_strict"};
+    static const char *const labels[] = {"amber", "red", "refuse"};
     static const char *const policies[] = {"integer", "semantic"};
     struct tsn_publisher *p = &c->out->publisher;
     const struct tsn_yaml *map;
@@ -37,6 +38,9 @@ tsn_err tsn_conf_publisher(struct tsn_conf *c)
     if (!err && tsn_yaml_find(map, "versions"))
         err =
             tsn_conf_word(c, map, "versions", policies, TSN_CONF_COUNT(policies), &p->versions);
+    if (!err && tsn_yaml_find(map, "amber_strict"))
+        err = tsn_conf_word(c, map, "amber_strict", labels, TSN_CONF_COUNT(labels),
+                            &p->amber_strict);
     return err;
 }
 

@@ -354,13 +354,61 @@ static void markdown_is_inert(void **state)
     json_decref(doc);
 }
 
+/* What CSAF 2.0 has no label for becomes what the publisher wants; what has ended, a profile of 2.1. */
+static void labels_and_ends(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *policy, *label;
+    } policies[] = {{NULL, "AMBER"}, {"amber", "AMBER"}, {"red", "RED"}, {"refuse", NULL}};
+    json_t *model = json_pack("{s:s,s:s,s:[{s:s,s:s,s:s}],s:[{s:s,s:s,s:s}]}", "title",
+                              "Notice", "tlp", "TLP:AMBER+STRICT", "notes", "category",
+                              "description", "title", "Reasoning for Withdrawal", "text",
+                              "It is not ours.", "references", "category", "external",
+                              "summary", "More", "url", "https://psirt.acme.example/1");
+    add_tracking(model, "ACME-SA-2026-009");
+    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+        struct tsn_publisher who = publisher;
+        json_t *doc = NULL, *newer = NULL;
+        who.amber_strict = policies[i].policy;
+        assert_int_equal(0, tsn_csaf_render(model, &who, TSN_CSAF_20, &doc, NULL));
+        assert_int_equal(0, tsn_csaf_render(model, &who, TSN_CSAF_21, &newer, NULL));
+        const json_t *d = at(doc, "document/distribution"),
+                     *d21 = at(newer, "document/distribution/tlp");
+        assert_string_equal(tsn_json_str(d21, "label", ""), "AMBER+STRICT");
+        if (policies[i].label) {
+            accepted(doc, "amber+strict");
+            assert_string_equal(tsn_json_str(json_object_get(d, "tlp"), "label", ""),
+                                policies[i].label);
+            assert_non_null(strstr(tsn_json_str(d, "text", ""), "organisation"));
+        } else {
+            refused(doc, "schema");
+        }
+        json_decref(doc);
+        json_decref(newer);
+    }
+    json_t *history = json_object_get(json_object_get(model, "tracking"), "history"),
+           *doc = NULL;
+    json_array_append_new(history, json_pack("{s:s,s:s,s:s}", "number", "2", "date",
+                                             "2026-11-24T09:00:00.000Z", "summary", "Over"));
+    json_object_set_new(json_object_get(model, "tracking"), "version", json_string("2"));
+    json_object_set_new(json_object_get(model, "tracking"), "current",
+                        json_string("2026-11-24T09:00:00.000Z"));
+    json_object_set_new(model, "tlp", json_string("CLEAR"));
+    json_object_set_new(model, "ended", json_string("withdrawn"));
+    assert_int_equal(0, tsn_csaf_render(model, &publisher, TSN_CSAF_21, &doc, NULL));
+    accepted(doc, "withdrawn");
+    assert_string_equal(tsn_json_str(at(doc, "document"), "category", ""), "csaf_withdrawn");
+    json_decref(doc);
+    json_decref(model);
+}
+
 int main(void)
 {
     tsn_json_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(drafting_cases),
-        cmocka_unit_test(broken_on_purpose),
-        cmocka_unit_test(any_json),
+        cmocka_unit_test(drafting_cases),    cmocka_unit_test(broken_on_purpose),
+        cmocka_unit_test(any_json),          cmocka_unit_test(labels_and_ends),
         cmocka_unit_test(markdown_is_inert),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

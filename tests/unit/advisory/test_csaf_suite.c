@@ -95,6 +95,21 @@ static int judge(const char *id, const json_t *list, bool valid,
     return wrong;
 }
 
+/* Recommended and informative tests of 2.1 that it words as 2.0 does; the others are not judged. */
+static bool judged_in_21(const char *id)
+{
+    static const char *const ids[] = {
+        "6.2.1",  "6.2.3",  "6.2.5",  "6.2.6",  "6.2.7",  "6.2.8",  "6.2.9",  "6.2.11",
+        "6.2.12", "6.2.14", "6.2.15", "6.2.16", "6.2.17", "6.2.19", "6.3.1",  "6.3.2",
+        "6.3.3",  "6.3.4",  "6.3.5",  "6.3.6",  "6.3.8",  "6.3.9",  "6.3.10", "6.3.11"};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        if (strcmp(ids[i], id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Documents of the mandatory tests that 2.1 calls valid are valid as a whole. */
 static void oasis21(void **state)
 {
@@ -102,21 +117,26 @@ static void oasis21(void **state)
     suite = "2.1";
     json_t *manifest = read_json(data_path("csaf-oasis-suite/2.1/testcases.json"));
     assert_non_null(manifest);
-    int wrong = 0, tests = 0;
+    int wrong = 0, tests = 0, more = 0;
     size_t i;
     json_t *t;
     json_array_foreach(json_object_get(manifest, "tests"), i, t)
     {
+        const char *id = tsn_json_str(t, "id", "");
+        if (judged_in_21(id)) {
+            wrong += judge(id, json_object_get(t, "failures"), false, tsn_csaf_lint);
+            wrong += judge(id, json_object_get(t, "valid"), true, tsn_csaf_lint);
+            more++;
+        }
         if (strcmp(tsn_json_str(t, "group", ""), "mandatory") == 0) {
-            const char *id = tsn_json_str(t, "id", "");
             wrong += judge(id, json_object_get(t, "failures"), false, tsn_csaf_check);
             wrong += judge(id, json_object_get(t, "valid"), true, tsn_csaf_check);
             tests++;
         }
     }
     json_decref(manifest);
-    printf("2.1: %d mandatory tests\n", tests);
-    assert_true(tests > 60);
+    printf("2.1: %d mandatory tests, %d of the others\n", tests, more);
+    assert_true(tests > 60 && more > 20);
     assert_int_equal(0, wrong);
 }
 
