@@ -1,6 +1,7 @@
 -- What several playbooks of a product security team say and ask alike.
 local advisory = use "advisory"
 local mail = use "mail"
+local score, ssvc, track, weakness = use "score", use "ssvc", use "track", use "weakness"
 
 local psirt = {}
 
@@ -59,6 +60,49 @@ function psirt.release(case, t)
   end
   psirt.publish(case, draft)
   return true, d
+end
+
+-- Moves the case's report along its track as far as the moves exist; clocks for a fix count from `valid`.
+function psirt.report_is(...)
+  for _, state in ipairs { ... } do
+    pcall(track.move, { track = "report", to = state })
+  end
+end
+
+-- Weakness, score and priority as the team judges them; asks again when an id or vector cannot be read. The SSVC
+-- outcome of the supplier's table: defer, scheduled, out-of-cycle or immediate.
+function psirt.judge(case, role)
+  local report = case.report or {}
+  local wrong
+  for round = 1, 3 do
+    local j = ask {
+      id = "judge/" .. round, role = role, title = "How bad is it?", remind = "1d",
+      escalate = { after = "3d", to = "psirt-lead" },
+      show   = { wrong = wrong, reporter = { weakness = report.cwe, score = report.cvss } },
+      fields = {
+        cwe              = text { required = true, placeholder = "CWE-787" },
+        cvss             = text { placeholder = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H" },
+        exploitation     = choice { "none", "public-poc", "active" },
+        automatable      = flag "Can an attack be automated?",
+        value_density    = choice { "diffuse", "concentrated" },
+        technical_impact = choice { "partial", "total" },
+        safety_impact    = choice { "negligible", "marginal", "critical", "catastrophic" },
+      },
+    }
+    local ok, err = pcall(function()
+      weakness.set { cwe = j.cwe }
+      if j.cvss and j.cvss ~= "" then
+        score.set { vector = j.cvss }
+      end
+    end)
+    if ok then
+      return ssvc.decide { table = "supplier", points = { exploitation = j.exploitation,
+        automatable = j.automatable, value_density = j.value_density, technical_impact = j.technical_impact,
+        safety_impact = j.safety_impact } }.outcome
+    end
+    wrong = tostring(err)
+  end
+  error(wrong)
 end
 
 return psirt

@@ -22,6 +22,22 @@ static tsn_err take_at(struct tsn_case_work *w, const json_t *args, int64_t *at,
     return err;
 }
 
+/* Most cases have one report: it is meant. Several: "" stays. */
+static tsn_err only_report(struct tsn_case_work *w, const char **subject)
+{
+    struct tsn_rec_track *rows;
+    size_t n, attached = 0;
+    tsn_err err = tsn_track_list(w->st, w->arena, w->c.id, TSN_TRACK_LINK, &rows, &n);
+    for (size_t i = 0; i < n && !err; i++)
+        if (!strcmp(rows[i].state, "attached")) {
+            attached++;
+            *subject = rows[i].subject;
+        }
+    if (attached != 1)
+        *subject = "";
+    return err;
+}
+
 /* track.move{ track, to, subject, reason, note, at } */
 static tsn_err op_move(struct tsn_case_work *w, const json_t *args, json_t **result,
                        struct tsn_diag *diag)
@@ -46,6 +62,11 @@ static tsn_err op_move(struct tsn_case_work *w, const json_t *args, json_t **res
         return tsn_case_bad(diag, "track.move", "`reason` must be a short word");
     if (strlen(subject) > 128)
         return tsn_case_bad(diag, "track.move", "`subject` has at most 128 bytes");
+    if (!subject[0] && track == TSN_TRACK_REPORT) {
+        tsn_err err = only_report(w, &subject);
+        if (err)
+            return err;
+    }
     if (!subject[0] && track != TSN_TRACK_INCIDENT)
         return tsn_diag_set(diag, TSN_EINPUT, "W005",
                             "`subject` is missing: which %s of the case is meant", name);

@@ -69,6 +69,7 @@ static void good_json(struct scoring *s, const char *vector, const char *canonic
 /* Without printf: a million lines a second go through here. */
 static void tsv_line(int number, const char *const cells[7])
 {
+    static const char tail[] = "\t-\t-\n"; /* no code, no column */
     char line[TSN_CVSS_VECTOR_MAX + 128], digits[16];
     size_t at = 0, n = 0;
     do
@@ -82,8 +83,8 @@ static void tsv_line(int number, const char *const cells[7])
         (void)memcpy(line + at, cells[i], len);
         at += len;
     }
-    (void)memcpy(line + at, "\t-\t-\n", 5);
-    (void)fwrite(line, 1, at + 5, stdout);
+    (void)memcpy(line + at, tail, sizeof tail);
+    (void)fwrite(line, 1, at + sizeof tail - 1, stdout);
 }
 
 static void good(struct scoring *s, const char *vector, const struct tsn_cvss *v)
