@@ -10,6 +10,8 @@
 
 #define HOUR_MS INT64_C(3600000)
 #define DAY_MS  INT64_C(86400000)
+/* Of fewer documents half is no storm. */
+#define REWRITE_MIN 100
 
 static tsn_err made_since(struct tsn_store *st, const struct tsn_deciding *x, int64_t since,
                           int64_t *out)
@@ -19,6 +21,20 @@ static tsn_err made_since(struct tsn_store *st, const struct tsn_deciding *x, in
         {.column = "created_at", .cmp = TSN_CMP_GT, .number = since},
         {.column = "verdict", .cmp = TSN_CMP_NE, .text = "baseline"}};
     return tsn_store_count(st, &tsn_table_decision, filters, 3, out);
+}
+
+/* Does a feed rewrite itself? More than half of its documents have other bytes than yesterday. */
+static tsn_err rewritten(struct tsn_store *st, const struct tsn_deciding *x, int64_t *changed,
+                         int64_t *all)
+{
+    const struct tsn_filter revisions[] = {
+        {.column = "feed", .cmp = TSN_CMP_EQ, .text = x->row.feed},
+        {.column = "created_at", .cmp = TSN_CMP_GT, .number = x->op->now_ms - DAY_MS},
+        {.column = "kind", .cmp = TSN_CMP_NE, .text = "new"}};
+    const struct tsn_filter documents = {
+        .column = "feed", .cmp = TSN_CMP_EQ, .text = x->row.feed};
+    tsn_err err = tsn_store_count(st, &tsn_table_revision, revisions, 3, changed);
+    return err ? err : tsn_store_count(st, &tsn_table_document, &documents, 1, all);
 }
 
 static tsn_err begin_storm(struct tsn_store *st, struct tsn_deciding *x,
@@ -69,6 +85,17 @@ tsn_err tsn_decide_storm(struct tsn_store *st, struct tsn_deciding *x, bool *sto
     err = err ? err : made_since(st, x, x->op->now_ms - 30 * DAY_MS, &month);
     int64_t usual = (month - hour) / 30 * c->storm_factor;
     int64_t most = usual > c->storm_per_hour ? usual : c->storm_per_hour;
+    int64_t changed = 0, all = 0;
+    if (!err && hour <= most && desk.storm_at == 0) {
+        err = rewritten(st, x, &changed, &all);
+        *storm = !err && all >= REWRITE_MIN && changed * 2 > all;
+        if (*storm) {
+            return begin_storm(st, x, &desk,
+                               tsn_arena_printf(x->op->op.arena,
+                                                "%lld of its %lld documents changed in a day",
+                                                (long long)changed, (long long)all));
+        }
+    }
     if (err || hour <= most) {
         return err;
     }

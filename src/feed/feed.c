@@ -36,6 +36,7 @@ void tsn_feeds_release(struct tsn_feeds *feeds)
         json_decref(f->cursor);
         json_decref(f->marks);
         free(f->home);
+        free(f->seen);
         free(f);
     }
     tsn_arena_destroy(feeds->added);

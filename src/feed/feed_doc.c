@@ -34,9 +34,11 @@ void tsn_feed_doc_destroy(struct tsn_feed_doc *d)
 void tsn_feed_doc_settled(struct tsn_feed_doc *d)
 {
     struct tsn_feed *f = d->feed;
-    bool redo = d->redo;
+    bool redo = d->redo, check = d->check;
     tsn_feed_doc_destroy(d);
-    if (redo) {
+    if (check) {
+        tsn_feed_check_settled(f);
+    } else if (redo) {
         tsn_feed_again_settled(f->feeds);
     } else {
         tsn_feed_settled(f);
@@ -49,7 +51,7 @@ void tsn_feed_doc_failed(struct tsn_feed_doc *d, const char *why)
     struct tsn_feed *f = d->feed;
     tsn_log(TSN_LOG_WARN, "feed.document_failed", "feed", f->config.name, "path", d->path,
             "why", why, NULL);
-    f->counts.failed += !d->redo;
+    f->counts.failed += !d->redo && !d->check;
     tsn_feed_doc_settled(d);
 }
 
@@ -262,6 +264,25 @@ static void got_document(const struct tsn_xfer_result *r, void *user)
     } else {
         tsn_feed_doc_failed(d, r->err ? r->diag.what : "the server does not give it now");
     }
+}
+
+static void got_probe(const struct tsn_xfer_result *r, void *user)
+{
+    struct tsn_feed_doc *d = user;
+    if (!r->err && (r->status == 404 || r->status == 410)) {
+        tsn_feed_checked(d);
+    } else if (!r->err && r->status == 200) {
+        d->there = true;
+        tsn_feed_checked(d);
+    } else {
+        tsn_feed_doc_failed(
+            d, "it is not listed, and the server does not say whether it is there");
+    }
+}
+
+void tsn_feed_doc_probe(struct tsn_feed_doc *d)
+{
+    start(d, d->url, TSN_FEED_DOC_MAX, got_probe);
 }
 
 /* The way that worked last comes first, then the others in order. */

@@ -112,8 +112,11 @@ struct tsn_feed {
     size_t pages_seen;
     const char *token; /* for the requests of this poll; NULL */
     const struct tsn_source *source;
-    char *home;       /* GNUPGHOME with its keys; NULL = none */
-    bool importing;   /* the keys are on their way there */
+    char *home;     /* GNUPGHOME with its keys; NULL = none */
+    bool importing; /* the keys are on their way there */
+    uint64_t *seen; /* hashes of the paths that this poll's list names */
+    size_t nseen, seen_cap, probing;
+    bool holes;       /* a page of this poll is missing */
     char trusted[16]; /* a person's word; "" = none */
     bool paused;
     json_t *cursor; /* { base, pages: { url: { e, m } }, since } of the last whole poll */
@@ -179,6 +182,17 @@ void tsn_inventory_log(
     struct tsn_feeds *feeds); /* inventory_log.c: an entry where it changed */
 void tsn_feed_desk_take(struct tsn_feed *f, const struct tsn_rec_feeddesk *row);
 
+/* --- feed_gone.c: what a list does not name any more --------------------------------------------- */
+
+uint64_t tsn_feed_path_hash(const char *path);
+void tsn_feed_seen(struct tsn_feed *f, const uint64_t *hashes, size_t n);
+/* The end of a poll without an error: looks for what is gone, then finishes it. */
+void tsn_feed_gone(struct tsn_feed *f);
+void tsn_feed_check_settled(struct tsn_feed *f);
+/* What the server said of it. Takes d. */
+void tsn_feed_checked(struct tsn_feed_doc *d);
+void tsn_feed_doc_probe(struct tsn_feed_doc *d); /* feed_doc.c: asks for d->url */
+
 /* --- feed_poll.c: the list and what to fetch of it --------------------------------------------- */
 
 void tsn_feed_start(struct tsn_feed *f); /* f->polling is set, its state is read */
@@ -213,6 +227,8 @@ struct tsn_feed_doc {
     int hash_try;          /* 0: .sha512, 1: .sha256 */
     uv_work_t work;
     const char *observation; /* its row; NULL = not stored yet */
+    bool check;              /* unlisted: is it still there? feed_gone.c */
+    bool there;              /* of such a one: it is */
     bool redo;               /* read from its stored bytes: not part of a poll */
     const char *cause;       /* of reading it again: parser inventory; NULL = it came in */
     json_t *wanted;          /* EPSS: vulnerabilities of which it is kept; NULL = all */

@@ -59,11 +59,17 @@ static bool row_open(const struct tsn_rec_match *m)
     return !m->state || strcmp(m->state, "closed") != 0;
 }
 
+/* It says only that another document takes its place: what it said stays until that one is there. */
+static bool superseded(const struct tsn_feed_op *x)
+{
+    return strcmp(tsn_json_str(x->doc->facts, "category", ""), "csaf_superseded") == 0;
+}
+
 /* Products of ours that an earlier revision touched and this one does not. */
 static json_t *dropped(const struct tsn_feed_op *x, const struct tsn_feed_earlier *before)
 {
     json_t *out = json_array();
-    for (size_t i = 0; i < before->n; i++) {
+    for (size_t i = 0; i < before->n && !superseded(x); i++) {
         const struct tsn_rec_match *m = &before->rows[i];
         if (row_open(m) && strcmp(m->certainty ? m->certainty : "", "guess") != 0 &&
             !hit_of(x->hits, m->product)) {
@@ -352,7 +358,7 @@ static tsn_err close_gone(struct tsn_store *st, struct tsn_feed_op *x)
         tsn_feed_earlier(st, x->op.arena, tsn_json_str(x->doc->facts, "id", ""), &earlier);
     for (size_t i = 0; !err && i < earlier.n; i++) {
         struct tsn_rec_match m = earlier.rows[i];
-        if (!row_open(&m) || hit_of(x->hits, m.product)) {
+        if (!row_open(&m) || superseded(x) || hit_of(x->hits, m.product)) {
             continue;
         }
         const char *why = tsn_json_str(x->spared, m.product, NULL);

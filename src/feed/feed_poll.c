@@ -66,6 +66,7 @@ struct slice_op {
     struct tsn_page_news news; /* out */
     struct tsn_feed_rows rows; /* of the slice, then only what is to be fetched */
     size_t listed, unchanged, refused;
+    uint64_t *seen; /* of all that are listed */
     char first_refused[160];
 };
 
@@ -160,6 +161,10 @@ static tsn_err slice_apply(struct tsn_op *op, struct tsn_store *st)
         err = read_members(x, text);
     }
     x->listed = x->rows.n;
+    x->seen = tsn_arena_alloc(op->arena, (x->rows.n + 1) * sizeof *x->seen);
+    for (size_t i = 0; i < x->rows.n; i++) {
+        x->seen[i] = tsn_feed_path_hash(x->rows.rows[i].path);
+    }
     return err ? err : drop_known(x, st);
 }
 
@@ -196,6 +201,8 @@ static void add_pages(struct tsn_feed *f, const struct tsn_pages *more)
 static void take_slice(struct tsn_feed *f, struct slice_op *x)
 {
     f->counts.listed += (int64_t)x->listed;
+    tsn_feed_seen(f, x->seen, x->listed);
+    f->holes = f->holes || x->news.gap;
     f->counts.unchanged += (int64_t)x->unchanged;
     f->counts.refused += (int64_t)(x->refused + x->rows.bad);
     f->discovered = f->discovered || x->pages.n || x->listed;
@@ -353,6 +360,7 @@ static void page_failed(struct tsn_feed *f, tsn_err err, int status, const struc
     if (page->optional) {            /* what it would bring comes another way */
         tsn_log(TSN_LOG_WARN, "feed.page_failed", "feed", f->config.name, "page", name, "code",
                 why->code, "why", why->what, NULL);
+        f->holes = true;
         page_over(f);
         return;
     }
@@ -413,7 +421,7 @@ static void pages_done(struct tsn_feed *f)
         return;
     }
     f->not_modified = f->pages_read == 0;
-    tsn_feed_finish(f, 0);
+    tsn_feed_gone(f);
 }
 
 static void next_page(struct tsn_feed *f)
@@ -440,7 +448,8 @@ void tsn_feed_start(struct tsn_feed *f)
     f->next_row = f->in_flight = 0;
     f->pages = (struct tsn_pages){0};
     f->page = f->pages_read = f->pages_same = f->pages_seen = 0;
-    f->discovered = f->bulk = false;
+    f->discovered = f->bulk = f->holes = false;
+    f->nseen = f->probing = 0;
     f->ns = f->token = NULL;
     json_decref(f->marks);
     f->marks = json_object();

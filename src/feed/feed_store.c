@@ -154,6 +154,9 @@ static void head_of(struct tsn_feed_op *x, struct tsn_rec_document *row)
     row->trace = d->trace ? tsn_feed_kept(x->op.arena, d->trace) : NULL;
     row->basis = x->basis;
     row->observation = d->observation ? d->observation : row->observation;
+    row->url = d->url ? d->url : row->url;
+    row->unlisted_at = d->redo ? row->unlisted_at : 0;
+    row->gone_at = 0;
 }
 
 /* Cosmetic: another version or text, the same substance; that starts nothing. */

@@ -15,14 +15,18 @@ extern const struct tsn_table tsn_table_feed;
 struct tsn_rec_document {
     const char *id, *key /* unique: feed LF path */, *feed, *path, *tracking_id, *version,
         *title;
-    const char *sha256, *state /* current quarantined */, *reason,
+    const char *sha256, *state /* current quarantined withdrawn */, *reason,
         *listed /* time in the list */;
     const char *facts; /* JSON: what matching and difference need */
     const char
         *trace; /* JSON: what it says of components of ours (feed/judge.h); NULL = none */
     const char *basis;       /* parser and inventory that facts and trace were made with */
     const char *observation; /* record_ingest.h: what the state above comes from */
+    const char *url;         /* where it was; NULL = inside a list */
     int64_t fetched_at, revisions;
+    int64_t unlisted_at, asked_at,
+        gone_at; /* the list names it no more; the server was asked for
+                                               it last; did not have it first */
 };
 extern const struct tsn_table tsn_table_document;
 

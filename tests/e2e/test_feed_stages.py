@@ -3,12 +3,9 @@ them, and nothing is lost or there twice. What was observed is always revised, q
 or pending. Stored bytes are read again without the network."""
 import json
 import os
-import random
 import sqlite3
 
-import test_feed_decisions as decisions
 import test_feed_sources as sources
-import test_inventory as inventory
 import tocsin_test as t
 
 t.need_binary()
@@ -126,89 +123,6 @@ def test_another_parser_reads_what_is_stored():
         # Facts by another parser start nothing: what they would have started is on record.
         assert len(node.http("GET", "/api/v1/runs", check=200).json["items"]) == 1
         assert node.stop(60) == 0
-        assert t.run_cli(["audit", "verify", node.data], check=0)
-
-
-def test_another_inventory_is_matched_from_what_is_stored():
-    inventory.serve(decisions.osv("GHSA-1", "CVE-2026-1"),
-                    decisions.osv("GHSA-2", "CVE-2026-2", name="zlib-x", fixed="2.0.0"))
-    with decisions.make() as node:
-        sources.start(node)
-        assert sources.poll(node, "osv")["runs"] == 1
-        assert node.stop(60) == 0
-        sources.Site.files = {}
-        inventory.write(node, "gw.json", inventory.sbom(decisions.LEFT, "pkg:npm/zlib-x@1.0.0"))
-        node.start()
-        t.wait_for(lambda: len(decisions.runs(node)) == 2, timeout=30, node=node)
-        m = {x["advisory"]: x for x in node.cli("match", "list", "--json", check=0).json["items"]}
-        assert (m["GHSA-1"]["state"], m["GHSA-2"]["state"]) == ("closed", "open"), m
-        d = decisions.decisions(node, advisory="GHSA-2")
-        assert [x["verdict"] for x in d] == ["run"], d
-        e = node.cli("decision", "show", d[0]["id"], "--json", check=0).json
-        assert e["input"]["inputs"]["cause"] == "inventory", e
-        assert len(decisions.entries(node, "product.inventory")) == 2
-        balanced_of = show(node, "osv")
-        assert balanced_of["balanced"] and balanced_of["revised"] == 2, balanced_of
-        assert node.stop(60) == 0
-        # The same inventory: nothing is matched again, no entry.
-        node.start()
-        assert len(decisions.entries(node, "product.inventory")) == 2
-        assert node.stop(60) == 0
-        assert t.run_cli(["audit", "verify", node.data], check=0)
-
-
-def test_whatever_comes_the_sum_is_right():
-    """Random changes of a provider's tree, some with a kill: after each the counters add up, and the
-    documents in force are the last good ones."""
-    rng = random.Random(7)
-    names, good = ["d%d.json" % i for i in range(6)], {}
-    docs, version, vector = {}, {n: 1 for n in names}, {n: "libfoo" for n in names}
-    stamp = 0
-    with make() as node:
-        sources.start(node)
-        for turn in range(14):
-            for n in rng.sample(names, rng.randint(1, 4)):
-                what = rng.choice(("same", "cosmetic", "change", "broken", "gone", "back"))
-                if what == "cosmetic":
-                    version[n] += 1
-                elif what == "change":
-                    version[n] += 1
-                    vector[n] = rng.choice(("libfoo", "libbar", "x" + str(turn)))
-                if what == "broken":
-                    docs[n] = '{"document":'
-                elif what == "gone":
-                    docs[n] = None
-                elif what == "back" and version[n] > 1:
-                    docs[n] = sources.csaf("EX-" + n, "0", product="old")
-                else:
-                    docs[n] = sources.csaf("EX-" + n, str(version[n]), product=vector[n])
-                    good[n] = (str(version[n]), vector[n])
-            stamp += 1
-            serve({n: d for n, d in docs.items() if d}, "2026-01-01T00:%02d:00Z" % stamp)
-            for n, d in docs.items():
-                if not d:
-                    sources.Site.files["/d/changes.csv"] += "%s,2026-01-01T00:%02d:00Z\n" % (
-                        n, stamp)
-            if turn % 5 == 4:
-                last = node.cli("feed", "list", "--json", check=0).json["items"][0]["polled_at"]
-                node.stop(60)
-                # Where nothing comes past the arrow it lives on: then it is killed after the poll.
-                node.start({"TOCSIN_FAULT": rng.choice(ARROWS[1:8])}, wait=False)
-                t.wait_for(lambda: not node.alive or polled(node, last), timeout=30)
-                node.kill9()
-                node.start()
-            sources.poll(node, "v")
-            t.wait_for(lambda: show(node)["pending"] == 0, timeout=30, node=node)
-            balanced(node)
-            for d in rows(node, "document"):
-                if d["path"] in good:
-                    assert (d["state"], d["version"]) == ("current", good[d["path"]][0]), (turn, d)
-        s = balanced(node)
-        assert s["quarantined"] > 3 and s["duplicate"] > 1 and s["revised"] > 8, s
-        assert node.stop(60) == 0
-        states = [r["state"] for r in rows(node, "observation")]
-        assert states.count("revised") == s["revised"] == len(rows(node, "revision")), states
-        assert states.count("quarantined") == s["quarantined"], states
         assert t.run_cli(["audit", "verify", node.data], check=0)
 
 

@@ -25,12 +25,17 @@ CREATE TABLE "document" (
   "trace" TEXT,
   "basis" TEXT,
   "observation" TEXT,
+  "url" TEXT,
   "fetched_at" INTEGER NOT NULL DEFAULT 0,
-  "revisions" INTEGER NOT NULL DEFAULT 0
+  "revisions" INTEGER NOT NULL DEFAULT 0,
+  "unlisted_at" INTEGER NOT NULL DEFAULT 0,
+  "asked_at" INTEGER NOT NULL DEFAULT 0,
+  "gone_at" INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX document_tracking_id ON "document" ("tracking_id");
 CREATE INDEX document_feed ON "document" ("feed");
+CREATE INDEX document_unlisted ON "document" ("feed", "unlisted_at");
 CREATE INDEX document_basis ON "document" ("basis");
 
 CREATE TABLE "match" (

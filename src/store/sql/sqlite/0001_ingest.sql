@@ -88,6 +88,7 @@ CREATE TABLE "mapping" (
 
 CREATE INDEX observation_state ON "observation" ("state", "id");
 CREATE INDEX observation_path ON "observation" ("feed", "path", "state");
+CREATE INDEX revision_feed ON "revision" ("feed", "created_at");
 CREATE INDEX revision_document ON "revision" ("document");
 CREATE INDEX decision_state ON "decision" ("state", "due_at");
 CREATE INDEX decision_advisory ON "decision" ("advisory");
