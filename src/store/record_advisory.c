@@ -11,10 +11,10 @@ static const struct tsn_col advisory_cols[] = {
 TABLE(advisory, 2);
 
 static const struct tsn_col release_cols[] = {
-    TEXT(release, id),         TEXT(release, advisory), TEXT(release, name),
-    TEXT(release, version),    TEXT(release, tlp),      TEXT(release, state),
-    TEXT(release, digest),     SEALED(release, csaf),   SEALED(release, model),
-    TEXT(release, signature),  SEALED(release, csaf21), TEXT(release, signature21),
+    TEXT(release, id),         TEXT(release, advisory),  TEXT(release, name),
+    TEXT(release, version),    TEXT(release, tlp),       TEXT(release, state),
+    TEXT(release, digest),     SEALED(release, csaf),    SEALED(release, model),
+    SEALED(release, csaf21),   TEXT(release, signature), TEXT(release, signature21),
     INT(release, released_at),
 };
 TABLE(release, -1);
