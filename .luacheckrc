@@ -15,3 +15,10 @@ files["playbooks/**/*_spec.lua"].max_line_length = 124
 files["src/worker/author/**/*.lua"].max_line_length = 124
 files["playbooks/**/*.lua"].max_line_length = 120
 exclude_files = { "build/**" }
+-- Connectors: the language of src/worker/author/35_connector.lua (docs/connectors.md).
+files["plugins/**/*.lua"].std = "min"
+files["plugins/**/*.lua"].globals = {
+  "connector", "http", "mail", "done", "fail", "try_later", "not_known", "bearer", "basic", "joined", "hmac", "ed25519",
+  "body", "urlencode", "shorten", "absent", "json", "timestamp", "one_of", "sorted", "utf8",
+}
+files["plugins/**/*.lua"].max_line_length = 150

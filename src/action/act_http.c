@@ -3,13 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "loop/httpc.h"
 
-#define HEADERS_MAX 32
+#define HEADERS_MAX      32
+#define RETRY_AFTER_MOST INT64_C(3600)
 
 struct http_user {
     struct tsn_httpc *client;
@@ -19,6 +21,7 @@ struct http_user {
 struct request {
     struct tsn_call *call;
     struct tsn_xfer *xfer;
+    bool has_effect;
 };
 
 static tsn_err bad(struct tsn_diag *diag, const char *what)
@@ -26,8 +29,41 @@ static tsn_err bad(struct tsn_diag *diag, const char *what)
     return tsn_diag_set(diag, TSN_EINPUT, "R040", "http.request: %s", what);
 }
 
-/* 2xx and 3xx are answers; what a later try may change is a retry; the rest is final. */
-static enum tsn_outcome outcome_of(const struct tsn_xfer_result *r, struct tsn_diag *diag)
+/* The other side's wish (RFC 9110 10.2.3): seconds or a date; at most an hour, 0 = none or unreadable. */
+static int64_t retry_after(const char *text)
+{
+    int64_t seconds = 0;
+    struct tm at = {0};
+    const char *end;
+
+    if (tsn_parse_int(text, 0, INT64_MAX, &seconds) != 0) {
+        end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &at);
+        seconds = end && !*end ? (int64_t)timegm(&at) - tsn_clock_wall_ms() / 1000 : 0;
+    }
+    if (seconds < 0)
+        seconds = 0;
+    return (seconds < RETRY_AFTER_MOST ? seconds : RETRY_AFTER_MOST) * 1000;
+}
+
+static bool accepted(const json_t *accept, int status)
+{
+    size_t i;
+    json_t *one;
+
+    if (json_is_string(accept))
+        return strcmp(json_string_value(accept), "any") == 0;
+    json_array_foreach(accept, i, one)
+    {
+        if (json_integer_value(one) == status)
+            return true;
+    }
+    return false;
+}
+
+/* 2xx and 3xx are answers, and what `accept` names; what a later try may change is a retry; the rest is
+ * final. A gateway that gave up does not say whether the server behind it acted. */
+static enum tsn_outcome outcome_of(const struct tsn_xfer_result *r, const struct request *q,
+                                   struct tsn_diag *diag)
 {
     if (r->err == TSN_EOUTCOME) {
         tsn_diag_set(diag, r->err, "R043", "the request was sent, the answer was lost: %s",
@@ -43,12 +79,16 @@ static enum tsn_outcome outcome_of(const struct tsn_xfer_result *r, struct tsn_d
         tsn_diag_hint(diag, "%s", r->diag.hint);
         return o;
     }
-    if (r->status < 400)
+    if (r->status < 400 || accepted(json_object_get(q->call->args, "accept"), r->status))
         return TSN_OUTCOME_OK;
     tsn_diag_set(diag, TSN_EREMOTE, "R041", "the server answered %d", r->status);
+    if (q->has_effect && (r->status == 502 || r->status == 504))
+        return TSN_OUTCOME_UNKNOWN;
     if (r->status == 408 || r->status == 425 || r->status == 429 || r->status == 502 ||
-        r->status == 503 || r->status == 504)
+        r->status == 503 || r->status == 504) {
+        q->call->retry_after_ms = retry_after(r->retry_after);
         return TSN_OUTCOME_RETRY;
+    }
     return TSN_OUTCOME_FAIL;
 }
 
@@ -74,7 +114,7 @@ static void finished(const struct tsn_xfer_result *r, void *user)
     json_t *result = NULL, *body = NULL;
 
     tsn_diag_init(&diag);
-    outcome = outcome_of(r, &diag);
+    outcome = outcome_of(r, q, &diag);
     if (outcome == TSN_OUTCOME_OK) {
         result = json_object();
         json_object_set_new(result, "status", json_integer(r->status));
@@ -111,9 +151,25 @@ static tsn_err add_headers(const json_t *given, struct tsn_header *out, size_t *
     return 0;
 }
 
+static bool accept_ok(const json_t *accept)
+{
+    size_t i;
+    json_t *one;
+
+    if (!accept || json_is_string(accept))
+        return !accept || strcmp(json_string_value(accept), "any") == 0;
+    json_array_foreach(accept, i, one)
+    {
+        if (!json_is_integer(one))
+            return false;
+    }
+    return json_is_array(accept);
+}
+
 static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
 {
-    static const char *const known[] = {"url", "method", "headers", "body", "json", "timeout"};
+    static const char *const known[] = {"url",  "method",  "headers", "body",
+                                        "json", "timeout", "accept"};
     const struct http_user *u = call->action->user;
     struct tsn_header headers[HEADERS_MAX + 2];
     struct tsn_xfer_request req = {.headers = headers};
@@ -133,6 +189,8 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
     if (!req.url ||
         (strncmp(req.url, "http://", 7) != 0 && strncmp(req.url, "https://", 8) != 0))
         return bad(diag, "url must begin with http:// or https://");
+    if (!accept_ok(json_object_get(call->args, "accept")))
+        return bad(diag, "accept is a list of statuses, or \"any\"");
     if (timeout && tsn_duration_parse(timeout, &req.timeout_ms) != 0)
         return bad(diag, "timeout must be a duration such as 10s");
     err = add_headers(call->args, headers, &req.nheaders, diag);
@@ -151,6 +209,7 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
     req.body_len = req.body ? strlen(req.body) : 0;
     q = tsn_alloc(sizeof(*q));
     q->call = call;
+    q->has_effect = strcmp(req.method, "GET") != 0 && strcmp(req.method, "HEAD") != 0;
     err = tsn_xfer_start(u->client, &req, finished, q, &q->xfer, diag);
     free(text);
     if (err)

@@ -33,10 +33,11 @@ struct tsn_store;
 struct tsn_call {
     const struct tsn_action *action;
     const char *run, *run_name, *case_id, *path;
-    const char *idem; /* idempotency key, 32 hex: hash(run, path) */
-    json_t *args;     /* borrowed */
-    int64_t attempt;  /* from 1 */
-    void *impl;       /* the action's own state while in flight */
+    const char *idem;       /* idempotency key, 32 hex: hash(run, path) */
+    json_t *args;           /* borrowed */
+    int64_t attempt;        /* from 1 */
+    int64_t retry_after_ms; /* set before done(RETRY): the other side asked to wait so long */
+    void *impl;             /* the action's own state while in flight */
     /* Completes the call: loop thread, exactly once, never inside start. `result` may be NULL and
      * is copied; on a failure diag says why. */
     void (*done)(struct tsn_call *call, enum tsn_outcome outcome, const json_t *result,
@@ -58,6 +59,7 @@ struct tsn_action {
     int per_minute;          /* calls begun in a minute; 0 = any number */
     bool secret_args;        /* arguments are shown as *** */
     bool irreversible;       /* publish, notify, disclose */
+    bool sends;              /* external: tells people or systems outside something */
     const char
         *recipients;  /* argument that names who gets it: addresses or URLs; the gate asks for
                               * each of them. NULL = a tool of our own, or known to the gate */

@@ -7,7 +7,8 @@
 struct tsn_loop;
 struct tsn_httpc;
 
-/* http.request{ url, method, headers, body | json, timeout } -> { status, body | json | base64 }.
+/* http.request{ url, method, headers, body | json, timeout, accept } -> { status, body | json | base64 }.
+ * `accept`: statuses from 400 up that are answers too, or "any".
  * External, repeat_safe for GET/HEAD/PUT/DELETE and whenever the idempotency key is sent;
  * the key goes out as Idempotency-Key. `reach`: see httpc.h. */
 tsn_err tsn_action_http_register(struct tsn_registry *r, struct tsn_httpc *c,

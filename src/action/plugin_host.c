@@ -151,6 +151,9 @@ static void on_result(struct plugin *p, const json_t *m)
         broke_protocol(p, "a result without ok, fail, retry or unknown");
         return;
     }
+    tsn_plugin_do_cancel(p, id); /* it does not wait for them any more */
+    if (f->call)
+        f->call->retry_after_ms = f->retry_after_ms;
     tsn_fault("plugin.result");
     p->restart_ms = RESTART_MIN_MS; /* it does work; describing itself alone proves nothing */
     tsn_diag_init(&diag);
@@ -179,6 +182,8 @@ static void on_line(struct tsn_child *c, const char *line, size_t len, void *use
         on_described(p, m);
     else if (strcmp(type, "result") == 0)
         on_result(p, m);
+    else if (strcmp(type, "do") == 0)
+        tsn_plugin_do(p, m);
     else if (strcmp(type, "secret") == 0)
         tsn_plugin_secret(p, m);
     else if (strcmp(type, "log") == 0)
@@ -223,8 +228,11 @@ static void give_back(struct flight *f)
     tsn_diag_set(&diag, TSN_EREMOTE, "R051", "plugin %s does not run",
                  f->plugin->manifest.name);
     tsn_diag_hint(&diag, "its own words are in the log of tocsin");
-    settle(f, TSN_OUTCOME_RETRY, NULL,
-           f->plugin->refused.code[0] ? &f->plugin->refused : &diag);
+    /* Refused stays refused until a person has looked. */
+    if (f->plugin->refused.code[0])
+        settle(f, TSN_OUTCOME_FAIL, NULL, &f->plugin->refused);
+    else
+        settle(f, TSN_OUTCOME_RETRY, NULL, &diag);
 }
 
 static void settle_dead(struct flight *f, const char *how)
@@ -276,6 +284,7 @@ static void on_exit_of(struct tsn_child *c, int64_t status, int signal, void *us
 
     (void)c;
     p->child = NULL;
+    tsn_plugin_do_cancel(p, -1);
     p->failing = !p->described;
     p->described = false;
     if (p->host->closing) {
@@ -476,6 +485,7 @@ static void cancel(struct tsn_call *call)
     /* Without a process its end is just being settled, this call with it. */
     if (!f->plugin->child)
         return;
+    tsn_plugin_do_cancel(f->plugin, f->id);
     tsn_plugin_send(f->plugin,
                     json_pack("{s:s, s:I}", "type", "cancel", "id", (json_int_t)f->id));
     tsn_timer_arm(f->timer, CANCEL_MS);
@@ -513,6 +523,8 @@ tsn_err tsn_plugin_add(struct tsn_plugins *host, const struct tsn_plugin_config 
         tsn_json_parse(config->settings, strlen(config->settings), &p->settings, NULL) != 0)
         p->settings = json_object();
     err = tsn_manifest_read(p->arena, p->dir, config->name, &p->manifest, diag);
+    if (!err)
+        err = tsn_manifest_settings(&p->manifest, p->settings, diag);
     for (size_t i = 0; !err && i < p->manifest.nactions; i++) {
         struct tsn_action action = p->manifest.actions[i];
 

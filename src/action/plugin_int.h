@@ -19,8 +19,11 @@ struct flight {
     struct tsn_timer *timer; /* a cancel's patience, or the end of a call that cannot be sent */
     int64_t id;
     bool sent;
+    int64_t retry_after_ms; /* what the other side of its request asked for; 0 = nothing */
     bool probe; /* asks whether the call with this key took effect; begins nothing */
 };
+
+struct errand;
 
 struct plugin {
     struct plugin *next;
@@ -43,6 +46,7 @@ struct plugin {
     bool failing;      /* its last start did not get as far as describing itself */
     int64_t restart_ms, started_ms;
     struct flight *flights; /* in order of arrival */
+    struct errand *errands; /* requests under way for them (plugin_do.c) */
 };
 
 struct tsn_plugins {
@@ -58,6 +62,11 @@ struct tsn_plugins {
 
 /* plugin_host.c: takes the message. While no process runs it is lost, and that is said at its end. */
 void tsn_plugin_send(struct plugin *p, json_t *message);
+
+/* plugin_do.c: { id, call, stage, action, args } from a Lua connector. */
+void tsn_plugin_do(struct plugin *p, const json_t *m);
+/* Ends the requests of a call, or of all (-1), without an answer. */
+void tsn_plugin_do_cancel(struct plugin *p, int64_t call_id);
 
 /* plugin_secret.c: { handle } from the plugin. */
 void tsn_plugin_secret(struct plugin *p, const json_t *m);

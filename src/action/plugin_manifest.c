@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/secret.h"
 #include "core/text.h"
 #include "core/yaml.h"
 #include "proc/child.h"
@@ -88,6 +89,37 @@ static tsn_err read_library(struct tsn_arena *arena, const struct tsn_yaml *root
     return 0;
 }
 
+/* A Lua connector is an exec plugin whose program is our own child with the file as an argument. */
+static tsn_err read_lua(struct tsn_arena *arena, const struct tsn_yaml *root, const char *dir,
+                        struct tsn_manifest *out, struct tsn_diag *diag)
+{
+    const struct tsn_yaml *node = tsn_yaml_find(root, "lua");
+    const char *word = NULL, **argv;
+    char host[PATH_MAX];
+    tsn_err err = tsn_yaml_str(root, "lua", true, &word, diag);
+
+    if (err)
+        return err;
+    if (tsn_yaml_find(root, "program") || tsn_yaml_find(root, "library"))
+        return tsn_yaml_fail(node, diag, TSN_EINPUT, "R050",
+                             "a plugin has one of `program`, `library` and `lua`");
+    if (strchr(word, '/') || access(tsn_arena_printf(arena, "%s/%s", dir, word), R_OK) != 0) {
+        tsn_diag_hint(diag, "the file lies in the plugin's folder");
+        return tsn_yaml_fail(node, diag, TSN_ENOTFOUND, "R050", "the file `%s` is not there",
+                             word);
+    }
+    err = tsn_child_find(host, sizeof(host), "tocsin-connector", diag);
+    if (err)
+        return err;
+    argv = tsn_arena_alloc(arena, 4 * sizeof(*argv));
+    argv[0] = tsn_arena_strdup(arena, host);
+    argv[1] = out->name;
+    argv[2] = tsn_arena_printf(arena, "%s/%s", dir, word);
+    out->argv = argv;
+    out->lua = word;
+    return 0;
+}
+
 static tsn_err choose(const struct tsn_yaml *map, const char *key, bool need,
                       const char *const *words, size_t n, int *out, struct tsn_diag *diag)
 {
@@ -102,8 +134,8 @@ static tsn_err choose(const struct tsn_yaml *map, const char *key, bool need,
             return 0;
         }
     }
-    tsn_diag_hint(diag, "it can be: %s, %s%s%s", words[0], words[1], n > 2 ? ", " : "",
-                  n > 2 ? words[2] : "");
+    tsn_diag_hint(diag, "it can be: %s, %s%s%s%s%s", words[0], words[1], n > 2 ? ", " : "",
+                  n > 2 ? words[2] : "", n > 3 ? ", " : "", n > 3 ? words[3] : "");
     return tsn_yaml_fail(tsn_yaml_find(map, key), diag, TSN_EINPUT, "R050",
                          "`%s` cannot be `%s`", key, word);
 }
@@ -116,7 +148,7 @@ static tsn_err read_action(struct tsn_arena *arena, const char *plugin,
                                         "timeout",  "undo",        "secret",    "irreversible",
                                         "attempts", "retry_first", "retry_max", "retry_within",
                                         "at_once",  "per_minute",  "plan",      "recipients"};
-    static const char *const effects[] = {"none", "external"};
+    static const char *const effects[] = {"none", "external", "read", "write", "send"};
     static const char *const doubts[] = {"repeat_safe", "probe", "ask"};
     int effect = -1, doubt = TSN_DOUBT_ASK;
     const char *verb = NULL, *undo = NULL, *plan = NULL;
@@ -165,7 +197,8 @@ static tsn_err read_action(struct tsn_arena *arena, const char *plugin,
     if (err)
         return err;
     a->name = tsn_arena_printf(arena, "%s.%s", plugin, verb);
-    a->effect = effect == 0 ? TSN_EFFECT_NONE : TSN_EFFECT_EXTERNAL;
+    a->effect = effect == 0 || effect == 2 ? TSN_EFFECT_NONE : TSN_EFFECT_EXTERNAL;
+    a->sends = effect == 4;
     a->doubt = (enum tsn_doubt)doubt;
     a->attempts = (int)attempts;
     a->at_once = (int)at_once;
@@ -222,11 +255,117 @@ static tsn_err read_actions(struct tsn_arena *arena, const struct tsn_yaml *root
     return 0;
 }
 
+static tsn_err read_settings(struct tsn_arena *arena, const struct tsn_yaml *root,
+                             struct tsn_manifest *out, struct tsn_diag *diag)
+{
+    static const char *const known[] = {"name", "type", "need", "summary"};
+    static const char *const types[] = {"text",   "url",  "number", "flag",
+                                        "secret", "list", "any"};
+    const struct tsn_yaml *list = tsn_yaml_find(root, "settings");
+    struct tsn_setting *made;
+    size_t n = 0;
+    tsn_err err = 0;
+
+    if (!list)
+        return 0;
+    if (list->type != TSN_YAML_LIST)
+        return tsn_yaml_fail(list, diag, TSN_EINPUT, "R050",
+                             "`settings` must list what the plugin can be told");
+    for (const struct tsn_yaml *i = list->first; i; i = i->next)
+        n++;
+    made = tsn_arena_alloc(arena, (n + 1) * sizeof(*made));
+    for (const struct tsn_yaml *i = list->first; i && !err; i = i->next) {
+        struct tsn_setting *s = &made[out->nsettings];
+        int type = 0;
+
+        err = tsn_yaml_known(i, "a setting", known, COUNT(known), diag);
+        if (!err)
+            err = tsn_yaml_str(i, "name", true, &s->name, diag);
+        if (!err)
+            err = choose(i, "type", true, types, COUNT(types), &type, diag);
+        if (!err)
+            err = tsn_yaml_bool(i, "need", false, &s->need, diag);
+        if (!err)
+            err = tsn_yaml_str(i, "summary", false, &s->summary, diag);
+        s->type = types[type];
+        out->nsettings++;
+    }
+    out->settings = made;
+    return err;
+}
+
+static bool fits(const struct tsn_setting *s, const json_t *v)
+{
+    const char *text = json_string_value(v);
+
+    if (strcmp(s->type, "secret") == 0)
+        return text && tsn_secret_is_handle(text);
+    if (strcmp(s->type, "url") == 0)
+        return text &&
+               (strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0) &&
+               text[strlen(text) - 1] != '/';
+    if (strcmp(s->type, "text") == 0)
+        return text && text[0];
+    if (strcmp(s->type, "number") == 0)
+        return json_is_number(v);
+    if (strcmp(s->type, "flag") == 0)
+        return json_is_boolean(v);
+    return strcmp(s->type, "list") != 0 || json_is_array(v);
+}
+
+static tsn_err wrong(const struct tsn_manifest *m, const struct tsn_setting *s,
+                     struct tsn_diag *diag)
+{
+    if (strcmp(s->type, "secret") == 0)
+        tsn_diag_hint(diag, "tocsin secret set NAME, then %s: secret:NAME", s->name);
+    else if (strcmp(s->type, "url") == 0)
+        tsn_diag_hint(diag, "https://host.example, without a slash at its end");
+    return tsn_diag_set(diag, TSN_EINPUT, "R056", "plugin %s: the setting `%s` must be a %s",
+                        m->name, s->name, s->type);
+}
+
+tsn_err tsn_manifest_settings(const struct tsn_manifest *m, const json_t *settings,
+                              struct tsn_diag *diag)
+{
+    const char *names[64];
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->nsettings; i++) {
+        const json_t *v = json_object_get(settings, m->settings[i].name);
+
+        if (n < COUNT(names))
+            names[n++] = m->settings[i].name;
+        if (!v && m->settings[i].need) {
+            tsn_diag_hint(diag, "%s", m->settings[i].summary ? m->settings[i].summary : "");
+            return tsn_diag_set(diag, TSN_EINPUT, "R056", "plugin %s needs the setting `%s`",
+                                m->name, m->settings[i].name);
+        }
+        if (v && !fits(&m->settings[i], v))
+            return wrong(m, &m->settings[i], diag);
+    }
+    for (void *at = json_object_iter((json_t *)(uintptr_t)settings); at && m->settings;
+         at = json_object_iter_next((json_t *)(uintptr_t)settings, at)) {
+        const char *key = json_object_iter_key(at), *near;
+        size_t i = 0;
+
+        while (i < n && strcmp(names[i], key) != 0)
+            i++;
+        if (i < n)
+            continue;
+        near = tsn_suggest(key, names, n);
+        if (near)
+            tsn_diag_hint(diag, "did you mean `%s`?", near);
+        return tsn_diag_set(diag, TSN_EINPUT, "R056", "plugin %s has no setting `%s`", m->name,
+                            key);
+    }
+    return 0;
+}
+
 tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *name,
                           struct tsn_manifest *out, struct tsn_diag *diag)
 {
-    static const char *const known[] = {"name",    "version", "summary",  "program",
-                                        "library", "actions", "settings", "concurrency"};
+    static const char *const known[] = {"name", "version", "summary",  "program",    "library",
+                                        "lua",  "actions", "settings", "concurrency"};
     struct tsn_yaml_doc *doc;
     const char *path = tsn_arena_printf(arena, "%s/manifest.yaml", dir),
                *slash = strrchr(dir, '/'),
@@ -255,9 +394,12 @@ tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *
     if (!err)
         err = tsn_yaml_int(doc->root, "concurrency", false, 1, 64, &out->concurrency, diag);
     if (!err)
-        err = tsn_yaml_find(doc->root, "library")
+        err = tsn_yaml_find(doc->root, "lua") ? read_lua(arena, doc->root, dir, out, diag)
+              : tsn_yaml_find(doc->root, "library")
                   ? read_library(arena, doc->root, dir, path, out, diag)
                   : read_program(arena, doc->root, dir, out, diag);
+    if (!err)
+        err = read_settings(arena, doc->root, out, diag);
     if (!err)
         err = read_actions(arena, doc->root, out, diag);
     return err;

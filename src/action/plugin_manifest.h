@@ -4,15 +4,28 @@
 
 #include "action/action.h"
 
+/* A setting that the plugin knows. Types: text, url (http or https), number, flag, secret (a handle), list,
+ * any. */
+struct tsn_setting {
+    const char *name, *type, *summary;
+    bool need;
+};
+
 struct tsn_manifest {
     const char *name, *version, *summary;
-    const char *const *argv; /* NULL-terminated; argv[0] absolute; for a library our host */
+    const char *const *argv; /* NULL-terminated; argv[0] absolute; our host for others */
+    const char *lua;         /* file of a Lua connector, as in the manifest; else NULL */
     const char *library;     /* of a C plugin, as in the manifest; else NULL */
     int64_t concurrency;     /* calls at once; 1 to 64 */
     const struct tsn_action *actions; /* names are NAME.verb; start, cancel, user not set */
     size_t nactions;
+    const struct tsn_setting *settings; /* NULL: it does not say; anything goes */
+    size_t nsettings;
 };
 
+/* Do these settings (an object) fit? R056. */
+tsn_err tsn_manifest_settings(const struct tsn_manifest *m, const json_t *settings,
+                              struct tsn_diag *diag);
 /* `name` NULL: the one the manifest says, else its folder's. */
 tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *name,
                           struct tsn_manifest *out, struct tsn_diag *diag);

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "action/plugin_express.h"
 #include "action/plugin_int.h"
 #include "core/json.h"
 #include "core/log.h"
@@ -11,30 +12,11 @@
 
 #define SECRETS_MAX 100
 
-/* Does a handle stand among these values? */
-static bool names(const json_t *settings, const char *handle)
-{
-    size_t i;
-    json_t *one;
-    bool found = false;
-
-    if (json_is_string(settings))
-        return strcmp(json_string_value(settings), handle) == 0;
-    if (json_is_array(settings)) {
-        json_array_foreach(settings, i, one) found = found || names(one, handle);
-    } else {
-        for (void *at = json_object_iter((json_t *)(uintptr_t)settings); at && !found;
-             at = json_object_iter_next((json_t *)(uintptr_t)settings, at))
-            found = names(json_object_iter_value(at), handle);
-    }
-    return found;
-}
-
 static void give_secret(struct plugin *p, const char *handle)
 {
     const char *value = NULL;
     struct tsn_diag diag;
-    bool granted = tsn_secret_is_handle(handle) && names(p->settings, handle);
+    bool granted = tsn_secret_is_handle(handle) && tsn_plugin_names(p->settings, handle);
 
     tsn_diag_init(&diag);
     if (!granted)

@@ -67,7 +67,7 @@ static void say(struct checking *k, json_t *m)
 
 static void on_line(struct tsn_child *c, const char *line, size_t len, void *user)
 {
-    static const char *const kinds[] = {"described", "result", "log", "secret"};
+    static const char *const kinds[] = {"described", "result", "log", "secret", "do"};
     struct checking *k = user;
     json_t *m = NULL;
     const char *kind;
@@ -90,7 +90,11 @@ static void on_line(struct tsn_child *c, const char *line, size_t len, void *use
     if (strcmp(kind, "secret") == 0) /* no daemon, no value: one that opens nothing */
         say(k, json_pack("{s:s, s:O?, s:s}", "type", "secret", "handle",
                          json_object_get(m, "handle"), "value", "only-a-test"));
-    if (strcmp(kind, "log") == 0 || strcmp(kind, "secret") == 0)
+    if (strcmp(kind, "do") == 0) /* nothing goes out of a test */
+        say(k, json_pack("{s:s, s:O?, s:s, s:{s:s, s:s}}", "type", "done", "id",
+                         json_object_get(m, "id"), "outcome", "fail", "error", "code", "test",
+                         "message", "a test sends nothing"));
+    if (strcmp(kind, "do") == 0 || strcmp(kind, "log") == 0 || strcmp(kind, "secret") == 0)
         json_decref(m);
     else
         json_array_append_new(k->inbox, m);
@@ -308,6 +312,11 @@ static int start(struct checking *k, const struct tsn_manifest *m, const char *d
     return err ? tsn_out_fail(k->cli, TSN_EXIT_FAILED, &diag) : 0;
 }
 
+static void said_of_spec(void *user, bool good, const char *what, const char *why)
+{
+    said(user, good, what, why);
+}
+
 int tsn_cmd_plugin_test(struct tsn_cli *cli)
 {
     struct checking k = {.cli = cli};
@@ -322,6 +331,9 @@ int tsn_cmd_plugin_test(struct tsn_cli *cli)
         return exit;
     tsn_diag_init(&diag);
     err = tsn_plugin_read(cli, cli->arg[0], &dir, &m, &diag);
+    k.checks = json_array();
+    if (!err && m.lua)
+        tsn_plugin_specs(cli, &m, dir, said_of_spec, &k);
     if (!err)
         err = tsn_loop_open(&k.loop);
     if (err) {
@@ -329,7 +341,6 @@ int tsn_cmd_plugin_test(struct tsn_cli *cli)
         return tsn_out_fail(cli, tsn_out_exit_of(err), &diag);
     }
     k.inbox = json_array();
-    k.checks = json_array();
     k.timer = tsn_timer_new(k.loop, on_timer, &k);
     said(&k, true, "its manifest says what it is and what it may do", "");
     exit = start(&k, &m, dir);

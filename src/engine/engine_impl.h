@@ -83,6 +83,7 @@ struct tsn_step {
     bool timing;   /* the timer is armed */
     bool covering; /* its intent waits for a checkpoint */
     struct tsn_engine_call *call;
+    int64_t retry_after_ms;         /* of the try that ended last; 0 = nothing was asked for */
     bool probing;                   /* that call only asks whether the step took effect */
     struct tsn_gate *gate, *queued; /* inside; waiting in front of it */
     struct tsn_step *gate_next;

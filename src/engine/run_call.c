@@ -154,6 +154,10 @@ static void try_again(struct tsn_step *s, const char *outcome, const char *reaso
     int64_t left = p.deadline_at - tsn_clock_wall_ms();
     struct retry_op *t;
 
+    /* Sooner than the other side asked for would only be refused again. */
+    if (wait < s->retry_after_ms)
+        wait = s->retry_after_ms;
+    s->retry_after_ms = 0;
     if (p.deadline_at > 0 && wait > left)
         wait = left > 0 ? left : 0; /* the last one, at the deadline */
     s->tries++;
@@ -274,6 +278,7 @@ static void call_done(struct tsn_call *call, enum tsn_outcome outcome, const jso
 
         bool probing = s->probing;
 
+        s->retry_after_ms = call->retry_after_ms;
         tsn_run_ref(r);
         tsn_step_ref(s);
         call_detach(s);

@@ -533,8 +533,11 @@ tsn_err tsn_resident_describe(const json_t *frame, tsn_worker_emit *emit, void *
 tsn_err tsn_resident_tool(const json_t *frame, tsn_worker_emit *emit, void *user)
 {
     const char *name = tsn_json_str(frame, "tool", NULL);
-    struct tsn_box_config config = {
-        .author = true, .cpu_ms = TOOL_CPU_MS, .memory_bytes = TOOL_MEMORY};
+    const json_t *input = json_object_get(frame, "input");
+    struct tsn_box_config config = {.author = true,
+                                    .cpu_ms = TOOL_CPU_MS,
+                                    .memory_bytes = TOOL_MEMORY,
+                                    .files = json_object_get(input, "files")};
     struct tsn_box *box;
     json_t *v = json_object(), *out = NULL;
 
@@ -544,7 +547,7 @@ tsn_err tsn_resident_tool(const json_t *frame, tsn_worker_emit *emit, void *user
     }
     tsn_err err = tsn_box_open(&box, &config);
     if (!err)
-        err = tsn_box_tool(box, name, json_object_get(frame, "input"), &out);
+        err = tsn_box_tool(box, name, input, &out);
     json_object_set_new(v, "tool", tsn_worker_text(name));
     json_object_set_new(v, "ok", json_boolean(!err));
     if (err) {

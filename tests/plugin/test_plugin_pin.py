@@ -87,7 +87,9 @@ def test_pinned_changed_accepted():
         assert "R055" in refused or "not the one that was accepted" in refused, refused
         assert kinds(node, "plugin.refused") == 1
         # Put back as it was: it runs again by itself.
+        ready = node.log_text().count("plugin.ready")
         shutil.copy(os.path.join(EDGE, "edge.py"), os.path.join(node.root, "edge", "edge.py"))
+        node.wait_for(lambda: node.log_text().count("plugin.ready") > ready, 60)
         assert "planned" in story(node, "as it was")
         # Changed for good, and accepted.
         touch(node, "# version 2\n")

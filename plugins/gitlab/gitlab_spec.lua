@@ -1,0 +1,21 @@
+local settings = { token = "secret:gl", project = "acme/edge" }
+return {
+  { name = "looks, then makes it, confidential", action = "create", args = { title = "Fix", labels = { "sec" } }, settings = settings,
+    requests = { { method = "GET", headers = { ["PRIVATE-TOKEN"] = { ["$secret"] = "secret:gl" } },
+        url = "https://gitlab.com/api/v4/projects/acme%2Fedge/issues?scope=all&per_page=2&labels=tocsin-PSIRT-2026-0001" },
+      { method = "POST", json = { title = "Fix", labels = "tocsin-PSIRT-2026-0001,sec", confidential = true } } },
+    replies = { { json = {} }, { status = 201, json = { iid = 3, id = 30, state = "opened", web_url = "https://gitlab.com/x/3" } } },
+    result = { number = 3, url = "https://gitlab.com/x/3" } },
+  { name = "in public when asked", action = "create", args = { title = "Fix", public = true }, settings = settings,
+    requests = { {}, { json = { confidential = false } } }, replies = { { json = {} }, { json = { iid = 3 } } } },
+  { name = "is there already", action = "create", args = { title = "Fix" }, settings = settings, requests = { {} },
+    replies = { { json = { { iid = 2, state = "closed" } } } }, result = { number = 2, existed = true } },
+  { name = "comments once", action = "comment", args = { number = 2, text = "news" }, settings = settings,
+    requests = { {}, { method = "POST", url = "https://gitlab.com/api/v4/projects/acme%2Fedge/issues/2/notes" } },
+    replies = { { json = {} }, { status = 201, json = { id = 4 } } }, result = { id = 4 } },
+  { name = "closes it", action = "close", args = { number = 2 }, settings = settings,
+    requests = { { method = "PUT", json = { state_event = "close" } } }, replies = { { json = { iid = 2, state = "closed" } } },
+      result = { state = "closed" } },
+  { name = "which project", action = "find", settings = { token = "secret:gl" }, requests = {}, error = { code = "bad_request" } },
+  { name = "none", action = "find", settings = settings, replies = { { json = {} } }, result = { found = false } },
+}

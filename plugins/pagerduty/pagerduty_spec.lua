@@ -1,0 +1,20 @@
+local settings = { routing_key = "secret:pd" }
+return {
+  { name = "one incident for each case", action = "trigger", args = { summary = "Edge is down", severity = "critical" },
+    settings = settings, requests = { { method = "POST", url = "https://events.pagerduty.com/v2/enqueue",
+      json = { routing_key = { ["$secret"] = "secret:pd" }, event_action = "trigger", dedup_key = "tocsin/PSIRT-2026-0001",
+        payload = { summary = "Edge is down", source = "tocsin", severity = "critical" } } } },
+    replies = { { status = 202, json = { status = "success", dedup_key = "tocsin/PSIRT-2026-0001" } } },
+    result = { dedup_key = "tocsin/PSIRT-2026-0001" } },
+  { name = "resolved by the same key", action = "resolve", args = { dedup_key = "k" }, settings = settings,
+    requests = { { json = { event_action = "resolve", dedup_key = "k", payload = absent } } },
+    replies = { { status = 202, json = { status = "success" } } } },
+  { name = "acknowledged", action = "acknowledge", settings = settings,
+    requests = { { json = { event_action = "acknowledge", dedup_key = "tocsin/PSIRT-2026-0001" } } }, replies = { { status = 202 } } },
+  { name = "without a summary", action = "trigger", settings = settings, requests = {}, error = { code = "bad_request" } },
+  { name = "a severity that there is not", action = "trigger", args = { summary = "x", severity = "bad" }, settings = settings,
+    requests = {}, error = { code = "bad_request" } },
+  { name = "an event that is refused", action = "trigger", args = { summary = "x" }, settings = settings,
+    replies = { { status = 400, json = { message = "Event object is invalid", errors = { "a", "b" } } } },
+    error = { code = "invalid_event", message = "Event object is invalid: a; b" } },
+}

@@ -1,0 +1,25 @@
+local settings = { token = "secret:slack", channel = "C1" }
+return {
+  { name = "posts with our key and without previews", action = "post", args = { text = "hello" }, settings = settings,
+    requests = { { method = "POST", url = "https://slack.com/api/chat.postMessage",
+      headers = { Authorization = { ["$join"] = { "Bearer ", { ["$secret"] = "secret:slack" } } } },
+      json = { channel = "C1", text = "hello", unfurl_links = false,
+        metadata = { event_type = "tocsin", event_payload = { key = "6b1f0c0000000000000000000000000a" } } } } },
+    replies = { { status = 200, json = { ok = true, ts = "1.2", channel = "C1" } } }, result = { ts = "1.2" } },
+  { name = "a channel of the call goes first", action = "post", args = { text = "x", channel = "C2" }, settings = settings,
+    requests = { { json = { channel = "C2" } } }, replies = { { json = { ok = true, ts = "1" } } } },
+  { name = "no text", action = "post", settings = settings, requests = {}, error = { code = "bad_request" } },
+  { name = "refused for good", action = "post", args = { text = "x" }, settings = settings,
+    replies = { { json = { ok = false, error = "channel_not_found" } } }, error = { code = "channel_not_found" } },
+  { name = "too many", action = "post", args = { text = "x" }, settings = settings, outcome = "retry",
+    replies = { { json = { ok = false, error = "ratelimited" } } } },
+  { name = "nobody knows", action = "post", args = { text = "x" }, settings = settings, outcome = "unknown",
+    replies = { { json = { ok = false, error = "internal_error" } } } },
+  { name = "the probe finds it", action = "probe_post", settings = settings,
+    replies = { { json = { ok = true, messages = { { ts = "1" }, { ts = "2", metadata = { event_payload = {
+      key = "6b1f0c0000000000000000000000000a" } } } } } } }, result = { ts = "2" } },
+  { name = "the probe does not", action = "probe_post", settings = settings,
+    replies = { { json = { ok = true, messages = {} } } }, error = { code = "not_posted" } },
+  { name = "the probe cannot look far enough", action = "probe_post", settings = settings, outcome = "unknown",
+    replies = { { json = { ok = true, messages = {}, has_more = true } } } },
+}
