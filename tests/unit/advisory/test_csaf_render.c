@@ -382,7 +382,7 @@ static void labels_and_ends(void **state)
                                 policies[i].label);
             assert_non_null(strstr(tsn_json_str(d, "text", ""), "organisation"));
         } else {
-            refused(doc, "schema");
+            refused(json_incref(doc), "schema"); /* takes it */
         }
         json_decref(doc);
         json_decref(newer);
