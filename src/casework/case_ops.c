@@ -11,7 +11,7 @@
 static const struct tsn_case_op *const tables[] = {
     tsn_ops_track,    tsn_ops_link,   tsn_ops_clock,  tsn_ops_embargo,
     tsn_ops_evidence, tsn_ops_policy, tsn_ops_bounty, tsn_ops_filing,
-    tsn_ops_assess,   tsn_ops_notice, tsn_ops_alike};
+    tsn_ops_assess,   tsn_ops_notice, tsn_ops_alike,  tsn_ops_case};
 #define TABLES   (sizeof tables / sizeof tables[0])
 #define KEYS_MAX 16
 
@@ -55,6 +55,8 @@ static tsn_err check_args(struct tsn_arena *arena, const struct tsn_case_op *op,
         names[n++] = k;
     }
     names[n++] = "approval"; /* of a playbook; see person_of */
+    if (op->keys[0] == '*' && (!args || json_is_object(args)))
+        return 0; /* what it takes is its own to judge */
     if (args && !json_is_object(args) && json_array_size(args) != 0)
         return tsn_case_bad(diag, op->name, "wants a table");
     struct tsn_diag d;
@@ -212,6 +214,8 @@ tsn_err tsn_case_ops_register(struct tsn_registry *r, const struct tsn_casework_
                                    .effect = TSN_EFFECT_STORE,
                                    .apply = apply_op,
                                    .user = (void *)(uintptr_t)config};
+            if (tsn_registry_find(r, o->name))
+                continue; /* playbooks have it as an action of its own */
             tsn_err err = tsn_registry_add(r, &a);
             if (err)
                 return err;

@@ -117,4 +117,4 @@ struct tsn_case_op {
 void tsn_case_reporter_score(struct tsn_case_work *w, const struct tsn_rec_report *r);
 extern const struct tsn_case_op tsn_ops_track[], tsn_ops_link[], tsn_ops_clock[],
     tsn_ops_embargo[], tsn_ops_evidence[], tsn_ops_policy[], tsn_ops_bounty[], tsn_ops_filing[],
-    tsn_ops_assess[], tsn_ops_notice[], tsn_ops_alike[];
+    tsn_ops_assess[], tsn_ops_notice[], tsn_ops_alike[], tsn_ops_case[];

@@ -160,6 +160,37 @@ return playbook {
 """
 
 
+def test_people_set_and_close():
+    with make_node() as node:
+        node.start()
+        _, case = report(node, "By hand")
+        out = node.cli("case", "set", case, "--set", "severity=high", "--set", "tlp=TLP:AMBER", "--set",
+                       "owner=resp1", "--set", "cwe=CWE-20", as_person="resp1", check=0).json
+        assert set(out["changed"]) == {"severity", "tlp", "owner", "cwe"} and "discourages" in out["warning"], out
+        shown = node.cli("show", case, check=0).json["case"]
+        assert (shown["severity"], shown["tlp"], shown["facts"]["owner"]) == ("high", "amber", "resp1"), shown
+        for wrong in ("severity=huge", "product=nothing", "legal_hold=true", "cve=CVE-1", "scores={}"):
+            node.cli("case", "set", case, "--set", wrong, as_person="resp1", check=(1, 2))
+        assert node.cli("case", "set", case, as_person="resp1", check=(1, 2)).error["code"] == "R060"
+        # The clock of the severity follows in the same transaction.
+        subject = tracks(node, case)["report"][0]["subject"]
+        for to in ("valid", "accepted"):
+            do(node, case, "track.move", track="report", to=to)
+        assert state(node, case, "report", subject) == "accepted"
+        assert state(node, case, "obligation", "fix-high") == "running", tracks(node, case)["obligation"]
+        node.cli("case", "close", case, "--set", "resolution=Not Good", "--reason", "x", as_person="resp1",
+                 check=(1, 2))
+        node.cli("case", "close", case, "--set", "resolution=not-affected", "--reason", "old branch",
+                 as_person="resp1", check=0)
+        assert node.cli("show", case, check=0).json["case"]["state"] == "closed"
+        assert node.cli("case", "set", case, "--set", "severity=low", as_person="resp1",
+                        check=5).error["code"] == "R061"
+        story = node.cli("case", "timeline", case, "--all", json=False, check=0).out
+        assert "not-affected" in story and "resp1" in story, story
+        node.stop()
+        node.cli("audit", "verify", node.data, check=0)
+
+
 def test_clocks_alarm_and_never_stop():
     node = t.make_dir(dict(CONFIG, cases={"markets": ["eu"]}, playbooks={"dir": "books"}, rules=[
         {"on": "clock.missed", "run": "clock-alarm"}]))
