@@ -5,14 +5,20 @@ local score, ssvc, track, weakness = use "score", use "ssvc", use "track", use "
 
 local psirt = {}
 
--- Mail to the reporter of the case; nothing, and false, when they left no address.
+-- Mail to the reporter of the case, in their language and their thread, encrypted to their key when we know it.
+-- Who left no address reads it by their receipt; then, and without a report, false.
 function psirt.tell_reporter(case, subject, text)
   local report = case.report
   local contact = report and report.contact
   if not contact or not contact.mail then
+    if report then
+      report:update { message = subject .. "\n\n" .. text }
+    end
     return false
   end
-  mail.send { to = contact.mail, template = "case-update",
+  local came = report.mail or {}
+  mail.send { to = contact.mail, template = "case-update", case = case.name, language = report.language,
+    in_reply_to = came.message_id, encrypt = came.key_fpr,
     vars = { case = case.name, name = contact.name or "there", subject = subject, text = text } }
   return true
 end

@@ -203,6 +203,21 @@ static const struct template *find_template(const struct mail_user *u, const cha
     return NULL;
 }
 
+/* "ack-incident.de" for `language` "de-AT" where there is such a file, else "ack-incident". */
+static const struct template *in_language(const struct mail_user *u, const char *name,
+                                          const char *language)
+{
+    const struct template *t = NULL;
+    char wanted[128];
+    size_t n = strcspn(language, "-_");
+
+    if (n > 0 && n < 9 &&
+        snprintf(wanted, sizeof(wanted), "%s.%.*s", name, (int)n, language) <
+            (int)sizeof(wanted))
+        t = find_template(u, wanted);
+    return t ? t : find_template(u, name);
+}
+
 /* Subject and text from `template` and `vars`, or from the arguments themselves. */
 static tsn_err compose(const struct mail_user *u, const json_t *args, struct tsn_buf *subject,
                        struct tsn_buf *text, struct tsn_buf *html, struct tsn_diag *diag)
@@ -221,7 +236,7 @@ static tsn_err compose(const struct mail_user *u, const json_t *args, struct tsn
         tsn_buf_puts(html, tsn_json_str(args, "html", ""));
         return tsn_buf_puts(text, tsn_json_str(args, "text", ""));
     }
-    t = find_template(u, name);
+    t = in_language(u, name, tsn_json_str(args, "language", ""));
     if (!t)
         return tsn_diag_set(diag, TSN_ENOTFOUND, "R044", "there is no mail template `%s`",
                             name);
@@ -239,7 +254,7 @@ static tsn_err compose(const struct mail_user *u, const json_t *args, struct tsn
     err = tsn_mail_expand(subject, first, vars, name, diag);
     if (!err)
         err = tsn_mail_expand(text, line_end + 1, vars, name, diag);
-    (void)snprintf(twin, sizeof twin, "%s.html", name);
+    (void)snprintf(twin, sizeof twin, "%s.html", t->name);
     t = find_template(u, twin);
     if (!err && t)
         err = tsn_mail_expand_html(html, t->text, vars, twin, diag);
@@ -330,7 +345,7 @@ static tsn_err letter_read(const struct mail_user *u, const struct tsn_call *cal
 {
     static const char *const known[] = {
         "to",       "subject",     "text",       "html", "template", "vars", "attach",
-        "reply_to", "in_reply_to", "references", "case", "encrypt",  "sign"};
+        "reply_to", "in_reply_to", "references", "case", "encrypt",  "sign", "language"};
     tsn_err err;
 
     tsn_buf_init(&l->subject, 2000);

@@ -43,6 +43,8 @@ json_t *tsn_mail_form(json_t *doc, const struct tsn_mail_read_config *config, co
 json_t *tsn_mail_fields(const char *subject, const char *text, const char *const *products);
 /* incident or weakness, by the words used (docs/mail.md lists them). */
 const char *tsn_mail_kind(const char *subject, const char *text);
+/* "en" "de" "zh" "ja", or NULL: not clear. Static. */
+const char *tsn_mail_language(const char *text);
 /* NULL, or why no automatic answer may go out (RFC 3834 2): bounce auto-reply list bulk own. */
 const char *tsn_mail_automatic(const json_t *doc);
 /* The case id that a subject carries in brackets, or NULL. malloc'ed. */

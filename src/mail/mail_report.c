@@ -10,6 +10,7 @@
 #include "core/mem.h"
 #include "core/text.h"
 #include "mail/mail_int.h"
+#include "mail/mail_read.h"
 
 #define TITLE_CHARS 200
 #define TEXT_BYTES  65536
@@ -143,6 +144,9 @@ json_t *tsn_mail_report(const json_t *found, const char *our_key, const char *ma
         json_decref(body);
         body = json_string(words);
     }
+    if (!reason && tsn_mail_language(json_string_value(body)))
+        json_object_set_new(out, "language",
+                            json_string(tsn_mail_language(json_string_value(body))));
     json_object_set_new(out, "text", body);
     put_word(out, "product", product ? product : offered(found, "product"));
     put_word(out, "version", offered(found, "version"));

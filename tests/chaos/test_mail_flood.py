@@ -110,12 +110,14 @@ def counts(n):
 
 def test_flood():
     rows, want = plan()
-    n = t.make_dir({"server": {"listen": "127.0.0.1:0"}, "rules": [],
+    # Its own folders: nothing of the tree is read while this runs.
+    n = t.make_dir({"server": {"listen": "127.0.0.1:0"}, "rules": [], "playbooks": {"dir": "own"},
+                    "policies": {"dir": "own"},
                     "mail": {"from": "PSIRT <psirt@acme.example>", "maildir": "out",
                              "inbox": [{"maildir": "inbox", "every": "200ms"}]}})
     with n:
-        for folder in ("new", "cur", "tmp"):
-            os.makedirs(os.path.join(n.root, "inbox", folder))
+        for folder in ("own", "inbox/new", "inbox/cur", "inbox/tmp"):
+            os.makedirs(os.path.join(n.root, folder))
         n.start()
         flood, began = Flood(n), time.monotonic()
         ways = collections.defaultdict(list)

@@ -4,6 +4,7 @@ The real daemon, maildir and pipe, gpg and parser; kills at every point of the w
 and returned mails; two tocsins that write to each other.
 """
 import email
+import email.header
 import glob
 import json
 import os
@@ -353,6 +354,32 @@ def test_kills():
                    10 * t.PATIENCE, node=n)
         n.stop()
         t.run_cli(["audit", "verify", os.path.join(n.root, "data")], check=0)
+
+
+def test_languages():
+    """The answer is in the language of the mail, where it is clear and we have it; else in English."""
+    with node() as n:
+        n.start()
+        rows = (("de", "Guten Tag, wir haben in der Weboberfläche eine Lücke gefunden, die nicht von der "
+                       "Anmeldung geschützt ist. Das ist der Ablauf mit dem Gerät.", "Wie es weitergeht"),
+                ("ja", "管理画面に認証を回避できる脆弱性があります。手順は次のとおりです。GET /admin", "今後の流れ"),
+                ("zh", "管理界面存在绕过登录验证的安全漏洞，复现步骤如下：GET /admin", "接下来"),
+                ("en", "The web server of the gateway crashes with this request, and that is in the "
+                       "latest version.", "What happens next"),
+                ("fr", "Bonjour, une faille dans le serveur permet de contourner la connexion.",
+                 "What happens next"),
+                ("none", "GET /admin?x=%41%41%41 HTTP/1.1", "What happens next"))
+        for lang, text, _ in rows:
+            put(n, lang, raw(mid=lang, sender="%s@x.example" % lang, text=text))
+        answers(n, len(rows))
+        got = {m["To"]: m for m in sent(n)}
+        for lang, _, words in rows:
+            m = got["%s@x.example" % lang]
+            text = m.get_payload(decode=True).decode("utf-8")
+            assert words in text, (lang, text)
+            subject = str(email.header.make_header(email.header.decode_header(m["Subject"])))
+            assert "PSIRT-2026-" in subject and "{{" not in text, subject
+        n.stop()
 
 
 t.main()

@@ -100,7 +100,7 @@ local function acknowledge(case, report, t)
     vars[name] = value
   end
   local letter = { to = contact.mail, template = template, vars = vars, case = words(case.name),
-                   in_reply_to = came.message_id, encrypt = came.key_fpr }
+                   in_reply_to = came.message_id, encrypt = came.key_fpr, language = report.language }
   if came.message_id then
     letter.references = native.json_list { came.message_id }
   end
