@@ -361,8 +361,18 @@ tsn_err tsn_manifest_settings(const struct tsn_manifest *m, const json_t *settin
     return 0;
 }
 
-tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *name,
-                          struct tsn_manifest *out, struct tsn_diag *diag)
+/* Which of the three it is, and that it is there. */
+static tsn_err read_what(struct tsn_arena *arena, const struct tsn_yaml *root, const char *dir,
+                         const char *path, struct tsn_manifest *out, struct tsn_diag *diag)
+{
+    if (tsn_yaml_find(root, "lua"))
+        return read_lua(arena, root, dir, out, diag);
+    return tsn_yaml_find(root, "library") ? read_library(arena, root, dir, path, out, diag)
+                                          : read_program(arena, root, dir, out, diag);
+}
+
+static tsn_err read_manifest(struct tsn_arena *arena, const char *dir, const char *name,
+                             bool declared, struct tsn_manifest *out, struct tsn_diag *diag)
 {
     static const char *const known[] = {"name", "version", "summary",  "program",    "library",
                                         "lua",  "actions", "settings", "concurrency"};
@@ -393,14 +403,27 @@ tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *
         err = tsn_yaml_str(doc->root, "summary", false, &out->summary, diag);
     if (!err)
         err = tsn_yaml_int(doc->root, "concurrency", false, 1, 64, &out->concurrency, diag);
-    if (!err)
-        err = tsn_yaml_find(doc->root, "lua") ? read_lua(arena, doc->root, dir, out, diag)
-              : tsn_yaml_find(doc->root, "library")
-                  ? read_library(arena, doc->root, dir, path, out, diag)
-                  : read_program(arena, doc->root, dir, out, diag);
+    if (!err && declared)
+        err = tsn_yaml_str(doc->root, "lua", false, &out->lua, diag);
+    if (!err && declared)
+        err = tsn_yaml_str(doc->root, "library", false, &out->library, diag);
+    if (!err && !declared)
+        err = read_what(arena, doc->root, dir, path, out, diag);
     if (!err)
         err = read_settings(arena, doc->root, out, diag);
     if (!err)
         err = read_actions(arena, doc->root, out, diag);
     return err;
+}
+
+tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *name,
+                          struct tsn_manifest *out, struct tsn_diag *diag)
+{
+    return read_manifest(arena, dir, name, false, out, diag);
+}
+
+tsn_err tsn_manifest_declared(struct tsn_arena *arena, const char *dir,
+                              struct tsn_manifest *out, struct tsn_diag *diag)
+{
+    return read_manifest(arena, dir, NULL, true, out, diag);
 }

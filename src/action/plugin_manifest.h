@@ -29,3 +29,6 @@ tsn_err tsn_manifest_settings(const struct tsn_manifest *m, const json_t *settin
 /* `name` NULL: the one the manifest says, else its folder's. */
 tsn_err tsn_manifest_read(struct tsn_arena *arena, const char *dir, const char *name,
                           struct tsn_manifest *out, struct tsn_diag *diag);
+/* The same without program, library and file being there: what is declared. argv is not set. */
+tsn_err tsn_manifest_declared(struct tsn_arena *arena, const char *dir,
+                              struct tsn_manifest *out, struct tsn_diag *diag);

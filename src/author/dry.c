@@ -57,11 +57,14 @@ static void tell_call(struct path *p, json_t *line, const json_t *request, const
     if (strcmp(effect, "external") == 0) {
         p->acts = true;
         json_object_set_new(line, "says", json_string("acts"));
+        json_object_set_new(line, "touches",
+                            json_string(tsn_json_bool(row, "sends", false) ? "send" : "write"));
         json_object_set_new(line, "irreversible",
                             json_boolean(tsn_json_bool(row, "irreversible", false)));
         json_object_set_new(line, "undo", json_string(undo));
         json_object_set_new(line, "plan", json_string(tsn_json_str(row, "plan", "")));
     } else if (strcmp(effect, "none") == 0) {
+        json_object_set_new(line, "touches", json_string("read"));
         json_object_set_new(line, "says", json_string(assumed ? "assumed" : "unknown"));
         if (unknown)
             json_object_set_new(line, "hint", json_string("a look-up that was not made"));

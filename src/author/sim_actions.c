@@ -284,11 +284,11 @@ static void put_action(json_t *out, const struct tsn_action *a)
         verbs = json_object();
         json_object_set_new(out, domain, verbs);
     }
-    json_object_set_new(verbs, dot + 1,
-                        json_pack("{s:s, s:s, s:s, s:b, s:s}", "effect", effect_word(a->effect),
-                                  "undo", a->undo ? a->undo : "", "plan",
-                                  a->plan ? a->plan : "", "irreversible", a->irreversible,
-                                  "summary", a->summary ? a->summary : ""));
+    json_object_set_new(
+        verbs, dot + 1,
+        json_pack("{s:s, s:s, s:s, s:b, s:b, s:s}", "effect", effect_word(a->effect), "undo",
+                  a->undo ? a->undo : "", "plan", a->plan ? a->plan : "", "irreversible",
+                  a->irreversible, "sends", a->sends, "summary", a->summary ? a->summary : ""));
 }
 
 tsn_err tsn_sim_connectors(const struct tsn_sim_config *config, json_t **out,

@@ -303,6 +303,8 @@ int tsn_cmd_key_rotate(struct tsn_cli *cli);
 int tsn_cmd_plugin_list(struct tsn_cli *cli);
 int tsn_cmd_plugin_show(struct tsn_cli *cli);
 int tsn_cmd_plugin_test(struct tsn_cli *cli);
+int tsn_cmd_plugin_new(struct tsn_cli *cli);
+int tsn_cmd_plugin_catalogue(struct tsn_cli *cli);
 int tsn_cmd_plugin_accept(struct tsn_cli *cli);
 int tsn_cmd_mail_receive(struct tsn_cli *cli);
 int tsn_cmd_mail_list(struct tsn_cli *cli);

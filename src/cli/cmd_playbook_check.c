@@ -211,6 +211,8 @@ static void print_line(struct tsn_cli *cli, const json_t *line, int indent)
     } else {
         (void)printf("%s%s", *name ? ": " : "", tsn_json_str(line, "text", ""));
     }
+    if (strcmp(tsn_json_str(line, "touches", ""), "send") == 0)
+        tsn_out_text(cli, stdout, TSN_YELLOW, "  tells others");
     if (tsn_json_bool(line, "irreversible", false))
         tsn_out_text(cli, stdout, TSN_RED, "  cannot be taken back");
     if (*tsn_json_str(line, "undo", ""))

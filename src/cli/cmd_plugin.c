@@ -12,9 +12,9 @@
 #include "core/json.h"
 #include "core/text.h"
 
-static const char *effect_of(const struct tsn_action *a)
+const char *tsn_plugin_touches(const struct tsn_action *a)
 {
-    return a->effect == TSN_EFFECT_NONE ? "look-up" : "changes";
+    return a->effect == TSN_EFFECT_NONE ? "read" : a->sends ? "send" : "write";
 }
 
 const char *tsn_plugin_doubt(const struct tsn_action *a)
@@ -62,6 +62,18 @@ tsn_err tsn_plugin_read(struct tsn_cli *cli, const char *what, const char **dir,
     return tsn_manifest_read(cli->arena, *dir, NULL, out, diag);
 }
 
+static json_t *settings_json(const struct tsn_manifest *m)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < m->nsettings; i++)
+        json_array_append_new(out, json_pack("{s:s, s:s, s:b, s:s*}", "name",
+                                             m->settings[i].name, "type", m->settings[i].type,
+                                             "need", m->settings[i].need, "summary",
+                                             m->settings[i].summary));
+    return out;
+}
+
 static json_t *manifest_json(const struct tsn_manifest *m, const char *dir)
 {
     json_t *actions = json_array();
@@ -71,16 +83,21 @@ static json_t *manifest_json(const struct tsn_manifest *m, const char *dir)
 
         json_array_append_new(
             actions,
-            json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:s*}", "name", a->name, "summary",
-                      a->summary ? a->summary : "", "effect",
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:s*, s:s*}", "name", a->name,
+                      "summary", a->summary ? a->summary : "", "effect",
                       a->effect == TSN_EFFECT_NONE ? "none" : "external", "doubt",
-                      tsn_plugin_doubt(a), "timeout_ms",
+                      tsn_plugin_doubt(a), "touches", tsn_plugin_touches(a), "timeout_ms",
                       (json_int_t)(a->timeout_ms ? a->timeout_ms : 60000), "irreversible",
-                      a->irreversible, "secret", a->secret_args, "undo", a->undo));
+                      a->irreversible, "secret", a->secret_args, "undo", a->undo, "plan",
+                      a->plan));
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "name", m->name, "version", m->version,
-                     "summary", m->summary, "dir", dir, "concurrency",
-                     (json_int_t)m->concurrency, "actions", actions);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o}", "name", m->name, "kind",
+                     m->lua       ? "lua"
+                     : m->library ? "library"
+                                  : "program",
+                     "version", m->version, "summary", m->summary, "dir", dir, "concurrency",
+                     (json_int_t)m->concurrency, "settings", settings_json(m), "actions",
+                     actions);
 }
 
 static int compare(const void *a, const void *b)
@@ -179,7 +196,8 @@ int tsn_cmd_plugin_show(struct tsn_cli *cli)
         const struct tsn_action *a = &m.actions[i];
 
         tsn_grid_cell(g, TSN_BOLD, a->name);
-        tsn_grid_cell(g, a->effect == TSN_EFFECT_NONE ? TSN_PLAIN : TSN_YELLOW, effect_of(a));
+        tsn_grid_cell(g, a->effect == TSN_EFFECT_NONE ? TSN_PLAIN : TSN_YELLOW,
+                      tsn_plugin_touches(a));
         tsn_grid_cell(g, TSN_PLAIN, tsn_plugin_doubt(a));
         tsn_grid_cell(g, TSN_PLAIN, a->undo ? a->undo : "-");
         tsn_grid_cell(

@@ -13,4 +13,6 @@ void tsn_plugin_specs(struct tsn_cli *cli, const struct tsn_manifest *m, const c
                       void (*said)(void *user, bool good, const char *what, const char *why),
                       void *user);
 const char *tsn_plugin_folder(struct tsn_cli *cli, const char *what);
+/* "read", "write" or "send". */
+const char *tsn_plugin_touches(const struct tsn_action *a);
 const char *tsn_plugin_doubt(const struct tsn_action *a);

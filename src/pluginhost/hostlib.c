@@ -184,7 +184,9 @@ static tsn_err agree_on(const struct tsn_yaml *node, const struct tsn_ph_lib *li
     if (!a)
         return tsn_yaml_fail(node, diag, TSN_EINPUT, "R054",
                              "the manifest has the action `%s`, the library has not", name);
-    if (strcmp(effect, effects[a->effect]) != 0)
+    /* read is a look-up; write and send change something. */
+    bool looks = strcmp(effect, "none") == 0 || strcmp(effect, "read") == 0;
+    if (looks != (a->effect == TOCSIN_EFFECT_NONE))
         return tsn_yaml_fail(node, diag, TSN_EINPUT, "R054",
                              "the effect of `%s` is %s in the manifest and %s in the library",
                              name, effect, effects[a->effect]);

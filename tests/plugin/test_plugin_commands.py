@@ -95,7 +95,7 @@ def test_list_and_show():
     assert [(r["name"], r["version"]) for r in rows] == [("it", "2.1.0")], rows
     assert [a["name"] for a in rows[0]["actions"]] == ["it.look", "it.act", "it.unact"], rows
     shown = t.run_cli(["plugin", "show", folder], check=0).out
-    assert "it.act" in shown and "probe" in shown and "it.unact" in shown and "look-up" in shown
+    assert "it.act" in shown and "probe" in shown and "it.unact" in shown and "read" in shown
     names = [r["name"] for r in t.run_cli(["plugin", "list", "--json"], check=0).json["items"]]
     assert "edge" in names and "nftables" in names, names
     assert t.run_cli(["plugin", "show", "nope"]).code == 4
