@@ -91,10 +91,19 @@ def test_a_published_tree():
             assert f["test"] != "optionalTest_6_2_11", f  # it has a place now
         assert judge("provider", [os.path.join(root, "provider-metadata.json")]) == []
         pages = p.file("public", "advisories")
-        for kind, suffix in (("csaf-2.1", ".csaf21.json"), ("openvex", ".openvex.json"),
-                             ("osv", ".osv.json")):
+        newer = os.path.join(root, "v2.1", "clear")
+        assert judge("csaf-2.1", [os.path.join(newer, d) for d in publication.check_tree(p)]) == []
+        assert judge("provider-2.1", [os.path.join(root, "v2.1", "provider-metadata.json")]) == []
+        for kind, suffix in (("openvex", ".openvex.json"), ("osv", ".osv.json")):
             files = [os.path.join(pages, f) for f in os.listdir(pages) if f.endswith(suffix)]
             assert len(files) == 1 and judge(kind, files) == [], kind
+        # What has ended, in both editions.
+        life.adv(p.node, "withdraw", name, "--reason", "It is another vendor's product.")
+        p.node.wait_for(lambda: all(v["state"] == "out" for v in p.node.http(
+            "GET", "/api/v1/advisories/%s/versions" % name, check=200).json["items"]))
+        for f in judge("csaf", [os.path.join(root, "white", d) for d in publication.check_tree(p)]):
+            assert f["level"] != "error" and f["test"] in REASONS, f
+        assert judge("csaf-2.1", [os.path.join(newer, d) for d in publication.check_tree(p)]) == []
         p.node.stop()
 
 

@@ -1,7 +1,7 @@
 // judge.mjs - independent validators over what tocsin rendered: one JSON line a finding.
 //
 // usage: node judge.mjs SCHEMAS KIND FILE...
-// SCHEMAS: the folder of reference schemas; KIND: csaf csaf-2.1 cve openvex osv provider.
+// SCHEMAS: the folder of reference schemas; KIND: csaf csaf-2.1 cve openvex osv provider provider-2.1.
 // Left out of csaf: 6.3.6 and 6.3.7 ask the network, 6.3.8 needs hunspell.
 import fs from 'node:fs'
 import path from 'node:path'
@@ -61,14 +61,18 @@ function csafSchemas(judge, base) {
 }
 
 function compiled() {
-  if (kind === 'csaf-2.1') {
+  if (kind === 'csaf-2.1' || kind === 'provider-2.1') {
     const judge = ajv(2020)
     const s = csafSchemas(judge, 'csaf-2.1/csaf.json')
     delete s.$schema // its own meta-schema adds annotations only
     judge.addSchema({ $id: 'https://certcc.github.io/SSVC/data/schema/v2/SelectionList_2_0_0.schema.json' })
     // Extensions are not used by tocsin; their schemas need the network.
     judge.addSchema({ $id: 'https://docs.oasis-open.org/csaf/csaf/v2.1/schema/extension-content.json' })
-    return judge.compile(s)
+    if (kind === 'csaf-2.1') return judge.compile(s)
+    judge.addSchema(s)
+    const provider = schema('csaf-2.1/provider.json')
+    delete provider.$schema
+    return judge.compile(provider)
   }
   if (kind === 'cve') return ajv(7).compile(schema('cve/CVE_Record_Format_bundled.json'))
   if (kind === 'cna') return ajv(7).compile(schema('cve/CVE_Record_Format_bundled_cnaPublishedContainer.json'))
@@ -88,7 +92,7 @@ if (kind === 'csaf') {
   const valid = compiled()
   for (const file of files) {
     const value = read(file)
-    const items = Array.isArray(value) && kind !== 'provider' ? value : [value]
+    const items = Array.isArray(value) && !kind.startsWith('provider') ? value : [value]
     for (const item of items) {
       const one = kind === 'cna' ? { cnaContainer: item.containers.cna } : item
       if (!valid(one)) {
