@@ -91,12 +91,13 @@ def test_pending_needs_no_network():
 
 def test_another_parser_reads_what_is_stored():
     serve({"a.json": sources.csaf("EX-1"), "b.json": sources.csaf("EX-2", product="other"),
-           "c.json": '{"document": {"csaf_version": "2.0"}}'})
+           "c.json": '{"document": {"csaf_version": "2.0"}}', "d.json": sources.csaf("EX-4")})
+    sources.Site.files["/d/d.json.sha512"] = "0" * 128  # not the bytes that were meant
     with make() as node:
         sources.start(node)
         sources.poll(node, "v")
         before = balanced(node)
-        assert (before["revised"], before["quarantined"]) == (2, 1), before
+        assert (before["revised"], before["quarantined"]) == (2, 2), before
         assert node.stop(60) == 0
         # As an older version would have left it: other facts, and a document that it could not read.
         basis = {r["basis"] for r in rows(node, "document")}
@@ -112,14 +113,16 @@ def test_another_parser_reads_what_is_stored():
         db.close()
         sources.Site.files = {}
         node.start()
-        t.wait_for(lambda: {r["basis"] for r in rows(node, "document")} == basis, timeout=30,
-                   node=node)
+        t.wait_for(lambda: {r["basis"] for r in rows(node, "document") if r["path"] != "d.json"}
+                   == basis, timeout=30, node=node)
         docs = {r["path"]: r for r in rows(node, "document")}
+        # What nobody vouched for is not taken in by the back door.
+        assert docs["d.json"]["state"] == "quarantined" and not docs["d.json"]["tracking_id"]
         assert (docs["a.json"]["state"], docs["a.json"]["tracking_id"]) == ("current", "EX-1")
         assert json.loads(docs["b.json"]["facts"])["substance"] != "old", docs["b.json"]
         assert docs["c.json"]["state"] == "quarantined"
         after = balanced(node)
-        assert (after["revised"], after["quarantined"]) == (2, 1), after
+        assert (after["revised"], after["quarantined"]) == (2, 2), after
         # Facts by another parser start nothing: what they would have started is on record.
         assert len(node.http("GET", "/api/v1/runs", check=200).json["items"]) == 1
         assert node.stop(60) == 0
