@@ -40,25 +40,15 @@ static tsn_err rewritten(struct tsn_store *st, const struct tsn_deciding *x, int
 static tsn_err begin_storm(struct tsn_store *st, struct tsn_deciding *x,
                            struct tsn_rec_feeddesk *desk, const char *why)
 {
-    struct tsn_append e = TSN_APPEND_INIT;
     json_t *args = json_pack("{s:s,s:s}", "feed", x->row.feed, "why", why);
-    const char *text = tsn_feed_kept(x->op->op.arena, args);
-    const struct tsn_field field = {.name = "args", .data = text, .len = strlen(text)};
-    int64_t seq;
-    json_decref(args);
     desk->name = x->row.feed;
     desk->storm = why;
     desk->storm_at = x->op->now_ms;
-    e.kind = "feed.storm";
-    e.actor = "svc:feed";
-    e.auth = "svc";
-    e.reason = "begun";
-    e.outcome = "ok";
-    e.fields = &field;
-    e.nfields = 1;
     tsn_err err = tsn_store_put(st, &tsn_table_feeddesk, desk);
     tsn_log(TSN_LOG_WARN, "feed.storm", "feed", x->row.feed, "why", why, NULL);
-    return err ? err : tsn_store_append(st, &e, &seq);
+    tsn_err logged =
+        tsn_feed_entry(st, x->op->op.arena, "feed.storm", "begun", NULL, args, NULL);
+    return err ? err : logged;
 }
 
 tsn_err tsn_decide_storm(struct tsn_store *st, struct tsn_deciding *x, bool *storm)

@@ -175,21 +175,8 @@ static tsn_err finish(struct tsn_store *st, struct tsn_deciding *x,
                   "advisory", row->advisory, "feed", row->feed, "verdict", row->verdict,
                   "reason", row->reason, "rule", row->rule, "band", row->band ? row->band : "",
                   "inputs", row->digest, "case", row->case_id, "run", row->run);
-    const char *text = tsn_feed_kept(x->op->op.arena, args);
-    const struct tsn_field field = {.name = "args", .data = text, .len = strlen(text)};
-    struct tsn_append e = TSN_APPEND_INIT;
-    int64_t seq;
-    json_decref(args);
-    e.kind = "feed.decision";
-    e.actor = x->op->by && x->op->by->person
-                  ? tsn_arena_printf(x->op->op.arena, "u:%s", x->op->by->person)
-                  : "svc:feed";
-    e.auth = x->op->by && x->op->by->auth ? x->op->by->auth : "svc";
-    e.outcome = "ok";
-    e.reason = row->verdict;
-    e.fields = &field;
-    e.nfields = 1;
-    return tsn_store_append(st, &e, &seq);
+    return tsn_feed_entry(st, x->op->op.arena, "feed.decision", row->verdict, x->op->by, args,
+                          NULL);
 }
 
 static tsn_err run_one(struct tsn_store *st, struct tsn_deciding *x)

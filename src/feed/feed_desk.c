@@ -120,17 +120,9 @@ static tsn_err desk_apply(struct tsn_op *op, struct tsn_store *st)
         }
         json_object_set_new(args, "released", json_integer(x->released));
         json_object_set_new(args, "dropped", json_integer(x->dropped));
-        const char *text = tsn_feed_kept(op->arena, args);
-        const struct tsn_field field = {.name = "args", .data = text, .len = strlen(text)};
-        struct tsn_append e = TSN_APPEND_INIT;
-        e.kind = "feed.desk";
-        e.actor = x->person ? tsn_arena_printf(op->arena, "u:%s", x->person) : "svc:local";
-        e.auth = x->auth;
-        e.outcome = "ok";
-        e.reason = x->what;
-        e.fields = &field;
-        e.nfields = 1;
-        err = tsn_store_append(st, &e, &x->seq);
+        const struct tsn_actor by = {.person = x->person, .auth = x->auth};
+        err = tsn_feed_entry(st, op->arena, "feed.desk", x->what, &by, json_incref(args),
+                             &x->seq);
     }
     json_decref(args);
     return err;

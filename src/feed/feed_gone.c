@@ -117,19 +117,7 @@ static tsn_err mark_one(struct tsn_store *st, struct mark_op *x, const char *id,
 static tsn_err log_gone(struct tsn_store *st, struct tsn_arena *arena, const char *what,
                         json_t *args)
 {
-    const char *text = tsn_feed_kept(arena, args);
-    const struct tsn_field field = {.name = "args", .data = text, .len = strlen(text)};
-    struct tsn_append e = TSN_APPEND_INIT;
-    int64_t seq;
-    json_decref(args);
-    e.kind = "feed.unlisted";
-    e.actor = "svc:feed";
-    e.auth = "svc";
-    e.outcome = "ok";
-    e.reason = what;
-    e.fields = &field;
-    e.nfields = 1;
-    return tsn_store_append(st, &e, &seq);
+    return tsn_feed_entry(st, arena, "feed.unlisted", what, NULL, args, NULL);
 }
 
 static tsn_err mark_apply(struct tsn_op *op, struct tsn_store *st)

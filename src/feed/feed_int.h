@@ -337,6 +337,12 @@ tsn_err tsn_feed_mapped(struct tsn_store *st, struct tsn_feed_op *x);
 /* Documents that name one of these, at most 100, in `out` as { id: true }. */
 tsn_err tsn_feed_named(struct tsn_store *st, struct tsn_arena *arena, const json_t *names,
                        json_t *out);
+/* An entry of the system's chain; takes args. `by` NULL = svc:feed. seq may be NULL. */
+tsn_err tsn_feed_entry(struct tsn_store *st, struct tsn_arena *arena, const char *kind,
+                       const char *reason, const struct tsn_actor *by, json_t *args,
+                       int64_t *seq);
+/* The match of this product in a list of them; NULL = none. */
+const json_t *tsn_feed_hit(const json_t *matches, const char *product);
 /* Canonical text in the arena. */
 const char *tsn_feed_kept(struct tsn_arena *arena, const json_t *v);
 /* feed_news.c: does the difference have to be decided about? Writer thread, before the matches.

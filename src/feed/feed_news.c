@@ -41,7 +41,7 @@ tsn_err tsn_feed_earlier(struct tsn_store *st, struct tsn_arena *arena, const ch
     return err;
 }
 
-static const json_t *hit_of(const json_t *matches, const char *product)
+const json_t *tsn_feed_hit(const json_t *matches, const char *product)
 {
     size_t i;
     json_t *m;
@@ -72,7 +72,7 @@ static json_t *dropped(const struct tsn_feed_op *x, const struct tsn_feed_earlie
     for (size_t i = 0; i < before->n && !superseded(x); i++) {
         const struct tsn_rec_match *m = &before->rows[i];
         if (row_open(m) && strcmp(m->certainty ? m->certainty : "", "guess") != 0 &&
-            !hit_of(x->hits, m->product)) {
+            !tsn_feed_hit(x->hits, m->product)) {
             json_array_append_new(out, json_string(m->product));
         }
     }
@@ -335,19 +335,7 @@ static tsn_err log_match(struct tsn_store *st, struct tsn_feed_op *x,
     json_t *args = json_pack("{s:s,s:s,s:s,s:s*,s:s*}", "key", m->key, "product", m->product,
                              "certainty", m->certainty ? m->certainty : "", "reason", m->reason,
                              "evidence", m->evidence);
-    const char *text = tsn_feed_kept(x->op.arena, args);
-    const struct tsn_field field = {.name = "args", .data = text, .len = strlen(text)};
-    struct tsn_append e = TSN_APPEND_INIT;
-    int64_t seq;
-    json_decref(args);
-    e.kind = "feed.match";
-    e.actor = "svc:feed";
-    e.auth = "svc";
-    e.outcome = "ok";
-    e.reason = outcome;
-    e.fields = &field;
-    e.nfields = 1;
-    return tsn_store_append(st, &e, &seq);
+    return tsn_feed_entry(st, x->op.arena, "feed.match", outcome, NULL, args, NULL);
 }
 
 /* The evidence is gone: closed with the reason, kept for the record. */
@@ -358,7 +346,7 @@ static tsn_err close_gone(struct tsn_store *st, struct tsn_feed_op *x)
         tsn_feed_earlier(st, x->op.arena, tsn_json_str(x->doc->facts, "id", ""), &earlier);
     for (size_t i = 0; !err && i < earlier.n; i++) {
         struct tsn_rec_match m = earlier.rows[i];
-        if (!row_open(&m) || superseded(x) || hit_of(x->hits, m.product)) {
+        if (!row_open(&m) || superseded(x) || tsn_feed_hit(x->hits, m.product)) {
             continue;
         }
         const char *why = tsn_json_str(x->spared, m.product, NULL);

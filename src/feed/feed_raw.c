@@ -14,6 +14,27 @@
 
 /* --- what both transactions write ---------------------------------------------------------- */
 
+tsn_err tsn_feed_entry(struct tsn_store *st, struct tsn_arena *arena, const char *kind,
+                       const char *reason, const struct tsn_actor *by, json_t *args,
+                       int64_t *seq)
+{
+    const char *text = tsn_feed_kept(arena, args);
+    const struct tsn_field field = {.name = "args", .data = text, .len = strlen(text)};
+    struct tsn_append e = TSN_APPEND_INIT;
+    int64_t at;
+    json_decref(args);
+    e.kind = kind;
+    e.actor = !by          ? "svc:feed"
+              : by->person ? tsn_arena_printf(arena, "u:%s", by->person)
+                           : "op:owner";
+    e.auth = by && by->auth ? by->auth : "svc";
+    e.outcome = "ok";
+    e.reason = reason;
+    e.fields = &field;
+    e.nfields = 1;
+    return tsn_store_append(st, &e, seq ? seq : &at);
+}
+
 tsn_err tsn_feed_tally(struct tsn_store *st, struct tsn_arena *arena, const char *feed,
                        const struct tsn_feed_tally *t)
 {

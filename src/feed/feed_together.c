@@ -96,19 +96,6 @@ static bool differs(const struct tsn_rec_match *m, const json_t *hit)
            strcmp(m->certainty ? m->certainty : "", tsn_json_str(hit, "certainty", "")) != 0;
 }
 
-static const json_t *hit_of(const json_t *hits, const char *product)
-{
-    size_t i;
-    json_t *m;
-    json_array_foreach(hits, i, m)
-    {
-        if (strcmp(tsn_json_str(m, "product", ""), product) == 0) {
-            return m;
-        }
-    }
-    return NULL;
-}
-
 /* The rows of another document, where this one changes what it means. Products that it names by
  * vendor and product alone are not the judge's. */
 static tsn_err other(struct tsn_store *st, struct tsn_feed_op *x,
@@ -119,7 +106,7 @@ static tsn_err other(struct tsn_store *st, struct tsn_feed_op *x,
     tsn_err err = tsn_feed_earlier(st, x->op.arena, d->tracking_id, &earlier);
     for (size_t i = 0; !err && i < earlier.n; i++) {
         struct tsn_rec_match m = earlier.rows[i];
-        const json_t *hit = hit_of(hits, m.product);
+        const json_t *hit = tsn_feed_hit(hits, m.product);
         const char *why = tsn_json_str(spared, m.product, NULL);
         bool open = !m.state || strcmp(m.state, "closed") != 0;
         if (strcmp(m.document ? m.document : "", d->id) != 0) {

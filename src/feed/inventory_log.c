@@ -59,18 +59,7 @@ static tsn_err log_change(struct tsn_store *st, struct inventory_op *x, const js
         }
     }
     args = json_pack("{s:o}", "changes", changes);
-    const char *text = tsn_feed_kept(x->op.arena, args);
-    const struct tsn_field field = {.name = "args", .data = text, .len = strlen(text)};
-    struct tsn_append e = TSN_APPEND_INIT;
-    int64_t seq;
-    json_decref(args);
-    e.kind = "product.inventory";
-    e.actor = "svc:config";
-    e.auth = "svc";
-    e.outcome = "ok";
-    e.fields = &field;
-    e.nfields = 1;
-    return tsn_store_append(st, &e, &seq);
+    return tsn_feed_entry(st, x->op.arena, "product.inventory", NULL, NULL, args, NULL);
 }
 
 static tsn_err inventory_apply(struct tsn_op *op, struct tsn_store *st)

@@ -182,18 +182,8 @@ static tsn_err log_mapping(struct tsn_store *st, struct decide_op *x,
     json_t *args = json_pack("{s:s,s:s,s:s,s:s,s:b,s:s*}", "match", m->key, "product",
                              m->product, "verdict", x->verdict, "reason", x->reason, "always",
                              x->always, "certainty_before", m->certainty);
-    const char *text = tsn_feed_kept(x->op.arena, args);
-    const struct tsn_field field = {.name = "args", .data = text, .len = strlen(text)};
-    struct tsn_append e = TSN_APPEND_INIT;
-    json_decref(args);
-    e.kind = "feed.mapping";
-    e.actor = tsn_arena_printf(x->op.arena, "u:%s", x->person);
-    e.auth = x->auth;
-    e.outcome = "ok";
-    e.reason = x->verdict;
-    e.fields = &field;
-    e.nfields = 1;
-    return tsn_store_append(st, &e, &x->seq);
+    const struct tsn_actor by = {.person = x->person, .auth = x->auth};
+    return tsn_feed_entry(st, x->op.arena, "feed.mapping", x->verdict, &by, args, &x->seq);
 }
 
 static json_t *parsed(const char *text)
