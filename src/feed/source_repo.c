@@ -263,7 +263,8 @@ static tsn_err repomd(struct tsn_arena *arena, const struct tsn_page *page,
         }
         /* Locations are relative to the repository, which lies above repodata. */
         const char *repo = strstr(page->url, "repodata/repomd.xml");
-        const char *base = tsn_arena_strndup(arena, page->url, (size_t)(repo - page->url));
+        const char *base = tsn_arena_strndup(
+            arena, page->url, repo ? (size_t)(repo - page->url) : strlen(page->url));
         const char *url = tsn_source_id_ok(href) ? tsn_source_url(arena, base, href) : NULL;
         bool sha256 =
             strcmp(tsn_xml_attr(sum, "type"), "sha256") == 0 && strlen(sum->text) == 64;

@@ -91,6 +91,65 @@ static const char *const seeds[] = {
     "\"versionInfo\":"
     "\"1\",\"externalRefs\":[{\"referenceType\":\"purl\",\"referenceLocator\":\"pkg:npm/"
     "a@1\"}]}]}",
+    "<?xml "
+    "version='1.0'?><cvrfdoc><DocumentTracking><Identification><ID>X</ID></Identification>"
+    "</DocumentTracking><ProductTree><Branch Type='Vendor' Name='V'><Branch Type='Product "
+    "Name' "
+    "Name='openSUSE Leap 15.6'><FullProductName ProductID='L'>openSUSE Leap "
+    "15.6</FullProductName>"
+    "</Branch><FullProductName ProductID='P' CPE='c'>bash-5.1-2.1</FullProductName></Branch>"
+    "<Relationship ProductReference='P' RelatesToProductReference='L'><FullProductName "
+    "ProductID='R'>x</FullProductName></Relationship></"
+    "ProductTree><Vulnerability><CVE>CVE-2026-1"
+    "</CVE><ProductStatuses><Status Type='Fixed'><ProductID>R</ProductID></Status><Status "
+    "Type='Known Affected'><ProductID>P</ProductID></Status></ProductStatuses></Vulnerability>"
+    "</cvrfdoc>",
+    "<updates><update type='security'><id>ALSA-1</id><updated "
+    "date='2026'/><references><reference "
+    "id='CVE-2026-1'/></references><pkglist><collection><module name='a' stream='b'/><package "
+    "name='c' version='1' release='1.el9' epoch='0' arch='x'/></collection></pkglist></update>"
+    "</updates>",
+    "<repomd><data type='updateinfo'><checksum "
+    "type='sha256'>00112233445566778899aabbccddeeff001122"
+    "33445566778899aabbccddeeff</checksum><location href='repodata/u.xml.gz'/></data></repomd>",
+    "Origin: Debian\nCodename: bookworm-security\nVersion: 12\nValid-Until: Sat, 28 Nov 2099 "
+    "00:00:00 "
+    "UTC\nAcquire-By-Hash: yes\nSHA256:\n "
+    "00112233445566778899aabbccddeeff00112233445566778899aabbccdd"
+    "eeff 900 main/binary-amd64/Packages.xz\n",
+    "Package: a\nSource: src (1-1)\nVersion: 1-1+b1\n\nPackage: b\nVersion: 2\n",
+    "{\"tocsin\":\"apt\",\"suite\":\"bookworm-security\",\"family\":\"debian\",\"release\":"
+    "\"12\","
+    "\"source\":\"src\",\"version\":\"2-1\"}",
+    "{\"DocumentTracking\":{\"Identification\":{\"ID\":{\"Value\":\"2026-Nov\"}}},"
+    "\"ProductTree\":{"
+    "\"FullProductName\":[{\"ProductID\":\"1\",\"Value\":\"box\"}]},\"Vulnerability\":[{"
+    "\"CVE\":"
+    "\"CVE-2026-1\",\"ProductStatuses\":[{\"Type\":3,\"ProductID\":[\"1\"]}],\"Remediations\":["
+    "{"
+    "\"Type\":2,\"ProductID\":[\"1\"],\"FixedBuild\":\"10.0.1\"}]}]}",
+    "{\"value\":[{\"ID\":\"2026-Nov\",\"CurrentReleaseDate\":\"2026\"}],\"@odata.nextLink\":"
+    "\"https://"
+    "a.example/x/2\"}",
+    "{\"notices\":[{\"id\":\"USN-1-1\",\"cves_ids\":[\"CVE-2026-1\"],\"release_packages\":{"
+    "\"jammy\":[{"
+    "\"name\":\"src\",\"version\":\"2\",\"is_source\":true}]}}],\"offset\":0,\"limit\":1,"
+    "\"total_results\":2}",
+    "{\"id\":\"USN-1-1\",\"cves_ids\":[\"CVE-2026-1\"],\"release_packages\":{\"jammy\":[{"
+    "\"name\":"
+    "\"src\",\"version\":\"2\",\"is_source\":true}]}}",
+    "{\"advisories\":[{\"advisoryId\":\"c-1\",\"advisoryTitle\":\"t\",\"lastUpdated\":\"2026\","
+    "\"csafUrl\":\"https://a.example/c.json\",\"productNames\":[\"Cisco IOS "
+    "15.2(7)E\"]}],\"paging\":"
+    "{\"next\":\"/x?p=2\"}}",
+    "{\"advisoryId\":\"c-1\",\"advisoryTitle\":\"t\",\"cves\":[\"CVE-2026-1\"],"
+    "\"productNames\":["
+    "\"Cisco IOS 15.2(7)E\",\"NA\"]}",
+    "{\"access_token\":\"x\"}",
+    "{\"path\":\"a\",\"time\":\"1\",\"document\":{\"id\":\"GO-1\",\"modified\":\"2026\"}}\n{}"
+    "\n",
+    "{\"assets\":[{\"name\":\"all_CVEs.zip\",\"browser_download_url\":\"https://a.example/"
+    "z\"}]}",
     "pkg:npm/%40angular/core@16.2.0?a=b&c=d#e/f",
     "vers:npm/>=1.0.0|<2.0.0|!=1.5.0",
     "cpe:2.3:a:disney:where\\'s_my_perry\\?_free:1.5.1:*:*:*:*:android:*:*",
@@ -149,32 +208,49 @@ static void try_json(const char *text, size_t len)
     tsn_arena_destroy(arena);
 }
 
+static void try_list(const struct tsn_source *s, int what, const char *text, size_t len)
+{
+    struct tsn_arena *arena = tsn_arena_new();
+    struct tsn_feed_rows rows = {0};
+    struct tsn_pages pages = {0};
+    struct tsn_page_news news = {0};
+    struct tsn_diag d;
+    struct tsn_feed_row row = {0};
+    const struct tsn_page page = {.url = strcmp(s->kind, "rpm") == 0
+                                             ? "https://a.example/x/repodata/repomd.xml"
+                                             : "https://a.example/x/changes.csv",
+                                  .note = "bookworm-security\nDebian\n12",
+                                  .what = what};
+    struct tsn_page_text in = TSN_PAGE_TEXT(text, len);
+    tsn_diag_init(&d);
+    in.rows = 3; /* several slices */
+    for (size_t at = 0; s->read(arena, &page, &in, &rows, &pages, &news, &d) == 0 &&
+                        in.at < len && in.at > at;) {
+        at = in.at;
+        for (size_t i = 0; i < rows.n; i++) {
+            FUZZ_CHECK(rows.rows[i].path && rows.rows[i].time);
+        }
+        rows.n = 0;
+    }
+    for (size_t i = 0; i < pages.n; i++) {
+        FUZZ_CHECK(tsn_source_url_ok(page.url, pages.pages[i].url));
+    }
+    if (in.forget) {
+        in.forget(in.memo);
+    }
+    if (s->member && s->member(arena, "2024/CVE-2024-1234.json", text, len, &row)) {
+        FUZZ_CHECK(row.path && *row.path && row.body == text);
+    }
+    tsn_arena_destroy(arena);
+}
+
 static void try_lists(const char *text, size_t len)
 {
     for (size_t i = 0; tsn_source_kinds[i]; i++) {
-        struct tsn_arena *arena = tsn_arena_new();
-        struct tsn_feed_rows rows = {0};
-        struct tsn_pages pages = {0};
-        struct tsn_page_news news = {0};
-        struct tsn_diag d;
-        const struct tsn_page page = {.url = "https://a.example/x/changes.csv"};
-        struct tsn_page_text in = TSN_PAGE_TEXT(text, len);
         const struct tsn_source *s = tsn_source_find(tsn_source_kinds[i]);
-        struct tsn_feed_row row = {0};
-        tsn_diag_init(&d);
-        in.rows = 3; /* several slices */
-        for (size_t at = 0; s->read(arena, &page, &in, &rows, &pages, &news, &d) == 0 &&
-                            in.at < len && in.at > at;) {
-            at = in.at;
-            rows.n = 0;
+        for (int what = 0; what < 2; what++) {
+            try_list(s, what, text, len);
         }
-        if (in.forget) {
-            in.forget(in.memo);
-        }
-        if (s->member) {
-            (void)s->member(arena, "2024/CVE-2024-1234.json", text, len, &row);
-        }
-        tsn_arena_destroy(arena);
     }
 }
 
