@@ -537,10 +537,10 @@ void tsn_feed_page_more(struct tsn_feed *f)
         p->lent = false;
         if (p->failed) {
             fail(p, TSN_EINPUT, 0, &p->why);
-        } else if (p->local) {
-            tsn_feed_local_more(p->local);
-        } else {
+        } else if (p->unpack) { /* also of a file of ours */
             tsn_unpack_more(p->unpack);
+        } else {
+            tsn_feed_local_more(p->local);
         }
     } else {
         p->calls.ready(f);

@@ -170,10 +170,10 @@ def test_files():
             f.write("{")
         os.symlink("/etc/passwd", os.path.join(here, "link.json"))
         with open(os.path.join(node.root, "all.zip"), "wb") as f:
-            f.write(zipped([("x/%d.json" % n, osv("GO-2026-1%03d" % n)) for n in range(20)]))
+            f.write(zipped([("x/%d.json" % n, osv("GO-2026-1%04d" % n)) for n in range(1200)]))
         start(node)
         got = {f["name"]: f["documents"] for f in node.cli("feed", "list", "--json", check=0).json["items"]}
-        assert (got["dir"], got["zip"], got["one"], got["gone"]) == (4, 20, 1, 0), got
+        assert (got["dir"], got["zip"], got["one"], got["gone"]) == (4, 1200, 1, 0), got
         r = poll(node, "dir")
         assert (r["listed"], r["unchanged"], r["refused"], r["new"]) == (4, 4, 1, 0), r
         with open(os.path.join(here, "a.json"), "w", encoding="utf-8") as f:
