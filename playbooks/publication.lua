@@ -3,8 +3,7 @@
 -- The publisher starts this run in the commit that makes a release public, with everything it sends in
 -- the event, frozen. The advisory is `publishing` until the run has finished. A record that CVE Services
 -- do not take holds everything behind it until a person decides; a mail that cannot be sent does not.
-local mail = use "mail"
-local notice = use "notice"
+local psirt = require "lib.psirt"
 local track = use "track"
 
 -- One record, as often as a person says. True when it is there.
@@ -34,18 +33,6 @@ local function record(ev, one)
   return false
 end
 
-local function tell(case, ev, to)
-  local letter = ev.letters[to.list]
-  local ok, why = pcall(mail.send, {
-    to = to.to, subject = letter.subject, text = letter.text, attach = letter.attach,
-    encrypt = to.encrypt, case = case.name,
-  })
-  notice.record { about = ev.about, to = to.to, state = ok and "sent" or "failed", stage = "publication",
-    version = ev.version, customer = to.customer, list = to.list,
-    note = not ok and tostring(why.message or why) or nil }
-  return ok
-end
-
 return playbook {
   name  = "publication",
   title = "What follows a release",
@@ -59,7 +46,8 @@ return playbook {
         records = records + 1
       end
     end
-    for _, ok in ipairs(each(ev.mails, function(to) return tell(case, ev, to) end, { limit = 4 })) do
+    local sent = each(ev.mails, function(to) return psirt.tell_of(case, ev, to, "publication") end, { limit = 4 })
+    for _, ok in ipairs(sent) do
       if ok then
         told = told + 1
       end

@@ -1,6 +1,7 @@
 -- What several playbooks of a product security team say and ask alike.
 local advisory = use "advisory"
 local mail = use "mail"
+local notice = use "notice"
 local score, ssvc, track, weakness = use "score", use "ssvc", use "track", use "weakness"
 
 local psirt = {}
@@ -38,6 +39,20 @@ function psirt.addresses(text)
     list[#list + 1] = { mail = address }
   end
   return list
+end
+
+-- One recipient of an advisory is told, as the event of its publication says, and what came of it is written down.
+-- A refusal is one too: it does not stop the others. True when it was sent.
+function psirt.tell_of(case, ev, to, stage)
+  local letter = ev.letters[to.list]
+  local ok, why = pcall(mail.send, {
+    to = to.to, subject = letter.subject, text = letter.text, attach = letter.attach,
+    encrypt = to.encrypt, case = case.name,
+  })
+  notice.record { about = ev.about, to = to.to, state = ok and "sent" or "failed", stage = stage,
+    version = ev.version, customer = to.customer, list = to.list,
+    note = not ok and tostring(why.message or why) or nil }
+  return ok
 end
 
 -- Publishes exactly what was approved. Where the configuration has lists, the publication tells those on them;

@@ -296,6 +296,9 @@ def test_a_refused_record_waits_for_a_person():
         assert life.adv(w.node, "show", name).json["state"] == "publishing"
         assert len(tree(w)) == 1 and not w.sent(GOLD)
         w.service.ids[cve] = cve_services.now()
+        # That its case is closed meanwhile stops nothing.
+        w.node.cli("case", "close", case, "--set", "resolution=published", "--reason", "it is out",
+                   as_person="lead1", check=0)
         w.node.cli("answer", task["name"], "--set", "next=again", "--set", "reason=it is ours",
                    as_person="lead1", check=0)
         pub.out(w, name)
