@@ -100,7 +100,7 @@ const char *tsn_place_shared(struct tsn_arena *arena, const char *name)
         return NULL;
     *slash = '\0';
     /* A build serves the source it was made of, an installed program what was installed with it. */
-    bool built = access(tsn_arena_printf(arena, "%s/CMakeCache.txt", self), F_OK) == 0;
+    bool built = strncmp(self, TOCSIN_BUILD_DIR, strlen(TOCSIN_BUILD_DIR)) == 0;
     const char *path = built ? tsn_arena_printf(arena, "%s/%s", TOCSIN_SOURCE_DIR, name)
                              : tsn_arena_printf(arena, "%s/../share/tocsin/%s", self, name);
     char full[PATH_MAX];

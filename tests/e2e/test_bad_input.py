@@ -205,10 +205,12 @@ def disk(fault):
 
 
 def test_full_disk_and_failed_sync():
-    for fault in ("store.commit:6=TSN_ENOSPC", "store.commit:9=TSN_EIO", "store.write:30=TSN_ENOSPC",
-                  "store.write:41=TSN_EIO"):
+    # Past what a start writes, and well before the last report.
+    for fault in ("store.commit:20=TSN_ENOSPC", "store.commit:23=TSN_EIO",
+                  "store.write:150=TSN_ENOSPC", "store.write:181=TSN_EIO"):
         n = disk(fault)
         print("  %s: %d acknowledged, all there" % (fault, n), flush=True)
+        assert n > 0, "the fault came before the first report"
 
 
 if __name__ == "__main__":

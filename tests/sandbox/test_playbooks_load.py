@@ -1,13 +1,22 @@
 """Every playbook of the tree loads, and the two of the main job ask for what their story says."""
 import glob
+import json
 import os
+import subprocess
 import sys
 import unittest
 
 from worker_driver import BINARY, SOURCE, Worker, drive, load
 
-CONNECTORS = {"mail": ["send"], "edge": ["apply", "plan_block", "remove"], "http": ["request"]}
 FOLDER = os.path.join(SOURCE, "playbooks")
+
+
+def connectors():
+    """Every connector and its methods, as the program itself says them."""
+    done = subprocess.run([os.path.join(os.path.dirname(BINARY), "tocsin"), "playbook", "list",
+                           "--connectors", "--json", FOLDER],
+                          capture_output=True, text=True, timeout=60, check=True)
+    return {name: sorted(methods) for name, methods in json.loads(done.stdout)["connectors"].items()}
 
 
 def bundle(path):
@@ -41,7 +50,7 @@ def names(wants):
 
 class Playbooks(unittest.TestCase):
     def run_story(self, file, case, event):
-        message = load("r", "", case=case, input={"event": event, "case": case}, connectors=CONNECTORS)
+        message = load("r", "", case=case, input={"event": event, "case": case}, connectors=connectors())
         message["bundle"] = bundle(os.path.join(FOLDER, file))
         with Worker() as w:
             wants, name, end, record = drive(w, message, answer)
