@@ -36,6 +36,20 @@ struct tsn_mail_config {
 tsn_err tsn_action_mail_register(struct tsn_registry *r, struct tsn_loop *loop,
                                  struct tsn_httpc *c, const struct tsn_mail_config *config);
 
+/* exec.NAME{ fields } -> { exit, text }: a program of the configuration, never through a shell. words[0] is its
+ * absolute path; a word {field} becomes one argument, {field...} one for each item of a list. */
+struct tsn_exec_config {
+    const char *name, *summary;
+    const char *const *words; /* NULL-terminated */
+    bool reads, repeat_safe;
+    int64_t timeout_ms, memory, cpu_s;
+    size_t output; /* bytes of standard output */
+};
+/* The action as declared, without start, cancel and user; its name is written to `name`. */
+struct tsn_action tsn_action_exec(const struct tsn_exec_config *config, char name[100]);
+tsn_err tsn_action_exec_register(struct tsn_registry *r, struct tsn_loop *loop,
+                                 const struct tsn_exec_config *config, struct tsn_diag *diag);
+
 /* Exec plugins: DIR/manifest.yaml names program and actions; one process each, JSON lines
  * (describe start cancel probe result log), restarted when it dies with backoff; a crash makes
  * open external calls unknown. Protocol: docs/plugin-protocol.md. */

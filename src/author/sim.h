@@ -29,6 +29,8 @@ struct tsn_sim_config {
     const struct tsn_mail_config *mail; /* its templates are used; nothing leaves the process */
     const struct tsn_plugin_config *plugins; /* dir must be set; only the manifests are read */
     size_t nplugins;
+    const struct tsn_exec_config *exec; /* nothing is started */
+    size_t nexec;
     const struct tsn_sim_person *people;
     size_t npeople;
     int64_t start_ms; /* 0 = TSN_SIM_START */

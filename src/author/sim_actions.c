@@ -182,6 +182,17 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
 static tsn_err add_plugins(const struct tsn_sim_config *config, struct tsn_arena *arena,
                            struct tsn_registry *r, struct tsn_sim *sim, struct tsn_diag *diag)
 {
+    for (size_t i = 0; i < config->nexec; i++) {
+        char name[100];
+        struct tsn_action a = tsn_action_exec(&config->exec[i], name);
+
+        a.start = start;
+        a.cancel = cancel;
+        a.user = sim;
+        tsn_err err = tsn_registry_add(r, &a);
+        if (err)
+            return err;
+    }
     for (size_t i = 0; i < config->nplugins; i++) {
         struct tsn_manifest m;
         tsn_err err =

@@ -190,6 +190,7 @@ static const struct {
     {"server", NULL},
     {"data", NULL},
     {"secrets", tsn_conf_secrets},
+    {"exec", tsn_conf_exec},
     {"people", tsn_conf_people},
     {"mail", tsn_conf_mail_section},
     {"form", tsn_conf_form},

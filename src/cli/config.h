@@ -90,6 +90,9 @@
  *         sha256: 3f… }                   # `tocsin plugin accept`: other files are not started
  *                                   # dir: [as installed];
  *                                   # settings go to the plugin as JSON, paths in them as they are
+ *   exec:                           # programs that playbooks may start, as exec.NAME; never a shell
+ *     - { name: whois, program: /usr/bin/whois, args: [ "--", "{address}" ], effect: read,   # or write; doubt
+ *         timeout: 20s, cpu: 10s, memory: 256MiB, output: 64KiB }
  *   playbooks: { dir: playbooks }   # [as installed]
  *   audit:
  *     origin: acme.example/tocsin/main/audit    # [DOMAIN/tocsin/main/audit]
@@ -156,7 +159,9 @@ struct tsn_config {
     struct tsn_form_config form;   /* likewise; text_dir NULL = as installed */
     const char *const *http_reach; /* NULL-terminated; never NULL */
     int64_t workers, resident, cpu_ms, wall_ms; /* 0 = the engine's default */
-    const struct tsn_secret_use *secret_uses;   /* core/secret.h */
+    const struct tsn_exec_config *exec;         /* borrowed by the actions */
+    size_t nexec;
+    const struct tsn_secret_use *secret_uses; /* core/secret.h */
     size_t nsecret_uses;
     const json_t *picks;
     struct tsn_sealing_config sealing; /* loop and callbacks are the node's */

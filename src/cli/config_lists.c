@@ -590,7 +590,8 @@ tsn_err tsn_conf_feeds(struct tsn_conf *c)
 tsn_err tsn_conf_plugins(struct tsn_conf *c)
 {
     static const char *const known[] = {"name", "dir", "settings", "sha256"};
-    static const char *const taken[] = {"mail", "http", "case", "report", "clock", "advisory"};
+    static const char *const taken[] = {"mail",   "http",  "exec",    "case",
+                                        "report", "clock", "advisory"};
     const struct tsn_yaml *list;
     size_t n, at = 0;
     tsn_err err = tsn_conf_list(c, c->root, "plugins", false, &list, &n);

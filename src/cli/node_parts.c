@@ -239,6 +239,8 @@ tsn_err tsn_node_open_actions(struct node *n, struct tsn_diag *diag)
             mail.template_dir = n->in->shared_templates;
         err = tsn_action_mail_register(n->registry, n->loop, n->httpc, &mail);
     }
+    for (size_t i = 0; !err && i < n->config->nexec; i++)
+        err = tsn_action_exec_register(n->registry, n->loop, &n->config->exec[i], diag);
     if (!err)
         err = open_plugins(n, diag);
     if (!err)

@@ -125,7 +125,9 @@ int tsn_world_load(struct tsn_cli *cli, const char *dir, struct tsn_world *out)
                                        .publisher = &c->publisher,
                                        .products = tsn_config_products_json(c),
                                        .picks = tsn_config_picks_json(c),
-                                       .mail = mail};
+                                       .mail = mail,
+                                       .exec = c->exec,
+                                       .nexec = c->nexec};
     take_plugins(cli, c, &out->sim);
     take_people(cli, c, &out->sim);
     return 0;
