@@ -28,7 +28,7 @@ static tsn_err fork_apply(struct tsn_op *op, struct tsn_store *st)
     struct tsn_field field = {"args", x->request, strlen(x->request)};
     struct tsn_owned own;
     struct tsn_append e;
-    tsn_err err = tsn_run_own(st, op->arena, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_eop_own(&x->o, st, &own);
 
     if (err)
         return err;
@@ -177,6 +177,8 @@ static void dismiss_call(struct tsn_step *s)
         return; /* a person finds out */
     if (s->call && s->action->effect == TSN_EFFECT_EXTERNAL)
         return; /* begun: its outcome counts */
+    if (s->last == TSN_LAST_INTENT && !s->call && !s->covering)
+        return; /* begun by an older life: what became of it is found out first */
     tsn_call_cancel(s);
     tsn_step_timer_off(s);
     tsn_step_end(s, "cancelled", "dismissed", json_object());

@@ -223,7 +223,7 @@ static tsn_err start_apply(struct tsn_op *op, struct tsn_store *st)
                            .attempt = 1,
                            .ref = -1};
     int depth;
-    tsn_err err = tsn_run_own_whole(st, a, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_eop_own_whole(&x->o, st, &own);
 
     if (!err)
         err = depth_of(st, a, own.row.parent, &depth);
@@ -325,7 +325,7 @@ static tsn_err join_apply(struct tsn_op *op, struct tsn_store *st)
     struct tsn_rec_run child;
     struct tsn_owned own;
     struct tsn_append e;
-    tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_eop_own(&x->o, st, &own);
 
     x->over = false;
     if (!err)

@@ -28,7 +28,7 @@ static tsn_err uncovered_apply(struct tsn_op *op, struct tsn_store *st)
     struct uncovered_op *x = (struct uncovered_op *)op;
     struct tsn_owned own;
     struct tsn_append e;
-    tsn_err err = tsn_run_own(st, op->arena, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_eop_own_open(&x->o, st, x->path, &own);
 
     if (err)
         return err;

@@ -55,6 +55,7 @@ struct tsn_gate;
 struct tsn_dry;
 struct tsn_version_work;
 struct tsn_worker;
+struct tsn_owned;
 struct tsn_run;
 
 /* One open step of a run, in memory. Strings are malloc'ed. The run holds one reference, each of
@@ -143,6 +144,8 @@ struct tsn_eop {
     struct tsn_eop *later_next;
     const char *run_id;
     int64_t epoch, now_ms;
+    bool unwinds;   /* when it was made the run was being taken back */
+    bool stale;     /* out: made before that began, so it must not happen */
     bool reads;     /* goes to the reader */
     bool impatient; /* a person waits: no second try on a full disk */
 };
@@ -249,6 +252,13 @@ void *tsn_eop_of_step(struct tsn_step *s, size_t size,
                       void (*settled)(struct tsn_eop *));
 void tsn_eop_submit(struct tsn_eop *o);
 void tsn_eop_close(struct tsn_engine *e); /* what waits for a second try is dropped */
+/* Store thread: tsn_run_own of the op's run. An op from before run.unwinding was written is stale and
+ * refused, also when it was already on its way: no step begins or ends behind a cancel. */
+tsn_err tsn_eop_own(struct tsn_eop *o, struct tsn_store *st, struct tsn_owned *own);
+/* The same for what says how a step went: good also then if that step is one that is waited for. */
+tsn_err tsn_eop_own_open(struct tsn_eop *o, struct tsn_store *st, const char *path,
+                         struct tsn_owned *own);
+tsn_err tsn_eop_own_whole(struct tsn_eop *o, struct tsn_store *st, struct tsn_owned *own);
 /* The usual end of a run's op: true = go on. False: handled, `r` may be gone, or its step is. */
 bool tsn_eop_ok(struct tsn_eop *o);
 

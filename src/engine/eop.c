@@ -20,6 +20,10 @@ static void eop_finish(struct tsn_eop *o)
 
     if (o->step)
         o->step->ops--;
+    /* What is being read may be older than what this op wrote: a step that it opened would be
+     * missing there, dropped here, and begun a second time. */
+    if (r && !o->reads && r->phase == TSN_PHASE_LOADING)
+        r->again = true;
     if (!e->closing)
         o->settled(o);
     if (o->step)
@@ -76,6 +80,7 @@ void *tsn_eop_new(struct tsn_engine *e, size_t size, struct tsn_run *r,
     o->epoch = e->epoch;
     o->now_ms = tsn_clock_wall_ms();
     if (r) {
+        o->unwinds = r->ending != NULL;
         tsn_run_ref(r);
         o->run_id = tsn_arena_strdup(o->op.arena, r->id);
     }
@@ -90,6 +95,8 @@ void *tsn_eop_of_step(struct tsn_step *s, size_t size,
     struct tsn_eop *o = tsn_eop_new(s->run->e, size, s->run, apply, settled);
 
     o->step = s;
+    /* A step of the playbook's own is none of what is done to take things back. */
+    o->unwinds = o->unwinds && tsn_path_undoes(s->path);
     s->ops++;
     tsn_step_ref(s);
     return o;
@@ -159,6 +166,37 @@ void tsn_eop_close(struct tsn_engine *e)
     e->later_timer = NULL;
 }
 
+static tsn_err fenced(struct tsn_eop *o, const struct tsn_owned *own, tsn_err err)
+{
+    o->stale = !err && own->row.unwinding && !o->unwinds;
+    return o->stale ? TSN_ELOST : err;
+}
+
+tsn_err tsn_eop_own(struct tsn_eop *o, struct tsn_store *st, struct tsn_owned *own)
+{
+    return fenced(o, own, tsn_run_own(st, o->op.arena, o->run_id, o->epoch, own));
+}
+
+tsn_err tsn_eop_own_whole(struct tsn_eop *o, struct tsn_store *st, struct tsn_owned *own)
+{
+    return fenced(o, own, tsn_run_own_whole(st, o->op.arena, o->run_id, o->epoch, own));
+}
+
+tsn_err tsn_eop_own_open(struct tsn_eop *o, struct tsn_store *st, const char *path,
+                         struct tsn_owned *own)
+{
+    struct tsn_past past;
+    tsn_err err = tsn_eop_own(o, st, own);
+
+    if (!o->stale)
+        return err;
+    err = tsn_past_read(st, o->op.arena, o->run_id, false, &past);
+    if (err)
+        return err;
+    o->stale = !tsn_past_find(&past, path);
+    return o->stale ? TSN_ELOST : 0;
+}
+
 bool tsn_eop_ok(struct tsn_eop *o)
 {
     struct tsn_run *r = o->run;
@@ -168,6 +206,13 @@ bool tsn_eop_ok(struct tsn_eop *o)
         return !r->dead && !(o->step && o->step->gone);
     if (r->dead)
         return false;
+    if (o->stale) {
+        /* What is on record says how it goes on. */
+        if (r->phase == TSN_PHASE_ENDING)
+            r->phase = TSN_PHASE_STEP;
+        tsn_run_reload(r);
+        return false;
+    }
     switch (tsn_err_class(err)) {
     case TSN_CLASS_OK:
         return true;

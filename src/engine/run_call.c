@@ -103,7 +103,7 @@ static tsn_err retry_apply(struct tsn_op *op, struct tsn_store *st)
     struct retry_op *t = (struct retry_op *)op;
     struct tsn_owned own;
     struct tsn_append e;
-    tsn_err err = tsn_run_own(st, op->arena, t->o.run_id, t->o.epoch, &own);
+    tsn_err err = tsn_eop_own_open(&t->o, st, t->path, &own);
 
     if (err)
         return err;

@@ -43,7 +43,7 @@ static tsn_err end_apply(struct tsn_op *op, struct tsn_store *st)
     struct end_op *x = (struct end_op *)op;
     struct tsn_arena *a = op->arena;
     struct tsn_owned own = {.next = NULL};
-    tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_eop_own(&x->o, st, &own);
 
     if (err)
         return err;

@@ -135,7 +135,7 @@ static tsn_err settle_apply(struct tsn_op *op, struct tsn_store *st)
 {
     struct settle_op *x = (struct settle_op *)op;
     struct tsn_owned own;
-    tsn_err err = tsn_run_own(st, op->arena, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_eop_own_open(&x->o, st, x->in.path, &own);
 
     if (!err)
         err = tsn_step_settle(st, op->arena, &own, &x->in, &x->out);
@@ -197,7 +197,7 @@ static tsn_err sleep_apply(struct tsn_op *op, struct tsn_store *st)
     struct tsn_field field = {"args", x->request, strlen(x->request)};
     struct tsn_owned own;
     struct tsn_append e;
-    tsn_err err = tsn_run_own(st, op->arena, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_eop_own(&x->o, st, &own);
 
     if (err)
         return err;
@@ -279,7 +279,7 @@ static tsn_err doubt_apply(struct tsn_op *op, struct tsn_store *st)
     struct tsn_rec_task task = {.id = x->task_id, .kind = "resolve", .state = "open"};
     struct tsn_owned own;
     struct tsn_append e;
-    tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_eop_own_open(&x->o, st, x->path, &own);
 
     if (err)
         return err;

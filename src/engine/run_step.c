@@ -69,7 +69,7 @@ static tsn_err intent_apply(struct tsn_op *op, struct tsn_store *st)
     struct tsn_owned own;
     struct tsn_append e;
     struct tsn_field field = {"args", in->request, strlen(in->request)};
-    tsn_err err = tsn_run_own(st, a, in->o.run_id, in->o.epoch, &own);
+    tsn_err err = tsn_eop_own_open(&in->o, st, in->path, &own);
 
     /* What may not go out is not even intended. */
     if (!err && in->action)
@@ -188,7 +188,7 @@ static tsn_err effect_apply(struct tsn_op *op, struct tsn_store *st)
     struct tsn_owned own;
     json_t *result = NULL;
     char *text;
-    tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_eop_own(&x->o, st, &own);
 
     if (!err)
         err = tsn_registry_gate(x->registry, st, a, x->action, x->call.case_id, x->call.args,

@@ -239,7 +239,7 @@ static tsn_err rest_apply(struct tsn_op *op, struct tsn_store *st)
 {
     struct rest_op *x = (struct rest_op *)op;
     struct tsn_owned own;
-    tsn_err err = tsn_run_own(st, op->arena, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_eop_own(&x->o, st, &own);
 
     if (err)
         return err;

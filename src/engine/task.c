@@ -84,7 +84,7 @@ static tsn_err task_apply(struct tsn_op *op, struct tsn_store *st)
     struct tsn_append e;
     int64_t seq;
     char *text;
-    tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_eop_own(&x->o, st, &own);
 
     if (err)
         return err;

@@ -190,6 +190,17 @@ static bool others_open(const struct tsn_run *r)
     return false;
 }
 
+/* Who returned keeps what was done, but for what expires. */
+static bool left_to_undo(const struct tsn_run *r)
+{
+    const struct tsn_undo *u = r->undos;
+
+    if (r->ending && strcmp(r->ending, "ok") == 0)
+        while (u && u->due_at == 0)
+            u = u->next;
+    return u != NULL;
+}
+
 static void end_as_promised(struct tsn_run *r)
 {
     json_t *args = NULL;
@@ -222,7 +233,7 @@ void tsn_undo_next(struct tsn_run *r)
             tsn_run_stuck(r, "R102", "its path is too long to be taken back");
     } else if (asked) {
         tsn_step_end(asked, "ok", "unwind", json_object());
-    } else if (r->ending && !r->undos) {
+    } else if (r->ending && !left_to_undo(r)) {
         end_as_promised(r);
     } else {
         tsn_run_settle_down(r);
@@ -423,6 +434,7 @@ tsn_err tsn_run_wind_up(struct tsn_store *st, struct tsn_arena *a, struct tsn_ow
         return tsn_run_close(st, a, own, how->state, how->outcome, how->code, how->reason,
                              how->result, now_ms);
     *closed = false;
+    own->row.unwinding = 1;
     rest_until(a, own, how, nkept ? 0 : due_at, pending + nkept);
     return append_unwinding(st, a, own, how);
 }

@@ -183,7 +183,7 @@ static tsn_err wait_apply(struct tsn_op *op, struct tsn_store *st)
     struct tsn_rec_signal *sig;
     struct tsn_owned own;
     struct tsn_append e;
-    tsn_err err = tsn_run_own(st, a, x->o.run_id, x->o.epoch, &own);
+    tsn_err err = tsn_eop_own(&x->o, st, &own);
 
     x->taken = false;
     if (err)

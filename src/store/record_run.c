@@ -9,6 +9,7 @@ static const struct tsn_col run_cols[] = {
     TEXT(run, parent_path), TEXT(run, bond),   SEALED(run, input),   SEALED(run, result),
     INT(run, level),        INT(run, epoch),   INT(run, owner),      INT(run, attempts),
     INT(run, deliver_no),   INT(run, wake_at), INT(run, started_at), INT(run, ended_at),
+    INT(run, unwinding),
 };
 TABLE(run, 2);
 

@@ -21,6 +21,7 @@ struct tsn_rec_run {
     const char *bond;                 /* what the parent's end means to it: cancel leave */
     const char *input, *result;       /* sealed JSON */
     int64_t level, epoch, owner, attempts, deliver_no, wake_at, started_at, ended_at;
+    int64_t unwinding; /* 1: run.unwinding is on record, Lua has no part in it any more */
 };
 extern const struct tsn_table tsn_table_run;
 

@@ -196,6 +196,17 @@ static void it_does_so_after_a_restart_and_after_the_playbook_has_ended(void **s
     assert_string_equal(rig_row(g, run).result, "\"done\"");
 }
 
+static void what_does_not_expire_is_kept_and_does_not_keep_the_run(void **state)
+{
+    struct rig *g = *state;
+
+    rig_playbook(g, "k", BOX "put(\"a\", \"300ms\") put(\"b\") return \"done\"");
+    rig_open(g);
+    const char *run = rig_start(g, "k", NULL);
+    rig_expect(g, run, "finished");
+    assert_string_equal(did, "+a +b -a ");
+}
+
 static void a_cancel_does_not_wait_for_the_expiry(void **state)
 {
     struct rig *g = *state;
@@ -276,6 +287,7 @@ int main(void)
         T(what_is_under_way_is_settled_before_it_is_taken_back),
         T(unwind_is_a_step_and_the_run_goes_on),
         T(what_expires_takes_itself_back),
+        T(what_does_not_expire_is_kept_and_does_not_keep_the_run),
         T(it_does_so_after_a_restart_and_after_the_playbook_has_ended),
         T(a_cancel_does_not_wait_for_the_expiry),
         T(an_undo_that_fails_waits_for_a_person),

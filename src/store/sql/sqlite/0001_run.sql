@@ -22,7 +22,8 @@ CREATE TABLE "run" (
   "deliver_no" INTEGER NOT NULL DEFAULT 0,
   "wake_at" INTEGER NOT NULL DEFAULT 0,
   "started_at" INTEGER NOT NULL DEFAULT 0,
-  "ended_at" INTEGER NOT NULL DEFAULT 0
+  "ended_at" INTEGER NOT NULL DEFAULT 0,
+  "unwinding" INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX run_state ON "run" ("state");
