@@ -68,6 +68,17 @@ static tsn_err write_file(int dir, const char *name, int how, const struct tsn_b
     return err;
 }
 
+/* The same for a file that must not be there: whole or not at all, whenever this process ends. */
+static tsn_err make_file(int dir, const char *name, const char *temp, const struct tsn_buf *b)
+{
+    tsn_err err = write_file(dir, temp, O_TRUNC, b);
+
+    if (!err && linkat(dir, temp, dir, name, 0) != 0)
+        err = errno == EEXIST ? TSN_EDUP : tsn_err_from_errno(errno);
+    (void)unlinkat(dir, temp, 0);
+    return err;
+}
+
 static tsn_err read_file(int fd, struct tsn_buf *b)
 {
     char chunk[1024];
@@ -164,7 +175,7 @@ tsn_err tsn_seal_state_create(struct tsn_seal_state *st, const char *path,
     tsn_buf_init(&b, STATE_MAX);
     err = print_state(&b, st, key, 0, st->root);
     if (!err)
-        err = write_file(st->dir, st->file, O_EXCL, &b);
+        err = make_file(st->dir, st->file, st->temp, &b);
     if (!err && fsync(st->dir) != 0)
         err = tsn_err_from_errno(errno);
     tsn_buf_free(&b);
@@ -198,6 +209,25 @@ tsn_err tsn_seal_state_open(struct tsn_seal_state *st, const char *path,
                            "%s is damaged, was edited, or belongs to another key", path);
     tsn_buf_free(&b);
     return err;
+}
+
+bool tsn_seal_state_unused(const char *path)
+{
+    struct tsn_checkpoint c;
+    struct tsn_buf b;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    bool unused = false;
+
+    if (fd < 0)
+        return false;
+    tsn_buf_init(&b, STATE_MAX);
+    unused = read_file(fd, &b) == 0 && b.len >= HEAD_LEN + MAC_LINE &&
+             memcmp(b.data, HEAD, HEAD_LEN) == 0 &&
+             tsn_checkpoint_parse(&c, b.data + HEAD_LEN, b.len - HEAD_LEN - MAC_LINE) == 0 &&
+             c.size == 0;
+    close(fd);
+    tsn_buf_free(&b);
+    return unused;
 }
 
 tsn_err tsn_seal_state_keep(struct tsn_seal_state *st, const struct tsn_note_key *key,
@@ -264,15 +294,18 @@ tsn_err tsn_seal_key_make(struct tsn_note_key *key, uint8_t seed[TSN_SIGN_KEY_LE
 tsn_err tsn_seal_key_write(const char *path, const struct tsn_note_key *key,
                            const uint8_t seed[TSN_SIGN_KEY_LEN], struct tsn_diag *diag)
 {
+    char temp[PATH_LEN];
     struct tsn_buf b;
     tsn_err err;
 
+    if ((size_t)snprintf(temp, sizeof(temp), "%s.making", path) >= sizeof(temp))
+        return tsn_diag_set(diag, TSN_ETOOBIG, "V023", "%s is too long a path", path);
     tsn_buf_init(&b, STATE_MAX);
     err = tsn_note_secret_print(&b, key, seed);
     if (!err)
         err = tsn_buf_putc(&b, '\n');
     if (!err)
-        err = write_file(AT_FDCWD, path, O_EXCL, &b);
+        err = make_file(AT_FDCWD, path, temp, &b);
     if (b.len)
         tsn_wipe(b.data, b.len);
     tsn_buf_free(&b);

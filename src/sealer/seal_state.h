@@ -2,6 +2,7 @@
 #pragma once
 
 #include <limits.h>
+#include <stdbool.h>
 #include "audit/note.h"
 #include "core/diag.h"
 
@@ -26,6 +27,8 @@ tsn_err tsn_seal_state_open(struct tsn_seal_state *st, const char *path,
 /* Puts the state under another key: from then on only that one opens it. Errors as keep. */
 tsn_err tsn_seal_state_hand_over(struct tsn_seal_state *st, const struct tsn_note_key *key,
                                  const uint8_t *seed, struct tsn_diag *diag);
+/* A state at `path` from which nothing was ever signed. Reads no key: only for a first start. */
+bool tsn_seal_state_unused(const char *path);
 /* On disk first, then in *st. On an error *st is as before; TSN_EOUTCOME: the file may be new. */
 tsn_err tsn_seal_state_keep(struct tsn_seal_state *st, const struct tsn_note_key *key,
                             uint64_t size, const uint8_t root[TSN_HASH_LEN],

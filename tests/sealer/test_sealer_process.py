@@ -123,7 +123,7 @@ class Ended(Exception):
 
 
 class Sealer:
-    def __init__(self, folder, fault=None):
+    def __init__(self, folder, fault=None, more=()):
         mine, theirs = socket.socketpair()
         mine.settimeout(60)
 
@@ -139,7 +139,8 @@ class Sealer:
         if fault:
             env["TOCSIN_FAULT"] = fault
         self.process = subprocess.Popen(
-            [BINARY, "--key", folder + "/sealer.key", "--state", folder + "/state/sealer.state"],
+            [BINARY, "--key", folder + "/sealer.key", "--state", folder + "/state/sealer.state",
+             *more],
             preexec_fn=hand_over, close_fds=False, stderr=subprocess.PIPE, env=env)
         theirs.close()
         self.socket = mine
@@ -350,6 +351,24 @@ def test_torn_files():
         s = Sealer(d.path)
         assert s.hello["size"] == 9 and s.ask(9, 10)[0] == 0
         s.end()
+
+
+def test_first_start_cut_short():
+    """Killed between its state and its key: nothing was ever signed, so the next start makes both."""
+    with Folder() as d:
+        os.unlink(d.path + "/sealer.key")
+        s = Sealer(d.path)
+        assert s.hello is None and s.end()[0] == 22  # not by itself
+        s = Sealer(d.path, more=("--create", ORIGIN))
+        assert s.hello and s.hello["size"] == 0, s.end()
+        assert s.hello["key"] != d.key and s.ask(0, 9)[0] == 0
+        s.end()
+        # With something signed, a key that is gone stays gone.
+        os.unlink(d.path + "/sealer.key")
+        signed = d.state()
+        s = Sealer(d.path, more=("--create", ORIGIN))
+        assert s.hello is None and s.end()[0] == 22
+        assert d.state() == signed and not os.path.exists(d.path + "/sealer.key")
 
 
 def test_not_the_protocol():

@@ -22,6 +22,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "sealer/main/sealer_bridge.h"
+#include "sealer/seal_state.h"
 #include "sealer/sealer.h"
 
 enum { END_OK = 0, END_USAGE = 2, END_UNKNOWN = 3, END_UNUSABLE = 22 };
@@ -75,14 +76,18 @@ static int init(const struct options *o)
     return rc;
 }
 
-/* A key or a state alone is not made whole: it would hide that the other was taken away. */
+/* A key or a state alone is not made whole: it would hide that the other was taken away. But a state from
+ * which nothing was ever signed is a first start that was cut short, before it wrote the key. */
 static int create(const struct options *o)
 {
     struct tsn_buf key;
     struct tsn_diag diag;
     int rc = END_OK;
 
-    if (!o->create || access(o->key, F_OK) == 0 || access(o->state, F_OK) == 0)
+    if (!o->create || access(o->key, F_OK) == 0)
+        return END_OK;
+    if (access(o->state, F_OK) == 0 &&
+        (!tsn_seal_state_unused(o->state) || unlink(o->state) != 0))
         return END_OK;
     tsn_diag_init(&diag);
     tsn_buf_init(&key, 1024);
