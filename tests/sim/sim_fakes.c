@@ -55,7 +55,7 @@ static struct {
     struct ops writing, written, reading, read;
     struct tsn_child *children;
     int pids;
-    bool crashed;
+    bool crashed, losing;
     unsigned hostile;
 } sim;
 
@@ -82,6 +82,11 @@ void sim_note(const void *p, size_t n)
 uint64_t sim_trace(void)
 {
     return sim.trace;
+}
+
+void sim_lose_workers(void)
+{
+    sim.losing = true;
 }
 
 void sim_hostile(unsigned n)
@@ -560,7 +565,7 @@ bool sim_turn(void)
         sim.skew += (int64_t)sim_rand(120000) - 60000;
     for (struct tsn_child *c = sim.children; c; c = c->next)
         nchildren++;
-    if (nchildren && sim_rand(10000) < sim.faults.worker) {
+    if (nchildren && sim.losing && sim_rand(10000) < sim.faults.worker) {
         struct tsn_child *c = sim.children;
 
         for (pick = sim_rand(nchildren); pick > 0; pick--)

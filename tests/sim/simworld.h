@@ -34,6 +34,9 @@ void sim_drop(void);
 void sim_later(int64_t ms, void (*fn)(void *user), void *user);
 /* From now on, of 10,000 frames from workers so many are not what the worker said. */
 void sim_hostile(unsigned n);
+/* From now on workers die as often as the faults say; a playbook file that was never described while they
+ * do would be one that kills workers. */
+void sim_lose_workers(void);
 uint64_t sim_trace(void); /* digest of all that happened */
 void sim_note(const void *p, size_t n);
 struct tsn_store *sim_store(void);
