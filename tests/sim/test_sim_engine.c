@@ -8,6 +8,7 @@
  * effects and the log are judged. Each life is a process and a store of its own. The first seed that fails is named:
  *
  *   test_sim_engine            SIM_SEEDS seeds (default 250), from SIM_FIRST (default 1)
+ *   SIM_HOSTILE=1 test_sim_engine SEED    with workers that lie
  *   test_sim_engine SEED       that one, twice: the histories must be equal (SIM_HISTORY=1 shows them)
  */
 #include <dirent.h>
@@ -163,8 +164,9 @@ static struct sim_life live_apart(const struct sim_scene *scene, uint64_t seed, 
     if (pid < 0 || read(fds[0], &life, sizeof(life)) != (ssize_t)sizeof(life) ||
         waitpid(pid, &status, 0) != pid || status != 0) {
         (void)waitpid(pid, &status, 0);
-        fprintf(stderr, "seed %llu (%s) failed; again: test_sim_engine %llu\n",
-                (unsigned long long)seed, scene->name, (unsigned long long)seed);
+        fprintf(stderr, "seed %llu (%s) failed; again: %stest_sim_engine %llu\n",
+                (unsigned long long)seed, scene->name, hostile ? "SIM_HOSTILE=1 " : "",
+                (unsigned long long)seed);
         exit(1);
     }
     close(fds[0]);
@@ -241,7 +243,10 @@ int main(int argc, char **argv)
         }
     }
     if (argc > 1) {
-        (void)one_seed(first);
+        if (getenv("SIM_HOSTILE"))
+            (void)live_apart(sim_scene_of(first), first, true, true);
+        else
+            (void)one_seed(first);
         return 0;
     }
     for (uint64_t seed = first; seed < first + n; seed++)
