@@ -41,7 +41,8 @@ return playbook {
         show   = plan, within = "30m", on_timeout = "reject",
       }
       if ok then
-        edge.apply { rules = plan.rules, targets = plan.targets, undo = edge.remove }
+        edge.apply { rules = plan.rules, targets = plan.targets, undo = edge.remove,
+          expires = "30d" }  -- a block that nobody renews is not for ever
       else
         case:note("Containment rejected by " .. d.by .. ": " .. d.reason)
       end

@@ -26,6 +26,12 @@ describe("customer incident", function()
     assert.called(s, "edge.apply", { rules = rules })
     release(s)
     assert.mailed(s, "soc@customer-a.example", { template = "customer-notice" })
+    -- The block is taken back when nobody renewed it, also after the case is closed.
+    s:advance "29d"
+    assert.not_called(s, "edge.remove")
+    s:advance "2d"
+    assert.state(s, "finished")
+    assert.called(s, "edge.remove", { rules = rules })
     assert.closed(s, "notified")
   end)
 

@@ -199,6 +199,36 @@ static tsn_err stopped_runs(struct tsn_store *st, struct tsn_arena *arena, json_
     return 0;
 }
 
+/* Playbooks that open runs still use though there is a newer version. */
+static tsn_err old_versions(struct tsn_store *st, struct tsn_arena *arena, json_t *out)
+{
+    const struct tsn_list how = {.limit = 10000, .skip_blobs = true};
+    const struct tsn_rec_playbook *all;
+    void *list;
+    size_t n;
+    tsn_err err = tsn_store_list(st, arena, &tsn_table_playbook, &how, &list, &n);
+
+    all = list;
+    for (size_t i = 0; i < n && !err; i++) {
+        const struct tsn_filter f[] = {{"playbook", TSN_CMP_EQ, all[i].hash, 0},
+                                       {"ended_at", TSN_CMP_EQ, NULL, 0}};
+        int64_t newest = 0, runs;
+
+        for (size_t k = 0; k < n; k++)
+            if (strcmp(all[k].name, all[i].name) == 0 && all[k].version > newest)
+                newest = all[k].version;
+        if (all[i].version == newest)
+            continue;
+        err = tsn_store_count(st, &tsn_table_run, f, 2, &runs);
+        if (!err && runs > 0)
+            json_array_append_new(out,
+                                  json_pack("{s:s, s:I, s:I, s:I}", "playbook", all[i].name,
+                                            "version", (json_int_t)all[i].version, "newest",
+                                            (json_int_t)newest, "runs", (json_int_t)runs));
+    }
+    return err;
+}
+
 tsn_err tsn_read_status(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {
     int64_t cases;
@@ -206,9 +236,12 @@ tsn_err tsn_read_status(struct tsn_store *st, struct tsn_read *rd, json_t **out)
     uint8_t root[TSN_HASH_LEN];
     rd->param[TSN_PARAM_STATE] = "open";
     json_t *tasks = NULL, *runs = json_object(), *stopped = json_array();
+    json_t *old = json_array();
     tsn_err err = tsn_read_tasks(st, rd, &tasks);
     if (!err)
         err = stopped_runs(st, rd->op.arena, stopped);
+    if (!err)
+        err = old_versions(st, rd->op.arena, old);
     if (!err)
         err = count_states(st, runs);
     if (!err)
@@ -219,11 +252,13 @@ tsn_err tsn_read_status(struct tsn_store *st, struct tsn_read *rd, json_t **out)
         json_decref(tasks);
         json_decref(runs);
         json_decref(stopped);
+        json_decref(old);
         return err;
     }
-    *out = json_pack("{s:O, s:o, s:{s:I}, s:o, s:{s:I}}", "needs_you",
-                     json_object_get(tasks, "items"), "stopped", stopped, "cases", "open",
-                     (json_int_t)cases, "runs", runs, "audit", "entries", (json_int_t)size);
+    *out = json_pack("{s:O, s:o, s:o, s:{s:I}, s:o, s:{s:I}}", "needs_you",
+                     json_object_get(tasks, "items"), "stopped", stopped, "old_versions", old,
+                     "cases", "open", (json_int_t)cases, "runs", runs, "audit", "entries",
+                     (json_int_t)size);
     json_decref(tasks);
     return 0;
 }

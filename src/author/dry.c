@@ -158,7 +158,7 @@ static void tell_end(struct path *p, const json_t *seen)
     const char *state = tsn_json_str(run, "state", "");
     json_t *line;
 
-    if (strcmp(state, "finished") == 0) {
+    if (strcmp(state, "finished") == 0 || tsn_json_bool(run, "returned", false)) {
         p->complete = true;
         line = add(p, "ends", tsn_json_str(c, "state", ""));
         json_object_set_new(line, "resolution", json_string(tsn_json_str(c, "resolution", "")));
@@ -285,11 +285,13 @@ static const json_t *open_task(const json_t *seen)
     return NULL;
 }
 
-static bool is_over(const char *state)
+static bool is_over(const json_t *run)
 {
-    return strcmp(state, "finished") == 0 || strcmp(state, "failed") == 0 ||
-           strcmp(state, "cancelled") == 0 || strcmp(state, "stuck") == 0 ||
-           strcmp(state, "diverged") == 0;
+    const char *state = tsn_json_str(run, "state", "");
+
+    return tsn_json_bool(run, "returned", false) || strcmp(state, "finished") == 0 ||
+           strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0 ||
+           strcmp(state, "stuck") == 0 || strcmp(state, "diverged") == 0;
 }
 
 static tsn_err follow(struct path *p, struct tsn_diag *diag)
@@ -303,7 +305,7 @@ static tsn_err follow(struct path *p, struct tsn_diag *diag)
         err = tsn_sim_look(p->sim, &seen, diag);
         if (err)
             return err;
-        bool over = is_over(tsn_json_str(json_object_get(seen, "run"), "state", ""));
+        bool over = is_over(json_object_get(seen, "run"));
         /* Steps are told in one go at the end of the path; what stops it goes behind them. */
         p->lines = json_array();
         if (!over) {

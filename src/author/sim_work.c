@@ -556,6 +556,9 @@ static tsn_err look(struct tsn_store *st, struct tsn_arena *a, void *user)
     put(run, "title", row.title);
     put(run, "state", row.state);
     put(run, "reason", row.reason);
+    /* The playbook has returned; the run only waits to take back what expires. */
+    json_object_set_new(run, "returned",
+                        json_boolean(row.unwinding && strcmp(row.state, "parked") == 0));
     put_parsed(run, "result", row.result);
     json_object_set_new(run, "started_at", json_integer(row.started_at));
     err = tsn_store_get(st, a, &tsn_table_case, row.case_id, &c);

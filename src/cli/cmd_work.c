@@ -189,6 +189,26 @@ static void status_stopped(struct tsn_cli *cli, const json_t *runs)
     tsn_grid_print(g, stdout, 2);
 }
 
+/* What keeps old code in use. */
+static void status_versions(struct tsn_cli *cli, const json_t *old)
+{
+    const json_t *v;
+    size_t i;
+    if (json_array_size(old) == 0)
+        return;
+    heading(cli, "OLD CODE");
+    (void)printf(" ");
+    json_array_foreach(old, i, v)
+    {
+        int64_t runs = tsn_json_int(v, "runs", 0);
+        (void)printf("%s%s@%lld: %lld open %s (newest is @%lld)", i ? ", " : "",
+                     tsn_json_str(v, "playbook", "?"), (long long)tsn_json_int(v, "version", 0),
+                     (long long)runs, runs == 1 ? "run" : "runs",
+                     (long long)tsn_json_int(v, "newest", 0));
+    }
+    (void)printf("  (tocsin run move ID --dry-run)\n");
+}
+
 /* "responder", "responder+duty-manager (reminded 3 times)". */
 static const char *asked_of(struct tsn_cli *cli, const json_t *task)
 {
@@ -271,6 +291,7 @@ int tsn_cmd_status(struct tsn_cli *cli)
     }
     tsn_grid_print(g, stdout, 2);
     status_stopped(cli, json_object_get(out, "stopped"));
+    status_versions(cli, json_object_get(out, "old_versions"));
     const json_t *runs = json_object_get(out, "runs");
     int64_t waiting = tsn_json_int(runs, "waiting", 0) + tsn_json_int(runs, "parked", 0);
     int64_t working = tsn_json_int(runs, "running", 0) + tsn_json_int(runs, "ready", 0);

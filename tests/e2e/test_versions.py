@@ -80,6 +80,11 @@ def test_deploy_replays_open_runs_and_move_takes_those_that_fit():
         # The run keeps its version until somebody moves it.
         second, _ = begin(node)
         assert second["playbook"] == "v@2" and first["playbook"] == "v@1", (first, second)
+        # Status says what keeps old code in use.
+        old = node.cli("status", as_person="resp1", check=0).json["old_versions"]
+        assert old == [{"playbook": "v", "version": 1, "newest": 2, "runs": 1}], old
+        words = node.cli("status", as_person="resp1", json=False, check=0)
+        assert "v@1: 1 open run (newest is @2)" in words.out, words.out
         dry = node.cli("run", "move", first["name"], "--to", "@2", "--dry-run", check=0).json
         assert dry["fits"] and dry["from"] == "v@1" and dry["to"] == "v@2", dry
         assert node.http("GET", "/api/v1/runs/" + first["id"]).json["playbook"] == "v@1"
@@ -99,6 +104,7 @@ def test_deploy_replays_open_runs_and_move_takes_those_that_fit():
         assert (moved[0]["from"], moved[0]["to"]) == ("v@1", "v@2"), moved
         late = node.cli("run", "move", first["name"], "--to", "@1", "--reason", "back",
                         as_person="resp1")
+        assert node.cli("status", as_person="resp1", check=0).json["old_versions"] == []
         assert late.error["code"] == "R037", late
         assert "VERIFIED" in t.run_cli(["audit", "verify", node.data], check=0).out
 

@@ -169,6 +169,7 @@ static void refuses_mistakes(void **unused)
         {"text { 'x' }", "L013", "named fields"},
         {"number { min = 'x' }", "L013", "must be a number"},
         {"pick {}", "L012", "needs `of`"},
+        {"approve { id = 'x', role = 'r', assurance = 'passkey' }", "L012", "assurance"},
         {"approve { id = 'x', role = 'r', on_timeout = 'approve' }", "L012", "only be"},
         {"approve { id = 'x', role = 'r', quorum = 0 }", "L012", "quorum"},
         {"approve { id = 'x', role = 'r', not_by = 5 }", "L012", "not_by"},

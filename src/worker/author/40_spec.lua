@@ -301,7 +301,7 @@ function methods.calls(self, action)
       request[e.step] = e.args
     end
     local r = e.kind == "step.result" and request[e.step]
-    if r and r.name == action and r.kind == "call" then
+    if r and r.name == action and (r.kind == "call" or r.kind == "undo") then
       out[#out + 1] = { args = r.args, result = e.result, outcome = e.outcome, step = e.step, at = e.at }
     end
   end

@@ -260,6 +260,11 @@ function api.approve(t)
     raise("L012", "approve: `on_timeout` can only be \"reject\"",
       "nobody having answered is never a yes")
   end
+  local assurance = native.text_of("approve", t, "assurance")
+  if assurance ~= nil and assurance ~= "session" then
+    raise("L012", "approve: `assurance` can only be \"session\"",
+      "no way to decide gives more, and less than what was asked for must not count")
+  end
   local outcome, result = step("approve", id, {
     title = native.text_of("approve", t, "title") or id,
     role = native.text_of("approve", t, "role", true),
@@ -270,7 +275,7 @@ function api.approve(t)
     on_timeout = "reject",
     escalate = chain_of("approve", t.escalate, t.within),
     remind_ms = native.duration_of("approve: remind", t.remind),
-    assurance = native.text_of("approve", t, "assurance"),
+    assurance = assurance,
   }, {})
   if outcome ~= "ok" and outcome ~= "timeout" then
     failed("approve " .. id, outcome, result)

@@ -32,6 +32,8 @@ CREATE INDEX run_key ON "run" ("key") WHERE "key" IS NOT NULL;
 
 CREATE INDEX run_parent ON "run" ("parent") WHERE "parent" IS NOT NULL;
 
+CREATE INDEX run_playbook ON "run" ("playbook");
+
 CREATE INDEX run_wake_at ON "run" ("wake_at");
 
 CREATE INDEX run_case_id ON "run" ("case_id");
