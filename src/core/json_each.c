@@ -199,13 +199,11 @@ static bool find(struct scan *s, struct tsn_json_each *e, const char *const *pat
                  bool *found)
 {
     space(s);
-    if (!*path && s->leaves && !*found) {
-        *found = true;
+    if (!*path && s->leaves) {
         e->start = s->at;
-        if (!value(s, depth))
-            return false;
+        *found = value(s, depth);
         e->end = s->at;
-        return true;
+        return false; /* what stands behind it is not looked at */
     }
     if (!*path && (peek(s) == '{' || peek(s) == '[')) {
         if (*found)
@@ -279,7 +277,8 @@ bool tsn_json_find(const char *text, size_t len, const char *const *path,
     struct tsn_json_each e = {0};
     bool found = false;
     s.at = byte_order_mark(text, len);
-    if (!find(&s, &e, path, 0, &found) || !found)
+    (void)find(&s, &e, path, 0, &found);
+    if (!found)
         return false;
     *value_out = text + e.start;
     *n = e.end - e.start;

@@ -30,7 +30,8 @@ tsn_err tsn_json_each_begin(struct tsn_json_each *e, const char *text, size_t le
 /* False: no more. `key` gets the name in an object (escapes undone), "" in an array. */
 bool tsn_json_each_next(struct tsn_json_each *e, struct tsn_buf *key, const char **value,
                         size_t *len);
-/* The value there as a range of the text, brackets and quotes included. False: no JSON, or not there. */
+/* The value there as a range of the text, brackets and quotes included. False: not there, or the text is
+ * no JSON up to it; what stands behind it is not looked at. */
 bool tsn_json_find(const char *text, size_t len, const char *const *path, const char **value,
                    size_t *n);
 /* The text with the container empty, as a tree: what stands beside the values. At most 4 MiB. */
