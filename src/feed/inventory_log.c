@@ -62,6 +62,17 @@ static tsn_err log_change(struct tsn_store *st, struct inventory_op *x, const js
     return tsn_feed_entry(st, x->op.arena, "product.inventory", NULL, NULL, args, NULL);
 }
 
+/* Reader thread: nothing is written, and no commit made, where it is as it was. */
+static tsn_err inventory_look(struct tsn_op *op, struct tsn_store *st)
+{
+    struct inventory_op *x = (struct inventory_op *)op;
+    struct tsn_rec_meta row = {.name = ROW};
+    tsn_err err = tsn_store_get(st, op->arena, &tsn_table_meta, ROW, &row);
+    x->changed = err ? json_object_size(x->now) > 0
+                     : !row.value || strcmp(row.value, tsn_feed_kept(op->arena, x->now)) != 0;
+    return err == TSN_ENOTFOUND ? 0 : err;
+}
+
 static tsn_err inventory_apply(struct tsn_op *op, struct tsn_store *st)
 {
     struct inventory_op *x = (struct inventory_op *)op;
@@ -103,13 +114,38 @@ static void inventory_done(struct tsn_op *op)
     tsn_feeds_release(feeds);
 }
 
-void tsn_inventory_log(struct tsn_feeds *feeds)
+static void write_it(struct tsn_feeds *feeds, json_t *now)
 {
     struct inventory_op *x = tsn_op_new(sizeof *x, inventory_apply, inventory_done, NULL);
     x->feeds = feeds;
-    x->now = releases_of(feeds->inventory);
+    x->now = now;
     tsn_feeds_hold(feeds);
     if (tsn_writer_submit(feeds->config.writer, &x->op, TSN_LANE_BULK)) {
+        json_decref(x->now);
+        tsn_op_destroy(&x->op);
+        tsn_feeds_release(feeds);
+    }
+}
+
+static void inventory_looked(struct tsn_op *op)
+{
+    struct inventory_op *x = (struct inventory_op *)op;
+    struct tsn_feeds *feeds = x->feeds;
+    if (!op->err && x->changed && !feeds->closing) {
+        write_it(feeds, json_incref(x->now));
+    }
+    json_decref(x->now);
+    tsn_op_destroy(op);
+    tsn_feeds_release(feeds);
+}
+
+void tsn_inventory_log(struct tsn_feeds *feeds)
+{
+    struct inventory_op *x = tsn_op_new(sizeof *x, inventory_look, inventory_looked, NULL);
+    x->feeds = feeds;
+    x->now = releases_of(feeds->inventory);
+    tsn_feeds_hold(feeds);
+    if (tsn_reader_submit(feeds->config.reader, &x->op)) {
         json_decref(x->now);
         tsn_op_destroy(&x->op);
         tsn_feeds_release(feeds);
