@@ -129,7 +129,14 @@ static void put_int(json_t *v, const char *key, int64_t value)
         json_object_set_new(v, key, json_integer(value));
 }
 
-static json_t *metadata_of(const struct tsn_siem_site *site, const struct tsn_entry *e)
+/* An actor is an attribute of most classes; these have it by the profile `host`. */
+static bool by_profile(enum class class)
+{
+    return class == INCIDENT || class == LIFECYCLE || class == REMEDIATION;
+}
+
+static json_t *metadata_of(const struct tsn_siem_site *site, const struct tsn_entry *e,
+                           enum class class)
 {
     char when[25];
     json_t *v = json_pack("{s:s, s:o, s:s, s:I, s:I, s:s, s:s}", "version", "1.8.0", "product",
@@ -140,6 +147,8 @@ static json_t *metadata_of(const struct tsn_siem_site *site, const struct tsn_en
     tsn_time_format(when, e->time_ms);
     json_object_set_new(v, "original_time", json_string(when));
     put_text(v, "correlation_uid", e->case_id);
+    if (by_profile(class))
+        json_object_set_new(v, "profiles", json_pack("[s]", "host"));
     return v;
 }
 
@@ -256,9 +265,9 @@ tsn_err tsn_siem_ocsf(struct tsn_buf *out, const struct tsn_siem_site *site,
                   (int)class, "type_uid", (int)class * 100 + activity, "time",
                   (json_int_t)e->time_ms, "severity_id", severity_of(e), "status_id",
                   status_of(e, class, activity), "message", message, "actor", actor_of(e),
-                  "metadata", metadata_of(site, e), "raw_data", row->text, (int)row->text_len,
-                  "raw_data_hash", "algorithm_id", 3, "value", raw, "unmapped",
-                  unmapped_of(row, hex));
+                  "metadata", metadata_of(site, e, class), "raw_data", row->text,
+                  (int)row->text_len, "raw_data_hash", "algorithm_id", 3, "value", raw,
+                  "unmapped", unmapped_of(row, hex));
     if (!v)
         return TSN_EBUG;
     if (activity == 99)

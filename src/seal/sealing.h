@@ -66,8 +66,9 @@ tsn_err tsn_sealing_start(struct tsn_sealing *s, struct tsn_writer *writer,
                           struct tsn_reader *reader);
 /* After the writer's batches. */
 void tsn_sealing_committed(struct tsn_sealing *s);
-/* The node stops and entry `seq` is its last one: fn once, when a checkpoint that covers it is stored,
- * or after 10 s, or at once when no sealer is up or it cannot write. No more entries are made for checkpoints. */
+/* The node stops and entry `seq` is its last one: fn once, when a checkpoint that covers it is stored
+ * and the witnesses that are there have cosigned it, or after 10 s, or at once when no sealer is up
+ * or it cannot write. No more entries are made for checkpoints. */
 void tsn_sealing_last(struct tsn_sealing *s, int64_t seq, void (*fn)(void *user), void *user);
 /* Pending covers are dropped without a call. Children end by themselves. */
 void tsn_sealing_close(struct tsn_sealing *s);

@@ -264,13 +264,23 @@ void tsn_head_store(struct tsn_sealing *s)
 
 #define LAST_MS 10000
 
+/* A witness that answered before the end is waited for; one that was away is not. */
+static bool witnessed(const struct tsn_sealing *s)
+{
+    for (size_t i = 0; i < s->nwitnesses; i++)
+        if (s->witnesses[i].url && s->witnesses[i].busy &&
+            s->witnesses[i].covers <= s->last_seq)
+            return false;
+    return !s->store_again;
+}
+
 void tsn_head_last(struct tsn_sealing *s, bool late)
 {
     void (*fn)(void *user) = s->last;
 
-    if (!fn || s->closing || !(late || s->stored > s->last_seq))
+    if (!fn || s->closing || !(late || (s->stored > s->last_seq && witnessed(s))))
         return;
-    if (late)
+    if (late && s->stored <= s->last_seq)
         tsn_log(TSN_LOG_WARN, "seal.not_last", "why", "the node ends without a checkpoint",
                 NULL);
     s->last = NULL;

@@ -51,6 +51,7 @@ static void again(struct tsn_witness *w)
         return;
     tsn_timer_arm(w->again, w->backoff_ms);
     w->backoff_ms = w->backoff_ms * 2 > BACKOFF_MAX ? BACKOFF_MAX : w->backoff_ms * 2;
+    tsn_head_last(w->s, false);
 }
 
 /* --- the answer -------------------------------------------------------------------------------- */
@@ -185,6 +186,7 @@ static void answered(const struct tsn_xfer_result *r, void *user)
         tsn_cover_look(s);
         if (!s->closing)
             tsn_witness_ask(s);
+        tsn_head_last(s, false);
         return;
     }
     if (!r->err && r->status == 409) {

@@ -671,6 +671,9 @@ def check_memory(old, cp, probe):
 
 def judge(path, opts):
     trust, witnesses = keys(opts["--trust"], b"\x01"), keys(opts["--witness"], b"\x04")
+    least = opts["--at-least"][-1] if opts["--at-least"] else "0"
+    if not re.fullmatch(NUM, least) or int(least) > 2**63 - 1:
+        raise Finding(UNUSABLE, "V114", "--at-least is not a number")
     if not os.path.exists(path):
         raise Finding(UNUSABLE, "V118", "%s is not there" % path)
     memory = opts["--remember"][-1] if opts["--remember"] else None
@@ -682,9 +685,8 @@ def judge(path, opts):
     seen = [k for k in witnesses if cp.signed(k)]
     if any(k.name != cp.origin for k in signed):
         raise tampered("V111", "the signing key is of another log")
-    if opts["--at-least"] and cp.size < number(opts["--at-least"][-1]):
-        raise tampered("V114", "%d entries, and at least %s were asked for", cp.size,
-                       opts["--at-least"][-1])
+    if cp.size < int(least):
+        raise tampered("V114", "%d entries, and at least %s were asked for", cp.size, least)
     if old:
         check_memory(old, cp, probe)
     if not signed:
