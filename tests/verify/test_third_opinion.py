@@ -9,7 +9,7 @@ import sys
 import tocsin_test as t
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bundle_lab import Lab, read, write
+from bundle_lab import Lab, agreed, read, write
 
 GO = shutil.which("go")
 SOURCE = "/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog"
@@ -63,7 +63,34 @@ def main():
                 assert run(path)[0] != 0, at
             assert run(lab.all_early, lab.all)[0] != 0, "an older log does not continue a newer one"
 
-        t.main([test_accepts_the_log, test_accepts_every_proof, test_refuses_changed_ones])
+        def test_a_log_that_others_made():
+            """Independent input: tiles, checkpoint and proofs by Go alone, of entries that are not ours."""
+            for size in (1, 256, 257, 1000, 66000):
+                folder = os.path.join(lab.folder, "foreign-%d" % size)
+                done = subprocess.run([third, "make", folder, "go.example/log", str(size)],
+                                      capture_output=True, text=True)
+                key = done.stdout.strip()
+                assert done.returncode == 0 and key.startswith("go.example/log+"), done
+                code, said = agreed(folder, "--trust", key)
+                assert code == 0 and said.count("VERIFIED") == 3, (size, said)
+                assert agreed(folder)[0] == 21 and agreed(folder, "--trust", lab.key)[0] == 21
+                assert agreed(folder, "--trust", key, "--at-least", str(size + 1))[0] == 20
+                for index in sorted({0, size // 2, size - 1}):
+                    path = "%s-%d.tlog-proof" % (folder, index)
+                    assert agreed(path, "--trust", key)[0] == 0, (size, index)
+                if size > 1000:
+                    continue
+                for base, _, files in os.walk(folder):
+                    for name in files:
+                        data = read(base, name)
+                        at = len(data) // 2
+                        write(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:], base, name)
+                        # In a signature alone: the content stands, and the signature is wrong.
+                        assert agreed(folder, "--trust", key)[0] in (20, 21), (size, name)
+                        write(data, base, name)
+                assert agreed(folder, "--trust", key)[0] == 0
+
+        t.main([test_a_log_that_others_made, test_accepts_the_log, test_accepts_every_proof, test_refuses_changed_ones])
     finally:
         lab.close()
 

@@ -3,10 +3,13 @@
 //
 //	third VKEY TILES [EARLIER-TILES]    every entry of the tree, and that it continues the earlier one
 //	third VKEY PROOF.tlog-proof         one entry
+//	third make DIR NAME N               a log of its own: N entries of a kind that we do not know, as
+//	                                    tiles with a checkpoint, and proofs; prints its key
 package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"os"
@@ -161,7 +164,105 @@ func checkProof(vkey, path string) {
 	fmt.Printf("accepted entry %d of %d\n", index, tree.N)
 }
 
+func write(path string, data []byte) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		fail("%v", err)
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		fail("%v", err)
+	}
+}
+
+// text is what an entry of another log may be: any bytes, also none.
+func text(i int64) []byte {
+	switch i % 4 {
+	case 0:
+		return []byte{}
+	case 1:
+		return bytes.Repeat([]byte{byte(i), 0, 255}, int(i%700))
+	}
+	return []byte(fmt.Sprintf("{\"entry\": %d}\n", i))
+}
+
+func makeLog(dir, name string, n int64) {
+	skey, vkey, err := note.GenerateKey(rand.Reader, name)
+	if err != nil {
+		fail("%v", err)
+	}
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		fail("%v", err)
+	}
+	var stored []tlog.Hash
+	reader := tlog.HashReaderFunc(func(at []int64) ([]tlog.Hash, error) {
+		out := make([]tlog.Hash, len(at))
+		for i, k := range at {
+			out[i] = stored[k]
+		}
+		return out, nil
+	})
+	var bundle []byte
+	for i := int64(0); i < n; i++ {
+		more, err := tlog.StoredHashes(i, text(i), reader)
+		if err != nil {
+			fail("%v", err)
+		}
+		stored = append(stored, more...)
+		t := text(i)
+		bundle = append(append(bundle, byte(len(t)>>8), byte(len(t))), t...)
+		if (i+1)%256 == 0 || i+1 == n {
+			tile := tlog.Tile{H: 8, L: 0, N: i / 256, W: int(i%256) + 1}
+			write(filepath.Join(dir, strings.Replace(tile.Path(), "tile/8/0/", "tile/entries/", 1)), bundle)
+			bundle = nil
+		}
+	}
+	root, err := tlog.TreeHash(n, reader)
+	if err != nil {
+		fail("%v", err)
+	}
+	widest := map[[2]int64]int{} // NewTiles has those of smaller trees too
+	for _, tile := range tlog.NewTiles(8, 0, n) {
+		widest[[2]int64{int64(tile.L), tile.N}] = tile.W
+	}
+	for at, w := range widest {
+		tile := tlog.Tile{H: 8, L: int(at[0]), N: at[1], W: w}
+		data, err := tlog.ReadTileData(tile, reader)
+		if err != nil {
+			fail("%v", err)
+		}
+		path := strings.Replace(tile.Path(), "tile/8/", "tile/", 1)
+		write(filepath.Join(dir, path), data)
+	}
+	body := fmt.Sprintf("%s\n%d\n%s\n", name, n, root)
+	signed, err := note.Sign(&note.Note{Text: body}, signer)
+	if err != nil {
+		fail("%v", err)
+	}
+	write(filepath.Join(dir, "checkpoint"), signed)
+	for _, i := range []int64{0, n / 2, n - 1} {
+		proof, err := tlog.ProveRecord(n, i, reader)
+		if err != nil {
+			fail("%v", err)
+		}
+		out := "c2sp.org/tlog-proof@v1\nextra " + base64.StdEncoding.EncodeToString(text(i)) +
+			fmt.Sprintf("\nindex %d\n", i)
+		for _, h := range proof {
+			out += h.String() + "\n"
+		}
+		write(fmt.Sprintf("%s-%d.tlog-proof", dir, i), []byte(out+"\n"+string(signed)))
+	}
+	fmt.Println(vkey)
+}
+
 func main() {
+	if len(os.Args) == 5 && os.Args[1] == "make" {
+		n, err := strconv.ParseInt(os.Args[4], 10, 64)
+		if err != nil || n < 1 {
+			fail("a number of entries")
+		}
+		makeLog(os.Args[2], os.Args[3], n)
+		return
+	}
 	if len(os.Args) < 3 {
 		fail("usage: third VKEY PATH [EARLIER]")
 	}
