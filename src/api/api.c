@@ -114,6 +114,10 @@ static tsn_err apply_read(struct tsn_op *op, struct tsn_store *st)
 
 static void send_held(struct tsn_req *req)
 {
+    if (req->held_then) {
+        req->held_then(req, req->held);
+        return;
+    }
     tsn_req_json(req, 200, req->held);
     tsn_req_end(req);
 }
@@ -125,6 +129,7 @@ static bool hold(struct tsn_req *req, const struct tsn_read *rd, json_t *out)
     if (rd->view.ntouched == 0 || req->route->need == TSN_NEED_NOTHING)
         return false;
     req->held = json_incref(out);
+    req->held_then = rd->then;
     if (rd->view.ntouched == 1) {
         look.case_id = tsn_arena_strdup(req->arena, rd->view.touched[0]);
     } else {
@@ -148,7 +153,9 @@ static void done_read(struct tsn_op *op)
     } else if (!req->in) {
         tsn_req_end(req);
     } else if (rd->then) {
-        rd->then(req, out);
+        /* Who changes something has an entry of that. */
+        if (strcmp(req->route->method, "GET") != 0 || !hold(req, rd, out))
+            rd->then(req, out);
     } else {
         if (req->route->finish)
             req->route->finish(req, out);

@@ -102,6 +102,7 @@ struct tsn_req {
     json_t *body;
     struct tsn_hook_state *hook; /* of a webhook: what is remembered of its like */
     json_t *held;                /* the answer, while that it was read becomes an entry */
+    void (*held_then)(struct tsn_req *req, json_t *out); /* who gives it; NULL = as JSON */
 };
 
 /* What one person asked for and a second must agree to (seal_routes.c). */

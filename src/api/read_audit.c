@@ -36,14 +36,13 @@ tsn_err tsn_read_run_log(struct tsn_store *st, struct tsn_read *rd, json_t **out
         tsn_read_resolve(st, rd->op.arena, &tsn_table_run, "run", rd->id, &r, &rd->op.diag);
     if (!err)
         err = tsn_read_limit(rd, 1000, 10000, &limit);
-    if (!err)
-        err = tsn_store_walk(st, rd->op.arena, tsn_arena_printf(rd->op.arena, "run:%s", r.id),
-                             limit, &entries, &n);
-    if (err == TSN_ENOTFOUND) {
-        n = 0;
-        err = 0;
-    }
     if (err)
+        return err;
+    err = tsn_store_walk(st, rd->op.arena, tsn_arena_printf(rd->op.arena, "run:%s", r.id),
+                         limit, &entries, &n);
+    if (err == TSN_ENOTFOUND)
+        n = 0; /* nothing yet */
+    else if (err)
         return err;
     json_t *items = json_array();
     for (size_t i = 0; i < n; i++) {
