@@ -15,10 +15,13 @@ EXPECTED = {
     "test_casework": {"case.instant", "case.phase", "clock.missed", "clock.warned",
                       "policy.proposed", "report.duplicate"},
     "test_decision_paths": {"task.delegated"},
-    "test_feed_stages": {"feed.match"},
+    "test_feed_decisions": {"feed.storm"},
+    "test_feed_stages": {"feed.match", "feed.observed"},
+    "test_form": {"report.credit"},
     "test_mail_intake": {"mail.settled"},
     "test_run_ops": {"run.retried", "audit.stop"},
-    "test_story": {"trigger.duplicate", "clock.started", "clock.met", "report.updated"},
+    "test_secrets": {"secret.removed"},
+    "test_story": {"plugin.loaded", "trigger.duplicate", "clock.started", "clock.met", "report.updated"},
     "test_triggers": {"run.dequeued", "run.not_started", "run.replaced"},
 }
 
@@ -101,6 +104,11 @@ class Check:
                     k["kind"] == "track." + r["track"] and k.get("to") == r["state"]
                     for k in self.by_case[r["case_id"]]):
                 self.say("%s is %s, and no entry moved it there", what, r["state"])
+
+    def messages(self):
+        for m in rows(self.db, "message"):  # one that we send names its step
+            if (m["way"], m["channel"]) == ("in", "form"):
+                self.at(m["seq"], "message " + m["id"], ("report.message",), case=m["case_id"])
 
     def told(self):
         for s in rows(self.db, "signal"):
@@ -230,7 +238,7 @@ def complaints(database):
         if damaged(db):
             return []
         check = Check(db)
-        for rule in ("cases", "tracks", "told", "events", "counted", "runs", "tasks", "advisories",
+        for rule in ("cases", "tracks", "messages", "told", "events", "counted", "runs", "tasks", "advisories",
                      "starts", "who"):
             getattr(check, rule)()
     return check.wrong

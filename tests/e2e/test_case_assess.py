@@ -107,6 +107,8 @@ def test_on_a_case():
                   to="reserved").error["code"] == "W080"
         story = node.cli("case", "timeline", case, "--all", json=False, check=0).out
         assert "CWE-20 → CWE-79" in story and "none → immediate" in story, story
+        told = [e.get("reason") for e in node.cli("audit", "log", "kind:case.assessed", check=0).json["items"]]
+        assert told.count("score") == 1 and told.count("score-for-reference") == 1, told
         node.stop()
         node.cli("audit", "verify", node.data, check=0)
 

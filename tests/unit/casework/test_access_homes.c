@@ -322,6 +322,10 @@ static void one_step(struct case_world *w, struct pool *p, int64_t now)
     if (op && act(w, id, any(2) ? &lead : &lead2, op, args, now, &result) == 0 &&
         !strcmp(op, "case.split"))
         p->cases[p->n++] = tsn_arena_strdup(w->arena, tsn_json_str(result, "case_id", ""));
+    /* That it was closed from its first moment on stands in its log. */
+    if (p->n > 0 && world_get(w, p->cases[p->n - 1]).access &&
+        world_count(w, p->cases[p->n - 1], "case.access") == 0)
+        fail_msg("case %zu is closed, and no entry says so", p->n - 1);
     json_decref(result);
 }
 
