@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,13 +14,15 @@
 #include "core/rand.h"
 #include "core/text.h"
 
-#define HEAD      "tocsin-sealer/v1\n"
-#define HEAD_LEN  (sizeof(HEAD) - 1)
-#define MAC       "mac "
-#define MAC_LINE  (sizeof(MAC) - 1 + (size_t)2 * TSN_HASH_LEN + 1)
-#define STATE_MAX 4096
-#define DERIVE    "tocsin-sealer-state/v1"
-#define PATH_LEN  4096
+#define LOCK_TRIES 60
+#define LOCK_MS    50
+#define HEAD       "tocsin-sealer/v1\n"
+#define HEAD_LEN   (sizeof(HEAD) - 1)
+#define MAC        "mac "
+#define MAC_LINE   (sizeof(MAC) - 1 + (size_t)2 * TSN_HASH_LEN + 1)
+#define STATE_MAX  4096
+#define DERIVE     "tocsin-sealer-state/v1"
+#define PATH_LEN   4096
 
 void tsn_seal_state_init(struct tsn_seal_state *st)
 {
@@ -157,8 +160,12 @@ static tsn_err enter(struct tsn_seal_state *st, const char *path, const uint8_t 
     if (st->dir < 0)
         return tsn_diag_set(diag, tsn_err_from_errno(errno), "V022", "%s cannot be opened: %s",
                             dir, tsn_err_text(tsn_err_from_errno(errno)));
-    if (flock(st->dir, LOCK_EX | LOCK_NB) != 0)
-        return tsn_diag_set(diag, TSN_EBUSY, "V022", "another sealer works in %s", dir);
+    /* After a kill of the core the sealer before this one may not have seen its end yet. */
+    for (int i = 0; flock(st->dir, LOCK_EX | LOCK_NB) != 0; i++) {
+        if (errno != EWOULDBLOCK || i == LOCK_TRIES)
+            return tsn_diag_set(diag, TSN_EBUSY, "V022", "another sealer works in %s", dir);
+        (void)poll(NULL, 0, LOCK_MS);
+    }
     return 0;
 }
 

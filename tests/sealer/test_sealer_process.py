@@ -3,6 +3,7 @@
 signature, a full disk, torn files. Trees, proofs, notes and Ed25519 are computed here from their
 definitions (RFC 6962, RFC 8032, C2SP signed-note), so nothing of tocsin vouches for itself."""
 import base64
+import fcntl
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 
 BUILD = os.environ.get("TOCSIN_BUILD") or os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                                        "..", "..", "build", "release")
@@ -320,6 +322,20 @@ def test_disk_says_no():
         assert code == 3 and "state unknown" in said, (code, said)
         s = Sealer(d.path)
         assert s.hello["size"] == 14 and s.ask(14, 15)[0] == 0
+        s.end()
+
+
+def test_the_one_before_is_still_ending():
+    """A core that was killed is started again before its old sealer has seen the end of its channel."""
+    with Folder() as d:
+        s = Sealer(d.path)
+        assert s.ask(0, 9)[0] == 0
+        s.end()
+        held = os.open(d.path + "/state", os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        threading.Timer(0.7, os.close, (held,)).start()
+        s = Sealer(d.path)
+        assert s.hello["size"] == 9 and s.ask(9, 10)[0] == 0
         s.end()
 
 
