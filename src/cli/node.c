@@ -50,7 +50,19 @@ static tsn_err make_data_dir(const char *path, struct tsn_diag *diag)
     return 0;
 }
 
-/* One daemon a data directory: the lock dies with the process, whatever way it dies. */
+/* Is whoever wrote its number into the lock still there? */
+static bool holder_lives(int lock, char text[32])
+{
+    int64_t pid = 0;
+    ssize_t len = pread(lock, text, 31, 0);
+    text[len > 0 ? len : 0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return tsn_parse_int(text, 1, INT32_MAX, &pid) != 0 || kill((pid_t)pid, 0) == 0 ||
+           errno == EPERM;
+}
+
+/* One daemon a data directory: the lock dies with the process, whatever way it dies. A child that a
+ * killed daemon had forked and that was not yet another program holds it a moment longer. */
 static tsn_err take_lock(struct node *n, struct tsn_diag *diag)
 {
     const char *path = tsn_arena_printf(n->arena, "%s/lock", n->config->data_dir);
@@ -59,10 +71,13 @@ static tsn_err take_lock(struct node *n, struct tsn_diag *diag)
         return tsn_diag_set(diag, tsn_err_from_errno(errno), "S024", "%s: %s", path,
                             strerror(errno));
     char text[32];
-    if (flock(n->lock, LOCK_EX | LOCK_NB) != 0) {
-        ssize_t len = pread(n->lock, text, sizeof(text) - 1, 0);
-        text[len > 0 ? len : 0] = '\0';
-        text[strcspn(text, "\n")] = '\0';
+    bool mine = flock(n->lock, LOCK_EX | LOCK_NB) == 0;
+    for (int tries = 0; !mine && tries < 100 && !holder_lives(n->lock, text); tries++) {
+        (void)usleep(50000);
+        mine = flock(n->lock, LOCK_EX | LOCK_NB) == 0;
+    }
+    if (!mine) {
+        (void)holder_lives(n->lock, text);
         (void)tsn_diag_set(diag, TSN_ECONFLICT, "S022", "process %s already serves %s",
                            text[0] ? text : "(unknown)", n->config->data_dir);
         tsn_diag_hint(diag, "Stop it first, or give this one another data directory.");
