@@ -192,6 +192,7 @@ int tsn_cmd_reject(struct tsn_cli *cli);
 int tsn_cmd_answer(struct tsn_cli *cli);
 int tsn_cmd_note(struct tsn_cli *cli);
 int tsn_cmd_report_submit(struct tsn_cli *cli);
+int tsn_cmd_report_import(struct tsn_cli *cli);
 int tsn_cmd_report_list(struct tsn_cli *cli);
 int tsn_cmd_case_list(struct tsn_cli *cli);
 int tsn_cmd_case_timeline(struct tsn_cli *cli);

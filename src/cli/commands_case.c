@@ -15,6 +15,9 @@ const struct tsn_command tsn_commands_case[] = {
          B(TSN_FLAG_FILE) | B(TSN_FLAG_KEY) | B(TSN_FLAG_CWE) | B(TSN_FLAG_CVSS) |
          B(TSN_FLAG_AFFECTED),
      0, 0, tsn_cmd_report_submit},
+    {"report import", "FILE",
+     "hand in reports of another system: HackerOne, Bugcrowd, VINCE, CSAF, the neutral form",
+     "tocsin report import hackerone.json", 0, 1, 1, tsn_cmd_report_import},
     {"report list", "", "reports that came in", "tocsin report list --kind incident",
      B(TSN_FLAG_KIND) | B(TSN_FLAG_CASE) | B(TSN_FLAG_LIMIT), 0, 0, tsn_cmd_report_list},
     {"case list", "", "cases", "tocsin case list --state open",

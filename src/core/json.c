@@ -152,3 +152,30 @@ tsn_err tsn_json_known(const json_t *obj, const char *const *known, size_t n,
     }
     return err;
 }
+
+json_t *tsn_json_clean(const char *s, size_t max_bytes, size_t max_chars, bool lines)
+{
+    struct tsn_buf b;
+    size_t chars = 0;
+    json_t *out;
+
+    tsn_buf_init(&b, max_bytes + 8);
+    for (size_t i = 0; s && s[i];) {
+        unsigned char c = (unsigned char)s[i];
+        size_t k = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+        if (b.len + k > max_bytes || chars == max_chars)
+            break;
+        if (c >= 0x20 && c != 0x7f)
+            tsn_buf_put(&b, s + i, k);
+        else if (lines && (c == '\n' || c == '\t'))
+            tsn_buf_putc(&b, (char)c);
+        else
+            tsn_buf_putc(&b, ' ');
+        chars++;
+        i += k;
+    }
+    out = json_stringn(b.data, b.len);
+    tsn_buf_free(&b);
+    return out;
+}

@@ -28,6 +28,9 @@ int64_t tsn_json_int(const json_t *obj, const char *key, int64_t otherwise);
 bool tsn_json_bool(const json_t *obj, const char *key, bool otherwise);
 /* SHA-256 of the canonical text. */
 void tsn_json_digest(uint8_t out[32], const json_t *v);
+/* A text of at most max_bytes and max_chars, whole characters, where control characters are blanks but
+ * (with `lines`) \n and \t. `s` is UTF-8 or NULL. New reference. */
+json_t *tsn_json_clean(const char *s, size_t max_bytes, size_t max_chars, bool lines);
 /* TSN_EFIELD with a suggestion (code H012, pointer in diag->file) when obj has a key that is
  * not in `known`. */
 tsn_err tsn_json_known(const json_t *obj, const char *const *known, size_t n,

@@ -16,34 +16,6 @@
 #define TEXT_BYTES  65536
 #define WORD_BYTES  200
 
-/* At most n bytes of s, whole characters, without control characters but (in texts) \n and \t. */
-static json_t *clean(const char *s, size_t max_bytes, size_t max_chars, bool text)
-{
-    struct tsn_buf b;
-    size_t chars = 0;
-    json_t *out;
-
-    tsn_buf_init(&b, max_bytes + 8);
-    for (size_t i = 0; s && s[i];) {
-        unsigned char c = (unsigned char)s[i];
-        size_t k = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-        if (b.len + k > max_bytes || chars == max_chars)
-            break;
-        if (c >= 0x20 && c != 0x7f)
-            tsn_buf_put(&b, s + i, k);
-        else if (text && (c == '\n' || c == '\t'))
-            tsn_buf_putc(&b, (char)c);
-        else
-            tsn_buf_putc(&b, ' ');
-        chars++;
-        i += k;
-    }
-    out = json_stringn(b.data, b.len);
-    tsn_buf_free(&b);
-    return out;
-}
-
 static bool blank(const char *s)
 {
     return !s || s[strspn(s, " \t\r\n")] == '\0';
@@ -66,7 +38,7 @@ static const char *offered(const json_t *found, const char *name)
 static void put_word(json_t *out, const char *key, const char *value)
 {
     if (!blank(value))
-        json_object_set_new(out, key, clean(value, WORD_BYTES, WORD_BYTES, false));
+        json_object_set_new(out, key, tsn_json_clean(value, WORD_BYTES, WORD_BYTES, false));
 }
 
 static json_t *contact(const json_t *found)
@@ -131,13 +103,13 @@ json_t *tsn_mail_report(const json_t *found, const char *our_key, const char *ma
     char words[300];
 
     json_object_set_new(out, "kind", json_string(tsn_json_str(found, "kind", "weakness")));
-    title = clean(subject, 800, TITLE_CHARS, false);
+    title = tsn_json_clean(subject, 800, TITLE_CHARS, false);
     if (blank(json_string_value(title))) { /* also one of control characters alone */
         json_decref(title);
         title = json_string("(mail without a subject)");
     }
     json_object_set_new(out, "title", title);
-    body = clean(text, TEXT_BYTES, TEXT_BYTES, true);
+    body = tsn_json_clean(text, TEXT_BYTES, TEXT_BYTES, true);
     if (blank(json_string_value(body))) {
         (void)snprintf(words, sizeof(words), "(no text could be read: %s)",
                        reason ? reason : "the mail has none");
