@@ -126,12 +126,12 @@ static tsn_err find(struct tsn_cli *cli, const struct tsn_config *c, const char 
 
 int tsn_cmd_plugin_accept(struct tsn_cli *cli)
 {
-    const char *file = tsn_place_config(cli), *name = cli->arg[0], *dir;
+    const char *file = tsn_place_config(cli), *name = cli->arg[0], *dir = NULL;
     bool dry = cli->given & TSN_BIT(TSN_FLAG_DRY_RUN);
     const struct tsn_plugin_config *p;
-    struct tsn_yaml_doc *doc;
+    struct tsn_yaml_doc *doc = NULL;
     struct tsn_config *c;
-    struct tsn_manifest m;
+    struct tsn_manifest m = {0};
     struct tsn_diag diag;
     char digest[TSN_PIN_LEN + 1];
     tsn_diag_init(&diag);
