@@ -5,8 +5,9 @@ describe("bounty", function()
   local function start(change)
     local report = fixture "reports/weakness-a"
     local s = sim.start("bounty", { event = { inputs = { subject = subject }, report = report },
-      case = { kind = "weakness", title = "Heap overflow", facts = { report = report } } })
-    local answer = { programme = "products", first = true, public = false, subsidiary = false, reason = "checked" }
+      case = { kind = "weakness", title = "Heap overflow", facts = { report = report, receipt = subject } } })
+    local answer = { programme = "bounty-products", site = "edge-gw", weakness = "CWE-787", public = false,
+      reason = "checked" }
     for name, value in sorted(change or {}) do
       answer[name] = value
     end
@@ -14,48 +15,49 @@ describe("bounty", function()
     return s
   end
   local function rate(s, a, b, c)
-    s:answer("rate/a", { level = a, reason = "my view" }, "panel1")
-    s:answer("rate/b", { level = b, reason = "my view" }, "panel2")
-    s:answer("rate/c", { level = c, reason = "my view" }, "panel3")
+    s:answer("rate/1", { level = a, reason = "my view" }, "panel1")
+    s:answer("rate/2", { level = b, reason = "my view" }, "panel2")
+    s:answer("rate/3", { level = c, reason = "my view" }, "panel3")
   end
 
   it("rates, approves, offers and pays", function()
     local s = start()
     rate(s, "critical", "high", "high")
+    s:answer("amount", { amount = 2000 }, "panel1")
     assert.taken(s:approve("reward", "lead1"))
-    s:signal("bounty.answer", { choice = "paid" })
-    assert.same({ reward = 2500, level = "high", paid = "paid" }, s:result())
-    assert.called(s, "case.set", { bounty = { report = subject, state = "paid" } })
+    s:signal("bounty.answer", { choice = "paid", name = "A. Finder" })
+    assert.same({ reward = 2000, level = "high", paid = "paid" }, s:result())
+    assert.called(s, "bounty.settle", { outcome = "paid" })
+    assert.called(s, "bounty.consent", { consent = "A. Finder" })
   end)
 
-  it("takes the lower of two levels that as many gave", function()
-    local s = start { programme = "web" }
-    rate(s, "critical", "high", "medium")
+  it("takes the middle vote, and one vote a person", function()
+    local s = start { programme = "bounty-web", site = "www.vendor.example" }
+    s:answer("rate/1", { level = "critical", reason = "my view" }, "panel1")
+    s:answer("rate/2", { level = "critical", reason = "again" }, "panel1")
+    s:answer("rate/3", { level = "medium", reason = "my view" }, "panel2")
+    s:answer("amount", { amount = 100 }, "panel2")
     assert.taken(s:approve("reward", "lead1"))
     s:signal("bounty.answer", { choice = "donated" })
-    assert.same({ reward = 150, level = "medium", paid = "donated" }, s:result())
+    assert.same({ reward = 100, level = "medium", paid = "donated" }, s:result())
   end)
 
-  it("drops a subsidiary's finding by one level, and low then earns nothing", function()
-    local s = start { subsidiary = true }
-    rate(s, "high", "high", "high")
-    assert.taken(s:approve("reward", "lead2"))
-    assert.called(s, "case.set", { bounty = { report = subject, state = "offered" }, reason = "medium" })
-    s = start { subsidiary = true }
-    rate(s, "low", "low", "low")
-    assert.same({ reward = 0, why = "rated as none" }, s:result())
-  end)
-
-  it("pays nothing for duplicates, for what is public, outside, or the fourth of its kind", function()
-    assert.same("duplicate", (start { first = false }):result().why)
-    assert.same("already public", (start { public = true }):result().why)
-    assert.same("in no programme", (start { programme = "none" }):result().why)
-    assert.same("the fourth of its kind at one site", (start { programme = "web", repeats = 3 }):result().why)
+  it("pays nothing for what is public, outside, or rated as none", function()
+    local s = start { programme = "none" }
+    assert.same("it is in no programme", s:result().why)
+    s = start { public = true }
+    assert.same("already-public", s:result().why)
+    s = start { site = "elsewhere.example" }
+    assert.same("out-of-scope", s:result().why)
+    s = start()
+    rate(s, "none", "none", "low")
+    assert.same(0, s:result().reward)
   end)
 
   it("offers nothing without a release", function()
     local s = start()
     rate(s, "low", "low", "low")
+    s:answer("amount", { amount = 50 }, "panel1")
     s:advance "8d"
     assert.decision(s, "reward", { ok = false, by = "timeout" })
     assert.same(0, s:result().reward)
@@ -64,8 +66,10 @@ describe("bounty", function()
   it("takes 90 days of silence as declined", function()
     local s = start()
     rate(s, "low", "low", "low")
+    s:answer("amount", { amount = 50 }, "panel1")
     assert.taken(s:approve("reward", "lead1"))
     s:advance "91d"
     assert.same({ reward = 0, level = "low", paid = "declined" }, s:result())
+    assert.called(s, "bounty.settle", { outcome = "declined" })
   end)
 end)

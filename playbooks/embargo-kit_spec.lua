@@ -5,7 +5,7 @@ describe("embargo kit", function()
       event = { inputs = { mitigation = "Close port 80.", product = "Edge Gateway" } },
       case = { kind = "weakness", title = "Secret heap overflow", product = "edge-gw" },
     })
-    s:act("embargo.propose", { ["end"] = timestamp(now() + 30 * 86400000) }, "lead1")
+    s:act("embargo.propose", { ["end"] = "2026-01-31T00:00:00Z" }, "lead1")
     s:act("embargo.accept", { by = "finder@lab.example" }, "lead1")
     return s
   end

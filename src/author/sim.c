@@ -1,6 +1,7 @@
 /* sim.c - life of the simulation: opened, settled, crashed, closed; its clock. Loop thread, but for the
  * fault hook, which is told in the thread that passes the point. */
 #include "author/sim_int.h"
+#include "casework/policy.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -103,6 +104,23 @@ static void on_ready(void *user)
     ((struct tsn_sim *)user)->ready = true;
 }
 
+/* As at a node's start: what the store does not know is adopted, then all is loaded. */
+static tsn_err open_policies(struct tsn_sim *sim, struct tsn_store *st, struct tsn_diag *diag)
+{
+    struct tsn_arena *arena = tsn_arena_new();
+    tsn_err err = tsn_store_begin(st);
+
+    sim->policies = tsn_policies_new();
+    sim->casework.policies = sim->policies;
+    if (!err)
+        err = tsn_policies_start(sim->policies, st, arena, sim->config.policies,
+                                 sim->config.npolicies, tsn_sim_now(sim), diag);
+    if (!err)
+        err = tsn_store_commit(st);
+    tsn_arena_destroy(arena);
+    return err;
+}
+
 static tsn_err open_store(struct tsn_sim *sim, struct tsn_diag *diag)
 {
     struct tsn_store_config sc = {
@@ -110,6 +128,11 @@ static tsn_err open_store(struct tsn_sim *sim, struct tsn_diag *diag)
     struct tsn_store *st = NULL;
     tsn_err err = tsn_store_open(&st, &sc, diag);
 
+    if (!err && sim->config.npolicies) {
+        err = open_policies(sim, st, diag);
+        if (err)
+            tsn_store_close(st);
+    }
     if (!err)
         err = tsn_writer_open(&sim->writer, sim->loop, st, on_dead, sim);
     if (err)
@@ -178,6 +201,9 @@ static void parts_close(struct tsn_sim *sim)
     }
     sim->loop = NULL;
     tsn_sim_actions_close(sim);
+    tsn_policies_destroy(sim->policies);
+    sim->policies = NULL;
+    sim->casework.policies = NULL;
     sim->hanging = 0;
 }
 
@@ -341,6 +367,10 @@ tsn_err tsn_sim_open(struct tsn_sim **out, const struct tsn_sim_config *config,
     sim->mail = *config->mail;
     sim->mail.maildir = sim->maildir;
     sim->mail.smtp_url = NULL;
+    if (config->casework) { /* a copy: each process of the simulation has its own policies */
+        sim->casework = *config->casework;
+        sim->config.casework = &sim->casework;
+    }
     return parts_open(sim, diag);
 }
 

@@ -24,6 +24,8 @@ struct tsn_sim_person {
 struct tsn_sim_config {
     const char *playbook_dir;
     const struct tsn_casework_config *casework;
+    const struct tsn_policy_file *policies; /* adopted at the start, as a node does */
+    size_t npolicies;
     const struct tsn_publisher *publisher;
     const json_t *products, *picks;
     const struct tsn_mail_config *mail; /* its templates are used; nothing leaves the process */

@@ -13,6 +13,9 @@ struct tsn_sim {
     char dir[64];
     const char *database, *key_file, *maildir;
     struct tsn_mail_config mail; /* of the simulation: into its own folder */
+    struct tsn_casework_config
+        casework; /* the configuration's, with the policies of this process */
+    struct tsn_policies *policies;
 
     struct tsn_loop *loop;
     struct tsn_writer *writer;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/clock.h"
+#include "core/id.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "engine/bundle.h"
@@ -125,12 +126,49 @@ struct event_op {
     struct waiting *waiting;
 };
 
+static const struct tsn_actor trigger = {.person = NULL, .auth = "svc"};
+
+/* A case that a report opened has that report: facts alone would be less than a node has. */
+static tsn_err came_with(struct event_op *x, struct tsn_store *st)
+{
+    const json_t *report = json_object_get(x->fresh.facts, "report");
+    char id[TSN_ULID_LEN + 1];
+    struct tsn_rec_report row, before;
+
+    if (!json_is_object(report))
+        return 0;
+    char *text = tsn_json_text(report);
+    tsn_id_new(id);
+    row = (struct tsn_rec_report){
+        .id = id,
+        .name = tsn_json_str(x->fresh.facts, "receipt", "TR-0000-0000-0000-0001"),
+        .case_id = x->out.rcase.id,
+        .kind = x->fresh.kind,
+        .source = "spec",
+        .body = text,
+        .received_at = tsn_sim_now(x->sim)};
+    /* A spec that starts twice means the report of the last start by that receipt. */
+    tsn_err err = tsn_store_find(st, x->op.arena, &tsn_table_report, "name", row.name, &before);
+    if (!err) {
+        before.name = tsn_arena_printf(x->op.arena, "before-%s", before.id);
+        err = tsn_store_put(st, &tsn_table_report, &before);
+    }
+    if (!err || err == TSN_ENOTFOUND)
+        err = tsn_store_insert(st, &tsn_table_report, &row);
+    if (!err)
+        err = tsn_case_report_came(st, x->op.arena, x->sim->config.casework, &row, &trigger,
+                                   tsn_sim_now(x->sim), &x->op.diag);
+    free(text);
+    return err;
+}
+
 static tsn_err event_apply(struct tsn_op *op, struct tsn_store *st)
 {
     struct event_op *x = (struct event_op *)op;
 
-    return tsn_event_accept(st, op->arena, x->sim->intake, &x->ev, tsn_sim_now(x->sim), &x->out,
-                            &op->diag);
+    tsn_err err = tsn_event_accept(st, op->arena, x->sim->intake, &x->ev, tsn_sim_now(x->sim),
+                                   &x->out, &op->diag);
+    return err ? err : came_with(x, st);
 }
 
 static void event_done(struct tsn_op *op)
@@ -144,8 +182,6 @@ static void event_done(struct tsn_op *op)
     x->waiting->diag = op->diag;
     tsn_op_destroy(op);
 }
-
-static const struct tsn_actor trigger = {.person = NULL, .auth = "svc"};
 
 static tsn_err start_event(struct tsn_sim *sim, const json_t *what, struct waiting *w)
 {

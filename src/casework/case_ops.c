@@ -84,13 +84,14 @@ static bool has_role(const struct tsn_actor *actor, const char *const *roles)
 }
 
 /* A playbook does what only a person may do by naming the approve{} step of this very run in which a
- * person said yes; that person is then the one who acts. */
-static tsn_err by_approval(struct tsn_case_work *w, const json_t *args, struct tsn_actor *as,
-                           struct tsn_diag *diag)
+ * person said yes, or where any person may, the ask{} that one answered; that person is then the one
+ * who acts. */
+static tsn_err by_task(struct tsn_case_work *w, const json_t *args, const char *state,
+                       struct tsn_actor *as, struct tsn_diag *diag)
 {
     const char *ref = tsn_json_str(args, "approval", NULL);
     struct tsn_filter f[2] = {{"run", TSN_CMP_EQ, w->by.run ? w->by.run : "", 0},
-                              {"state", TSN_CMP_EQ, "approved", 0}};
+                              {"state", TSN_CMP_EQ, state, 0}};
     struct tsn_list how = {.filters = f, .nfilters = 2, .limit = 1000};
     void *rows = NULL;
     size_t n = 0;
@@ -116,6 +117,14 @@ static tsn_err by_approval(struct tsn_case_work *w, const json_t *args, struct t
     tsn_diag_set(diag, TSN_EDENIED, "W007", "only a person does this");
     tsn_diag_hint(diag, "a playbook names the approve{} that said yes: approval = \"release\"");
     return TSN_EDENIED;
+}
+
+static tsn_err by_approval(struct tsn_case_work *w, const struct tsn_case_op *op,
+                           const json_t *args, struct tsn_actor *as, struct tsn_diag *diag)
+{
+    if (op->who == TSN_OP_PERSON && by_task(w, args, "answered", as, diag) == 0)
+        return 0;
+    return by_task(w, args, "approved", as, diag);
 }
 
 static tsn_err may(struct tsn_case_work *w, const struct tsn_case_op *op, const json_t *args,
@@ -146,7 +155,7 @@ static tsn_err may(struct tsn_case_work *w, const struct tsn_case_op *op, const 
         break;
     }
     if (!w->by.actor || !w->by.actor->person)
-        return by_approval(w, args, as, diag);
+        return by_approval(w, op, args, as, diag);
     if (op->who == TSN_OP_LEAD && !has_role(w->by.actor, roles)) {
         tsn_diag_set(diag, TSN_EDENIED, "W009", "%s needs a role that leads cases", op->name);
         tsn_diag_hint(diag, "roles that lead stand in cases: lead_roles: of the configuration");

@@ -223,6 +223,12 @@ static tsn_err op_vote(struct tsn_case_work *w, const json_t *args, json_t **res
         *result =
             json_pack("{s:I, s:I, s:O?}", "votes", (json_int_t)n, "needed",
                       (json_int_t)p->programme->panel, "band", json_object_get(data, "band"));
+    int rated = err ? -1 : tsn_band_of(tsn_json_str(data, "band", ""));
+    if (rated >= 0) /* what it may earn */
+        json_object_update_new(*result, json_pack("{s:I, s:I, s:s}", "least",
+                                                  (json_int_t)p->programme->least[rated],
+                                                  "most", (json_int_t)p->programme->most[rated],
+                                                  "currency", p->programme->currency));
 out:
     json_decref(data);
     return err;

@@ -128,6 +128,14 @@ int tsn_world_load(struct tsn_cli *cli, const char *dir, struct tsn_world *out)
                                        .mail = mail,
                                        .exec = c->exec,
                                        .nexec = c->nexec};
+    const char *policies =
+        c->policy_dir ? c->policy_dir : tsn_place_shared(cli->arena, "playbooks/policies");
+    struct tsn_policy_file *files = NULL;
+    struct tsn_diag diag;
+    tsn_diag_init(&diag);
+    if (tsn_config_policy_files(cli->arena, policies, &files, &out->sim.npolicies, &diag))
+        return tsn_out_fail(cli, TSN_EXIT_FAILED, &diag);
+    out->sim.policies = files;
     take_plugins(cli, c, &out->sim);
     take_people(cli, c, &out->sim);
     return 0;
