@@ -240,7 +240,7 @@ def probe(message):
         return dict(answer, outcome="ok",
                     result={"blocked": there, "already": [], "key": message["key"]})
     # Nothing of it is there: it did not happen, or all of it was another's or is over.
-    return dict(answer, outcome="retry", error={"code": "not_there", "message": "no such mark"})
+    return dict(answer, outcome="fail", error={"code": "not_there", "message": "no such mark"})
 
 
 def main():

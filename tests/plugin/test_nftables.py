@@ -98,7 +98,7 @@ def test_plugin():
         "127.0.0.1": "loopback, multicast or unspecified"}, plan
     assert flows()
     one, two = "1" * 32, "2" * 32
-    assert p.call("block", key=one, kind="probe")["outcome"] == "retry"
+    assert p.call("block", key=one, kind="probe")["outcome"] == "fail"
     assert p.ok("block", key=one, rules=plan["rules"])["blocked"] == ["203.0.113.7/32",
                                                                    "2001:db8::1/128"]
     assert not flows()
