@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 void finding(int verdict, const char *code, const char *fmt, ...)
 {
@@ -22,7 +23,7 @@ void finding(int verdict, const char *code, const char *fmt, ...)
     va_end(ap);
     (void)putchar('\n');
     (void)fflush(stdout);
-    exit(verdict);
+    _exit(verdict); /* the first finding ends it: nothing is given back */
 }
 
 void *more(void *p, size_t old, size_t n)
