@@ -96,11 +96,12 @@ static const int lua_allowed[] = {
 #endif
 };
 
-/* What the sealer needs beside it: to open, sync and rename its state. Still nothing that reaches
+/* What the sealer needs beside it: to open, sync and rename its state, and to put a new key in its
+ * place whole (link, unlink). Still nothing that reaches
  * another process or the network. */
 static const int sealer_allowed[] = {
-    SCMP_SYS(openat),   SCMP_SYS(fsync),     SCMP_SYS(flock),
-    SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(rename),
+    SCMP_SYS(openat),    SCMP_SYS(fsync),  SCMP_SYS(flock),  SCMP_SYS(renameat),
+    SCMP_SYS(renameat2), SCMP_SYS(rename), SCMP_SYS(linkat), SCMP_SYS(unlinkat),
 };
 
 /* What no plugin needs and an attacker would like. */
