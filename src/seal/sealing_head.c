@@ -190,7 +190,8 @@ struct note_op {
 static tsn_err note_apply(struct tsn_op *op, struct tsn_store *st)
 {
     const struct note_op *n = (const struct note_op *)op;
-    struct tsn_rec_checkpoint cp = {.note = n->note, .size = n->size, .kept = n->entry};
+    struct tsn_rec_checkpoint cp = {
+        .note = n->note, .size = n->size, .kept = n->entry, .sealed_at = tsn_clock_wall_ms()};
     struct tsn_append e = TSN_APPEND_INIT;
     tsn_err err = tsn_store_checkpoint_put(st, op->arena, &cp);
 

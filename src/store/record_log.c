@@ -17,10 +17,8 @@ static const struct tsn_col chain_cols[] = {
 TABLE(chain, -1);
 
 static const struct tsn_col checkpoint_cols[] = {
-    TEXT(checkpoint, id),
-    TEXT(checkpoint, note),
-    INT(checkpoint, size),
-    INT(checkpoint, kept),
+    TEXT(checkpoint, id),  TEXT(checkpoint, note),     INT(checkpoint, size),
+    INT(checkpoint, kept), INT(checkpoint, sealed_at),
 };
 TABLE(checkpoint, -1);
 

@@ -23,6 +23,7 @@ extern const struct tsn_table tsn_table_chain;
 struct tsn_rec_checkpoint {
     const char *id, *note;
     int64_t size, kept; /* 1: an entry names it, so it stays when a newer one comes */
+    int64_t sealed_at;  /* when the sealer's answer was here, by our clock */
 };
 extern const struct tsn_table tsn_table_checkpoint;
 

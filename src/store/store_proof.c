@@ -152,10 +152,12 @@ tsn_err tsn_store_checkpoint_put(struct tsn_store *st, struct tsn_arena *arena,
     (void)snprintf(id, sizeof(id), "%020lld", (long long)cp->size);
     row.id = id;
     err = tsn_store_checkpoint(st, arena, &last);
-    if (!err && strcmp(last.id, id) == 0)
+    if (!err && strcmp(last.id, id) == 0) {
         row.kept |= last.kept; /* the same again, with more signatures */
-    else if (!err && !last.kept)
+        row.sealed_at = last.sealed_at;
+    } else if (!err && !last.kept) {
         err = tsn_store_delete(st, &tsn_table_checkpoint, last.id);
+    }
     if (err == TSN_ENOTFOUND)
         err = 0;
     return err ? err : tsn_store_put(st, &tsn_table_checkpoint, &row);

@@ -82,6 +82,25 @@ def test_every_commit_is_sealed():
         node.destroy()
 
 
+def test_the_timeline_says_between_which_checkpoints():
+    """An auditor sees of each entry by which checkpoint, and so by when, it was there."""
+    node = make()
+    try:
+        node.start()
+        size = wait_sealed(node, 1)["size"]
+        case = node.cli(*REPORT, "--as", "resp1", check=0).json["case"]
+        wait_sealed(node, size + 3)
+        node.stop()
+        node.start()
+        rows = node.cli("audit", "report", "case-timeline", "--case", case, check=0).json["items"]
+        assert rows, case
+        for row in rows:
+            assert row["checkpoint"] > row["entry"], row
+            assert (row["not_before"] or "") <= row["time"] <= row["not_after"], row
+    finally:
+        node.destroy()
+
+
 def sealed_size(node):
     db = sqlite3.connect("file:%s?mode=ro" % node.database, uri=True)
     size = db.execute("SELECT max(size) FROM checkpoint").fetchone()[0]

@@ -128,7 +128,7 @@ static void test_changed_nodes_and_keys_are_found(void **state)
                 "V016");
     expect_code(&l,
                 "DELETE FROM sealkey; INSERT INTO checkpoint VALUES "
-                "('00000000000000000007', 'nonsense', 7, 0)",
+                "('00000000000000000007', 'nonsense', 7, 0, 0)",
                 "V015");
     lab_sql(&l, "DELETE FROM checkpoint; DROP TABLE keep");
     lab_verify(&l, &r);

@@ -53,7 +53,8 @@ CREATE TABLE "checkpoint" (
   "id" TEXT PRIMARY KEY NOT NULL,
   "note" TEXT,
   "size" INTEGER NOT NULL DEFAULT 0,
-  "kept" INTEGER NOT NULL DEFAULT 0
+  "kept" INTEGER NOT NULL DEFAULT 0,
+  "sealed_at" INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 -- Keys that signed this log, each for a range of sizes; until_size 0 = still in use.
