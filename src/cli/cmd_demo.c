@@ -297,9 +297,12 @@ int tsn_cmd_demo(struct tsn_cli *cli)
     if (rc == 0)
         rc = check(&d, incident_case, upstream_case);
     tsn_demo_end(&d);
-    if (rc == 0 && cli->json)
-        tsn_out_json(cli, json_pack("{s:s, s:s?, s:s?, s:I}", "dir", d.dir, "incident",
-                                    incident_case, "upstream", upstream_case, "took_ms",
-                                    (json_int_t)(tsn_clock_mono_ms() - d.began_ms)));
+    if (rc == 0 && cli->json) {
+        json_t *out = json_pack("{s:s, s:s?, s:s?, s:I}", "dir", d.dir, "incident",
+                                incident_case, "upstream", upstream_case, "took_ms",
+                                (json_int_t)(tsn_clock_mono_ms() - d.began_ms));
+        tsn_out_json(cli, out);
+        json_decref(out);
+    }
     return rc;
 }

