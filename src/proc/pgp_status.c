@@ -174,12 +174,7 @@ void tsn_pgp_status_line(struct tsn_pgp_status *s, const char *line)
         s->no_key = true;
     } else if (named(line, "NODATA", &rest) || named(line, "UNEXPECTED", &rest)) {
         s->no_data = true;
-    } else if (named(line, "IMPORT_OK", &rest)) {
-        s->imported = true;
-        word(rest, 1, w, sizeof(w));
-        if (all_hex(w))
-            (void)tsn_copy(s->r->fpr, sizeof(s->r->fpr), w);
-    } else if (named(line, "KEY_CREATED", &rest)) {
+    } else if (named(line, "IMPORT_OK", &rest) || named(line, "KEY_CREATED", &rest)) {
         s->imported = true;
         word(rest, 1, w, sizeof(w));
         if (all_hex(w))
