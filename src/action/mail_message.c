@@ -29,14 +29,9 @@ static tsn_err put_html(struct tsn_buf *out, const json_t *v)
 
     tsn_buf_init(&plain, out->max);
     err = put_value(&plain, v);
-    for (size_t i = 0; !err && i < plain.len; i++) {
-        const char *name = plain.data[i] == '&'    ? "&amp;"
-                           : plain.data[i] == '<'  ? "&lt;"
-                           : plain.data[i] == '>'  ? "&gt;"
-                           : plain.data[i] == '"'  ? "&quot;"
-                           : plain.data[i] == '\'' ? "&#39;"
-                                                   : NULL;
-        err = name ? tsn_buf_puts(out, name) : tsn_buf_putc(out, plain.data[i]);
+    if (!err) {
+        tsn_buf_markup(out, plain.data, plain.len, '\0', "");
+        err = out->err;
     }
     tsn_buf_free(&plain);
     return err;

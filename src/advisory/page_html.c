@@ -7,27 +7,7 @@
 
 static void html(struct tsn_buf *out, const char *s)
 {
-    for (; *s; s++) {
-        switch (*s) {
-        case '&':
-            tsn_buf_puts(out, "&amp;");
-            break;
-        case '<':
-            tsn_buf_puts(out, "&lt;");
-            break;
-        case '>':
-            tsn_buf_puts(out, "&gt;");
-            break;
-        case '"':
-            tsn_buf_puts(out, "&quot;");
-            break;
-        case '\'':
-            tsn_buf_puts(out, "&#39;");
-            break;
-        default:
-            tsn_buf_putc(out, (unsigned char)*s < 0x20 && *s != '\n' ? ' ' : *s);
-        }
-    }
+    tsn_buf_markup(out, s, strlen(s), ' ', "\n");
 }
 
 static const char style[] =

@@ -9,24 +9,7 @@
 
 static void xml(struct tsn_buf *b, const char *s)
 {
-    for (; *s; s++) {
-        switch (*s) {
-        case '&':
-            tsn_buf_puts(b, "&amp;");
-            break;
-        case '<':
-            tsn_buf_puts(b, "&lt;");
-            break;
-        case '>':
-            tsn_buf_puts(b, "&gt;");
-            break;
-        case '"':
-            tsn_buf_puts(b, "&quot;");
-            break;
-        default:
-            tsn_buf_putc(b, (unsigned char)*s < 0x20 ? ' ' : *s);
-        }
-    }
+    tsn_buf_markup(b, s, strlen(s), ' ', "");
 }
 
 static const char *page_url(struct tsn_site *t, const struct tsn_site_doc *d)

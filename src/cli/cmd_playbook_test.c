@@ -100,25 +100,7 @@ static void on_result(const struct tsn_spec_result *r, void *user)
 
 static void put_xml(struct tsn_buf *b, const char *s)
 {
-    for (; *s; s++) {
-        switch (*s) {
-        case '&':
-            (void)tsn_buf_puts(b, "&amp;");
-            break;
-        case '<':
-            (void)tsn_buf_puts(b, "&lt;");
-            break;
-        case '>':
-            (void)tsn_buf_puts(b, "&gt;");
-            break;
-        case '"':
-            (void)tsn_buf_puts(b, "&quot;");
-            break;
-        default:
-            (void)tsn_buf_putc(b,
-                               (unsigned char)*s < 0x20 && *s != '\n' && *s != '\t' ? '?' : *s);
-        }
-    }
+    tsn_buf_markup(b, s, strlen(s), '?', "\n\t");
 }
 
 static int write_junit(struct testing *t, const char *path)

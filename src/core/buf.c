@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,34 @@ tsn_err tsn_buf_printf(struct tsn_buf *b, const char *fmt, ...)
     err = tsn_buf_vprintf(b, fmt, ap);
     va_end(ap);
     return err;
+}
+
+void tsn_buf_markup(struct tsn_buf *b, const char *s, size_t n, char odd, const char *keep)
+{
+    for (size_t i = 0; i < n; i++) {
+        switch (s[i]) {
+        case '&':
+            tsn_buf_puts(b, "&amp;");
+            break;
+        case '<':
+            tsn_buf_puts(b, "&lt;");
+            break;
+        case '>':
+            tsn_buf_puts(b, "&gt;");
+            break;
+        case '"':
+            tsn_buf_puts(b, "&quot;");
+            break;
+        case '\'':
+            tsn_buf_puts(b, "&#39;");
+            break;
+        default: {
+            bool control = (unsigned char)s[i] < 0x20 && !(s[i] && strchr(keep, s[i]));
+
+            tsn_buf_putc(b, odd && control ? odd : s[i]);
+        }
+        }
+    }
 }
 
 void tsn_buf_shift(struct tsn_buf *b, size_t n)

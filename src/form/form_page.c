@@ -18,27 +18,7 @@ const char *tsn_ask_text(const struct tsn_ask *a, const char *key)
 
 void tsn_page_escape(struct tsn_buf *b, const char *text)
 {
-    for (; *text; text++) {
-        switch (*text) {
-        case '&':
-            tsn_buf_puts(b, "&amp;");
-            break;
-        case '<':
-            tsn_buf_puts(b, "&lt;");
-            break;
-        case '>':
-            tsn_buf_puts(b, "&gt;");
-            break;
-        case '"':
-            tsn_buf_puts(b, "&quot;");
-            break;
-        case '\'':
-            tsn_buf_puts(b, "&#39;");
-            break;
-        default:
-            tsn_buf_putc(b, *text);
-        }
-    }
+    tsn_buf_markup(b, text, strlen(text), '\0', "");
 }
 
 static void put(struct tsn_buf *b, const struct tsn_ask *a, const char *key)

@@ -9,27 +9,10 @@
 
 #define OPENING_MAX 4000
 
+/* Control characters say nothing to a reader and much to some terminals. */
 static void put_text(struct tsn_buf *out, const char *s, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        switch (s[i]) {
-        case '<':
-            (void)tsn_buf_puts(out, "&lt;");
-            break;
-        case '>':
-            (void)tsn_buf_puts(out, "&gt;");
-            break;
-        case '&':
-            (void)tsn_buf_puts(out, "&amp;");
-            break;
-        case '"':
-            (void)tsn_buf_puts(out, "&quot;");
-            break;
-        default:
-            /* Control characters say nothing to a reader and much to some terminals. */
-            (void)tsn_buf_putc(out, (unsigned char)s[i] < 0x20 && s[i] != '\n' ? '.' : s[i]);
-        }
-    }
+    tsn_buf_markup(out, s, n, '.', "\n");
 }
 
 static void put_cell(struct tsn_buf *out, const char *s)

@@ -232,6 +232,20 @@ static void test_frame_refused(void **state)
     tsn_buf_free(&b);
 }
 
+static void test_markup(void **state)
+{
+    struct tsn_buf b;
+
+    (void)state;
+    tsn_buf_init(&b, 200);
+    tsn_buf_markup(&b, "a<b>&\"c'\n\t\0\xc3\xa4", 13, '.', "\n");
+    assert_string_equal(b.data, "a&lt;b&gt;&amp;&quot;c&#39;\n..\xc3\xa4");
+    tsn_buf_clear(&b);
+    tsn_buf_markup(&b, "\x01\t<", 3, '\0', "");
+    assert_string_equal(b.data, "\x01\t&lt;");
+    tsn_buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_cap_is_remembered),
         cmocka_unit_test(test_long_printf),
         cmocka_unit_test(test_shift_and_take),
+        cmocka_unit_test(test_markup),
         cmocka_unit_test(test_read_file),
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_frame_round),
