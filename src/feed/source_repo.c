@@ -3,7 +3,6 @@
  * What the signed list says of the others' hashes is held against their bytes before they are unpacked. A
  * list past its Valid-Until is refused: somebody may be serving an old one. Pure. */
 #include <ctype.h>
-#include <expat.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -13,6 +12,7 @@
 #include "core/text.h"
 #include "feed/component.h"
 #include "feed/source_all.h"
+#include "feed/xml_guard.h"
 #include "feed/xml_tree.h"
 
 enum { LIST = 1 }; /* Packages, updateinfo */
@@ -284,10 +284,10 @@ static tsn_err repomd(struct tsn_arena *arena, const struct tsn_page *page,
 
 /* Each <update> is a range of the text. */
 struct updates {
-    XML_Parser parser;
+    struct tsn_xml_guard guard;
     struct tsn_arena *arena;
     struct tsn_feed_rows *rows;
-    const char *text, *time, *refused;
+    const char *text, *time;
     struct tsn_buf id;
     json_t *seen;
     XML_Index begin;
@@ -295,22 +295,16 @@ struct updates {
     bool in_id, root;
 };
 
-static void refuse(struct updates *u, const char *why)
-{
-    u->refused = why;
-    (void)XML_StopParser(u->parser, XML_FALSE);
-}
-
 static void begin(void *user, const char *name, const char **atts)
 {
     struct updates *u = user;
     if (++u->depth > TSN_XML_DEPTH) {
-        refuse(u, "it is nested too deeply");
+        tsn_xml_stop(&u->guard, "it is nested too deeply");
     } else if (u->depth == 1) {
         u->root = strcmp(name, "updates") == 0;
     } else if (!u->at && strcmp(name, "update") == 0) {
         u->at = u->depth;
-        u->begin = XML_GetCurrentByteIndex(u->parser);
+        u->begin = XML_GetCurrentByteIndex(u->guard.parser);
         u->time = "";
         tsn_buf_clear(&u->id);
     } else if (u->at && u->depth == u->at + 1) {
@@ -339,8 +333,8 @@ static void end(void *user, const char *name)
     u->in_id = false;
     if (u->at && u->depth == u->at) {
         const char *id = u->id.len ? u->id.data : "";
-        XML_Index stop =
-            XML_GetCurrentByteIndex(u->parser) + (XML_Index)XML_GetCurrentByteCount(u->parser);
+        XML_Index stop = XML_GetCurrentByteIndex(u->guard.parser) +
+                         (XML_Index)XML_GetCurrentByteCount(u->guard.parser);
         u->at = 0;
         if (!tsn_source_id_ok(id) || json_object_get(u->seen, id) || u->begin < 0 ||
             stop <= u->begin) {
@@ -361,26 +355,10 @@ static void end(void *user, const char *name)
     u->depth--;
 }
 
-static void no_entities(void *user, const XML_Char *name, int is_parameter,
-                        const XML_Char *value, int len, const XML_Char *base,
-                        const XML_Char *system, const XML_Char *public_id,
-                        const XML_Char *notation)
-{
-    (void)name;
-    (void)is_parameter;
-    (void)value;
-    (void)len;
-    (void)base;
-    (void)system;
-    (void)public_id;
-    (void)notation;
-    refuse(user, "it declares entities");
-}
-
 static tsn_err updateinfo(struct tsn_arena *arena, struct tsn_page_text *in,
                           struct tsn_feed_rows *rows, struct tsn_diag *diag)
 {
-    struct updates u = {.parser = XML_ParserCreate(NULL),
+    struct updates u = {.guard.parser = XML_ParserCreate(NULL),
                         .arena = arena,
                         .rows = rows,
                         .text = in->text,
@@ -388,21 +366,15 @@ static tsn_err updateinfo(struct tsn_arena *arena, struct tsn_page_text *in,
                         .seen = json_object()};
     tsn_err err = 0;
     tsn_buf_init(&u.id, 300);
-    XML_SetUserData(u.parser, &u);
-    XML_SetElementHandler(u.parser, begin, end);
-    XML_SetCharacterDataHandler(u.parser, words);
-    XML_SetEntityDeclHandler(u.parser, no_entities);
-    if (in->len > (size_t)1 << 30 || !tsn_utf8_valid(in->text, in->len) ||
-        XML_Parse(u.parser, in->text, (int)in->len, XML_TRUE) != XML_STATUS_OK || !u.root) {
+    if (!tsn_utf8_valid(in->text, in->len) ||
+        !tsn_xml_run(&u.guard, in->text, in->len, begin, end, words) || !u.root) {
         rows->n = 0; /* nothing of a list that does not hold together */
-        err = tsn_diag_set(diag, TSN_EINPUT, "F002", "updateinfo: %s (line %lu)",
-                           u.refused ? u.refused
-                           : XML_GetErrorCode(u.parser)
-                               ? XML_ErrorString(XML_GetErrorCode(u.parser))
-                               : "it is not UTF-8, or its root is not <updates>",
-                           (unsigned long)XML_GetCurrentLineNumber(u.parser));
+        err =
+            tsn_diag_set(diag, TSN_EINPUT, "F002", "updateinfo: %s (line %lu)",
+                         tsn_xml_why(&u.guard, "it is not UTF-8, or its root is not <updates>"),
+                         tsn_xml_line(&u.guard));
     }
-    XML_ParserFree(u.parser);
+    XML_ParserFree(u.guard.parser);
     tsn_buf_free(&u.id);
     json_decref(u.seen);
     in->at = in->len;

@@ -4,7 +4,6 @@
  * Atom's id, RSS's guid, else its link, else its title and date. The window slides: when every
  * entry is new to us, some may have been lost, which is said. Pure. */
 #include <ctype.h>
-#include <expat.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -13,6 +12,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "feed/source_all.h"
+#include "feed/xml_guard.h"
 
 #define TEXT_MAX  20000
 #define DEPTH_MAX 64
@@ -22,7 +22,7 @@
 enum field { NOTHING, TITLE, LINK, ID, DATE, TEXT, FIELDS };
 
 struct reading {
-    XML_Parser parser;
+    struct tsn_xml_guard guard;
     struct tsn_arena *arena;
     struct tsn_feed_rows *rows;
     const char *page;
@@ -31,7 +31,6 @@ struct reading {
     int at_depth;
     struct tsn_buf text[FIELDS];
     bool any; /* the root is one of a feed */
-    const char *refused;
 };
 
 /* "http://www.w3.org/2005/Atom|entry" or "item" without its namespace. */
@@ -68,18 +67,12 @@ static enum field field_of(const char *name)
     return NOTHING;
 }
 
-static void stop(struct reading *r, const char *why)
-{
-    r->refused = why;
-    (void)XML_StopParser(r->parser, XML_FALSE);
-}
-
 static void begin(void *user, const char *name, const char **atts)
 {
     struct reading *r = user;
     const char *tag = local(name);
     if (++r->depth > DEPTH_MAX) {
-        stop(r, "it is nested too deeply");
+        tsn_xml_stop(&r->guard, "it is nested too deeply");
         return;
     }
     if (r->depth == 1) {
@@ -236,22 +229,6 @@ static void end(void *user, const char *name)
     r->depth--;
 }
 
-static void no_entities(void *user, const XML_Char *name, int is_parameter,
-                        const XML_Char *value, int len, const XML_Char *base,
-                        const XML_Char *system, const XML_Char *public_id,
-                        const XML_Char *notation)
-{
-    (void)name;
-    (void)is_parameter;
-    (void)value;
-    (void)len;
-    (void)base;
-    (void)system;
-    (void)public_id;
-    (void)notation;
-    stop(user, "it declares entities");
-}
-
 static void rss_first(struct tsn_arena *arena, const struct tsn_source_ask *ask,
                       struct tsn_pages *pages)
 {
@@ -263,7 +240,7 @@ static tsn_err rss_read(struct tsn_arena *arena, const struct tsn_page *page,
                         struct tsn_pages *pages, struct tsn_page_news *news,
                         struct tsn_diag *diag)
 {
-    struct reading r = {.parser = XML_ParserCreateNS(NULL, '|'),
+    struct reading r = {.guard.parser = XML_ParserCreateNS(NULL, '|'),
                         .arena = arena,
                         .rows = rows,
                         .page = page->url};
@@ -272,23 +249,15 @@ static tsn_err rss_read(struct tsn_arena *arena, const struct tsn_page *page,
     for (int i = 0; i < FIELDS; i++) {
         tsn_buf_init(&r.text[i], TEXT_MAX);
     }
-    XML_SetUserData(r.parser, &r);
-    XML_SetElementHandler(r.parser, begin, end);
-    XML_SetCharacterDataHandler(r.parser, words);
-    XML_SetEntityDeclHandler(r.parser, no_entities);
     tsn_err err = 0;
-    if (in->len > (size_t)1 << 30 ||
-        XML_Parse(r.parser, in->text, (int)in->len, XML_TRUE) != XML_STATUS_OK || !r.any) {
-        enum XML_Error code = XML_GetErrorCode(r.parser);
+    if (!tsn_xml_run(&r.guard, in->text, in->len, begin, end, words) || !r.any) {
         err = tsn_diag_set(diag, TSN_EINPUT, "F002", "%.200s is no feed: %s (line %lu)",
                            page->url,
-                           r.refused       ? r.refused
-                           : r.any || code ? XML_ErrorString(code)
-                                           : "its root is neither rss, feed nor RDF",
-                           (unsigned long)XML_GetCurrentLineNumber(r.parser));
+                           tsn_xml_why(&r.guard, "its root is neither rss, feed nor RDF"),
+                           tsn_xml_line(&r.guard));
     }
     in->at = in->len;
-    XML_ParserFree(r.parser);
+    XML_ParserFree(r.guard.parser);
     for (int i = 0; i < FIELDS; i++) {
         tsn_buf_free(&r.text[i]);
     }

@@ -1,8 +1,8 @@
 /* xml_tree.c - see xml_tree.h. expat does the reading. */
 #include "feed/xml_tree.h"
+#include "feed/xml_guard.h"
 
 #include <ctype.h>
-#include <expat.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,19 +16,12 @@ struct open {
 };
 
 struct reading {
-    XML_Parser parser;
+    struct tsn_xml_guard guard;
     struct tsn_arena *arena;
     struct open open[TSN_XML_DEPTH];
     size_t depth, nodes;
     struct tsn_xml *root;
-    const char *refused;
 };
-
-static void stop(struct reading *r, const char *why)
-{
-    r->refused = why;
-    (void)XML_StopParser(r->parser, XML_FALSE);
-}
 
 static const char *local(const char *name)
 {
@@ -41,8 +34,8 @@ static void begin(void *user, const char *name, const char **atts)
     struct reading *r = user;
     size_t n = 0;
     if (r->depth == TSN_XML_DEPTH || ++r->nodes > TSN_XML_NODES) {
-        stop(r, r->depth == TSN_XML_DEPTH ? "it is nested too deeply"
-                                          : "it has too many elements");
+        tsn_xml_stop(&r->guard, r->depth == TSN_XML_DEPTH ? "it is nested too deeply"
+                                                          : "it has too many elements");
         return;
     }
     struct tsn_xml *x = tsn_arena_alloc(r->arena, sizeof *x);
@@ -92,44 +85,22 @@ static void end(void *user, const char *name)
     o->node->text = n ? tsn_arena_strndup(r->arena, s, n) : "";
 }
 
-static void no_entities(void *user, const XML_Char *name, int is_parameter,
-                        const XML_Char *value, int len, const XML_Char *base,
-                        const XML_Char *system, const XML_Char *public_id,
-                        const XML_Char *notation)
-{
-    (void)name;
-    (void)is_parameter;
-    (void)value;
-    (void)len;
-    (void)base;
-    (void)system;
-    (void)public_id;
-    (void)notation;
-    stop(user, "it declares entities");
-}
-
 tsn_err tsn_xml_parse(struct tsn_arena *arena, const char *text, size_t len,
                       struct tsn_xml **root, struct tsn_diag *diag)
 {
     struct reading *r = tsn_arena_alloc(arena, sizeof *r);
     tsn_err err = 0;
     r->arena = arena;
-    r->parser = XML_ParserCreateNS(NULL, '|');
+    r->guard.parser = XML_ParserCreateNS(NULL, '|');
     for (size_t i = 0; i < TSN_XML_DEPTH; i++) {
         tsn_buf_init(&r->open[i].text, TEXT_MAX);
     }
-    XML_SetUserData(r->parser, r);
-    XML_SetElementHandler(r->parser, begin, end);
-    XML_SetCharacterDataHandler(r->parser, words);
-    XML_SetEntityDeclHandler(r->parser, no_entities);
-    if (len > (size_t)1 << 30 ||
-        XML_Parse(r->parser, text, (int)len, XML_TRUE) != XML_STATUS_OK || !r->root) {
+    if (!tsn_xml_run(&r->guard, text, len, begin, end, words) || !r->root) {
         err =
             tsn_diag_set(diag, TSN_EINPUT, "F111", "it is not XML that is read: %s (line %lu)",
-                         r->refused ? r->refused : XML_ErrorString(XML_GetErrorCode(r->parser)),
-                         (unsigned long)XML_GetCurrentLineNumber(r->parser));
+                         tsn_xml_why(&r->guard, "it is too large"), tsn_xml_line(&r->guard));
     }
-    XML_ParserFree(r->parser);
+    XML_ParserFree(r->guard.parser);
     for (size_t i = 0; i < TSN_XML_DEPTH; i++) {
         tsn_buf_free(&r->open[i].text);
     }
