@@ -3,7 +3,7 @@
  * The signature says who calls, over the bytes as they came. A sender whose message is not accepted
  * learns that and nothing else; why stands in the last attempt of the hook, which `tocsin hook list`
  * and `tocsin hook test` show. A test message is one that we made ourselves: it goes the whole
- * way and is then dropped. Loop thread, but for apply_refused (writer).
+ * way and is then dropped. Loop thread.
  */
 #include "api/api_impl.h"
 
@@ -18,9 +18,8 @@
 /* What became of the messages of one hook in this life. */
 struct tsn_hook_state {
     uint64_t accepted, duplicate, unplaced, refused;
-    int64_t at_ms;       /* last attempt; 0 = none */
-    int64_t told_mono;   /* last auth.failed entry */
-    uint64_t told_since; /* refusals since */
+    int64_t at_ms; /* last attempt; 0 = none */
+    struct tsn_told told;
     size_t len;
     char digest[2 * TSN_HASH_LEN + 1], outcome[16], code[8];
     char why[320], hint[320];
@@ -70,63 +69,17 @@ static void remember(struct tsn_hook_state *s, const char *outcome, const struct
 
 /* --- a message comes in ---------------------------------------------------------------------- */
 
-struct refused_op {
-    struct tsn_op op;
-    struct tsn_api *api;
-    const char *src, *why;
-};
-
-static tsn_err apply_refused(struct tsn_op *op, struct tsn_store *st)
-{
-    struct refused_op *r = (struct refused_op *)op;
-    const struct tsn_field field = {"src", r->src, strlen(r->src)};
-    struct tsn_append in = TSN_APPEND_INIT;
-    in.kind = "auth.failed";
-    in.actor = "none";
-    in.outcome = "denied";
-    in.reason = r->why;
-    in.fields = &field;
-    in.nfields = 1;
-    return tsn_store_append(st, &in, NULL);
-}
-
-static void done_refused(struct tsn_op *op)
-{
-    struct tsn_api *api = ((struct refused_op *)op)->api;
-    tsn_op_destroy(op);
-    api->nops--;
-    tsn_api_unref(api);
-}
-
 /* At most one entry a second and hook, with how many it stands for. */
 static void refuse(struct tsn_req *req, const struct tsn_hook *hook, struct tsn_hook_state *s,
                    const struct tsn_diag *diag)
 {
-    struct tsn_api *api = req->api;
-    int64_t now = tsn_clock_mono_ms();
     s->refused++;
-    s->told_since++;
     remember(s, "refused", diag);
-    if ((s->told_mono == 0 || now - s->told_mono >= 1000) && !api->not_ready[0]) {
-        struct refused_op *r = tsn_op_new(sizeof(*r), apply_refused, done_refused, NULL);
-        json_t *src = json_pack("{s:s, s:s, s:I}", "hook", hook->name, "peer", req->in->peer,
-                                "count", (json_int_t)s->told_since);
-        char *text = tsn_json_text(src);
-        json_decref(src);
-        r->api = api;
-        r->src = tsn_arena_strdup(r->op.arena, text);
-        r->why = strcmp(diag->code, "H082") == 0   ? "hook-time"
-                 : strcmp(diag->code, "H083") == 0 ? "hook-header"
-                                                   : "hook-signature";
-        free(text);
-        if (tsn_writer_submit(api->config.writer, &r->op, TSN_LANE_BULK)) {
-            tsn_op_destroy(&r->op);
-        } else {
-            api->nops++;
-            s->told_mono = now;
-            s->told_since = 0;
-        }
-    }
+    tsn_auth_failed(req, &s->told,
+                    strcmp(diag->code, "H082") == 0   ? "hook-time"
+                    : strcmp(diag->code, "H083") == 0 ? "hook-header"
+                                                      : "hook-signature",
+                    hook->name);
     tsn_req_refuse(req, 401, TSN_EUNAUTH, "H080", "the message is not accepted",
                    "Whoever runs this tocsin sees why: tocsin hook list.");
     tsn_req_end(req);

@@ -364,7 +364,6 @@ tsn_err tsn_api_open(struct tsn_api **out, const struct tsn_api_config *config,
     struct tsn_api *api = tsn_alloc(sizeof(*api));
     api->config = *config;
     api->opened_ms = tsn_clock_mono_ms();
-    api->failed_at_ms = -1000000;
     struct tsn_httpd_config http = {
         .listen = config->listen,
         .unix_path = config->unix_path,

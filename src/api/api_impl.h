@@ -111,15 +111,20 @@ struct tsn_pair {
     int64_t at_mono;
 };
 
+/* Refusals that an entry auth.failed stands for: one a second tells of all since the last. */
+struct tsn_told {
+    int64_t at_ms; /* of the last entry, monotonic; 0 = none yet */
+    uint64_t since;
+};
+
 struct tsn_api {
     struct tsn_api_config config;
     struct tsn_httpd *httpd;
     struct tsn_req *live;
     size_t nops; /* ops under way without a request */
     bool closed;
-    char not_ready[200];   /* "" = nothing said */
-    int64_t failed_at_ms;  /* last auth.failed entry, monotonic */
-    uint64_t failed_since; /* refusals since that entry */
+    char not_ready[200]; /* "" = nothing said */
+    struct tsn_told failed;
     struct tsn_pair pair;
     struct tsn_hook_state *hook_states; /* one a hook; NULL until the first comes; act_hook.c */
     uint64_t requests, refusals;
@@ -169,6 +174,9 @@ const struct tsn_person *tsn_auth_person(const struct tsn_api *api, const char *
 bool tsn_auth_has_role(const struct tsn_who *who, const char *role);
 /* Comma-separated scopes to bits; H041 for an unknown one. */
 tsn_err tsn_auth_scopes(const char *text, unsigned *out, struct tsn_diag *diag);
+/* Counts a refused caller, and writes the entry when a second is over. `hook` NULL: not of one. */
+void tsn_auth_failed(struct tsn_req *req, struct tsn_told *told, const char *why,
+                     const char *hook);
 void tsn_auth_actor(const struct tsn_req *req, struct tsn_actor *out);
 /* "u:resp1", or "op:owner" for the unmapped owner; in the request's arena. */
 const char *tsn_auth_name(const struct tsn_req *req);

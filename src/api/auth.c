@@ -143,16 +143,13 @@ static bool allowed(const struct tsn_who *who, enum tsn_need need)
 struct failed_op {
     struct tsn_op op;
     struct tsn_api *api;
-    const char *why, *peer;
-    uint64_t count;
+    const char *why, *src;
 };
 
 static tsn_err apply_failed(struct tsn_op *op, struct tsn_store *st)
 {
     struct failed_op *f = (struct failed_op *)op;
-    const char *src = tsn_arena_printf(op->arena, "{\"count\":%llu,\"peer\":\"%s\"}",
-                                       (unsigned long long)f->count, f->peer);
-    const struct tsn_field field = {"src", src, strlen(src)};
+    const struct tsn_field field = {"src", f->src, strlen(f->src)};
     struct tsn_append in = TSN_APPEND_INIT;
     in.kind = "auth.failed";
     in.actor = "none";
@@ -171,29 +168,39 @@ static void done_failed(struct tsn_op *op)
     tsn_api_unref(api);
 }
 
-/* `why` is for the log alone; the caller is told nothing that helps to guess. */
-static void refuse(struct tsn_req *req, const char *why)
+void tsn_auth_failed(struct tsn_req *req, struct tsn_told *told, const char *why,
+                     const char *hook)
 {
     struct tsn_api *api = req->api;
     int64_t now = tsn_clock_mono_ms();
-    api->failed_since++;
-    if (now - api->failed_at_ms >= 1000 && !api->not_ready[0]) {
-        struct failed_op *f = tsn_op_new(sizeof(*f), apply_failed, done_failed, NULL);
-        f->api = api;
-        f->why = why;
-        f->peer = tsn_arena_strdup(
-            f->op.arena, req->in->local
-                             ? tsn_arena_printf(req->arena, "uid:%ld", (long)req->in->uid)
-                             : req->in->peer);
-        f->count = api->failed_since;
-        if (tsn_writer_submit(api->config.writer, &f->op, TSN_LANE_BULK)) {
-            tsn_op_destroy(&f->op);
-        } else {
-            api->nops++;
-            api->failed_at_ms = now;
-            api->failed_since = 0;
-        }
+    told->since++;
+    if ((told->at_ms && now - told->at_ms < 1000) || api->not_ready[0])
+        return;
+    json_t *src =
+        json_pack("{s:I, s:s, s:s*}", "count", (json_int_t)told->since, "peer",
+                  req->in->local ? tsn_arena_printf(req->arena, "uid:%ld", (long)req->in->uid)
+                                 : req->in->peer,
+                  "hook", hook);
+    char *text = tsn_json_text(src);
+    struct failed_op *f = tsn_op_new(sizeof(*f), apply_failed, done_failed, NULL);
+    f->api = api;
+    f->why = why;
+    f->src = tsn_arena_strdup(f->op.arena, text);
+    free(text);
+    json_decref(src);
+    if (tsn_writer_submit(api->config.writer, &f->op, TSN_LANE_BULK)) {
+        tsn_op_destroy(&f->op);
+    } else {
+        api->nops++;
+        told->at_ms = now;
+        told->since = 0;
     }
+}
+
+/* `why` is for the log alone; the caller is told nothing that helps to guess. */
+static void refuse(struct tsn_req *req, const char *why)
+{
+    tsn_auth_failed(req, &req->api->failed, why, NULL);
     tsn_req_refuse(req, 401, TSN_EUNAUTH, "A001", "not logged in",
                    "Send a valid token: Authorization: Bearer tocsin_...");
     tsn_req_end(req);
