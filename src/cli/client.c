@@ -311,6 +311,28 @@ int tsn_client_call(struct tsn_cli *cli, const char *method, const char *path,
     return TSN_EXIT_OK;
 }
 
+int tsn_client_do(struct tsn_cli *cli, const char *method, const char *path, json_t *body,
+                  json_t **out)
+{
+    int rc = tsn_client_call(cli, method, path, body, NULL, out);
+
+    json_decref(body);
+    if (rc)
+        *out = NULL;
+    if (!rc && cli->json) {
+        tsn_out_json(cli, *out);
+        json_decref(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+void tsn_client_reason(const struct tsn_cli *cli, json_t *body)
+{
+    if (cli->given & TSN_BIT(TSN_FLAG_REASON))
+        json_object_set_new(body, "reason", json_string(cli->flag[TSN_FLAG_REASON]));
+}
+
 int tsn_client_get(struct tsn_cli *cli, const char *path, json_t **out)
 {
     return tsn_client_call(cli, "GET", path, NULL, NULL, out);

@@ -30,6 +30,12 @@ void tsn_client_send(struct tsn_cli *cli, const char *path,
 /* The same, printing what went wrong; *out is a new reference. Returns the exit code. */
 int tsn_client_call(struct tsn_cli *cli, const char *method, const char *path,
                     const json_t *body, const char *key, json_t **out);
+/* The same for a command that changes something: takes `body` (NULL = none). With --json the answer is
+ * printed and *out NULL; else the command says it in words and gives *out back. */
+int tsn_client_do(struct tsn_cli *cli, const char *method, const char *path, json_t *body,
+                  json_t **out);
+/* --reason as a member of the body, when it was given. */
+void tsn_client_reason(const struct tsn_cli *cli, json_t *body);
 int tsn_client_get(struct tsn_cli *cli, const char *path, json_t **out);
 /* Percent-encodes one path segment or query value; in the arena. */
 const char *tsn_client_escape(struct tsn_cli *cli, const char *s);

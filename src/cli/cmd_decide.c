@@ -377,20 +377,15 @@ int tsn_cmd_task_delegate(struct tsn_cli *cli)
     if (!body)
         return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "",
                              "the reason is not valid UTF-8");
-    rc = tsn_client_call(
+    rc = tsn_client_do(
         cli, "POST",
         tsn_client_path(cli, "tasks/%s/delegate", tsn_client_escape(cli, cli->arg[0])), body,
-        NULL, &out);
-    json_decref(body);
-    if (rc)
-        return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
+        &out);
+    if (out)
         tsn_out_say(cli, "%s may decide %s as well.  entry #%lld", cli->arg[1], cli->arg[0],
                     (long long)tsn_json_int(out, "entry", -1));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 /* --- note -------------------------------------------------------------------------------- */

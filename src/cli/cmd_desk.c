@@ -166,18 +166,16 @@ int tsn_cmd_case_bulk(struct tsn_cli *cli)
         json_array_append_new(cases, json_string(cli->arg[k]));
     json_t *body =
         json_pack("{s:s, s:o, s:o}", "operation", cli->arg[0], "args", args, "cases", cases);
-    if (!rc)
-        rc = tsn_client_call(cli, "POST", tsn_client_path(cli, "cases-act"), body, NULL, &out);
-    json_decref(body);
-    if (rc)
+    if (rc) {
+        json_decref(body);
         return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
+    }
+    rc = tsn_client_do(cli, "POST", tsn_client_path(cli, "cases-act"), body, &out);
+    if (out)
         json_array_foreach(json_object_get(out, "items"), i, item)(void)
             printf("%s done\n", tsn_json_str(item, "case", ""));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 int tsn_cmd_case_attach(struct tsn_cli *cli)

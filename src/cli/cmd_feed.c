@@ -94,26 +94,15 @@ int tsn_cmd_decision_show(struct tsn_cli *cli)
 
 /* --- a person's word -------------------------------------------------------------------------- */
 
-static void take_reason(struct tsn_cli *cli, json_t *body)
-{
-    if (cli->given & TSN_BIT(TSN_FLAG_REASON))
-        json_object_set_new(body, "reason", json_string(cli->flag[TSN_FLAG_REASON]));
-}
-
 /* Posts and says what is so now. Takes `body`. */
 static int say(struct tsn_cli *cli, const char *path, json_t *body, const char *now)
 {
     json_t *out;
-    int rc = tsn_client_call(cli, "POST", path, body, NULL, &out);
-    json_decref(body);
-    if (rc)
-        return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else if (!cli->quiet)
+    int rc = tsn_client_do(cli, "POST", path, body, &out);
+    if (out)
         tsn_out_say(cli, "%s %s", cli->arg[0], now);
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 static const char *feed_path(struct tsn_cli *cli, const char *verb)
@@ -159,35 +148,35 @@ int tsn_cmd_feed_add(struct tsn_cli *cli)
         json_decref(body);
         return rc;
     }
-    take_reason(cli, body);
+    tsn_client_reason(cli, body);
     return say(cli, feed_path(cli, "add"), body, "is polled now; `tocsin feed list` shows it");
 }
 
 int tsn_cmd_feed_remove(struct tsn_cli *cli)
 {
     json_t *body = json_object();
-    take_reason(cli, body);
+    tsn_client_reason(cli, body);
     return say(cli, feed_path(cli, "remove"), body, "is polled no more; what it brought stays");
 }
 
 int tsn_cmd_feed_pause(struct tsn_cli *cli)
 {
     json_t *body = json_object();
-    take_reason(cli, body);
+    tsn_client_reason(cli, body);
     return say(cli, feed_path(cli, "pause"), body, "is polled no more until `feed resume`");
 }
 
 int tsn_cmd_feed_resume(struct tsn_cli *cli)
 {
     json_t *body = json_object();
-    take_reason(cli, body);
+    tsn_client_reason(cli, body);
     return say(cli, feed_path(cli, "resume"), body, "is polled again");
 }
 
 int tsn_cmd_feed_trust(struct tsn_cli *cli)
 {
     json_t *body = json_pack("{s:s}", "trust", cli->arg[1]);
-    take_reason(cli, body);
+    tsn_client_reason(cli, body);
     return say(cli, feed_path(cli, "trust"), body, "is judged with this trust from now on");
 }
 
@@ -202,19 +191,14 @@ int tsn_cmd_feed_release(struct tsn_cli *cli)
     }
     if (cli->nargs > 2)
         json_object_set_new(body, "n", json_integer(n));
-    take_reason(cli, body);
-    int rc = tsn_client_call(cli, "POST", feed_path(cli, "release"), body, NULL, &out);
-    json_decref(body);
-    if (rc)
-        return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else if (!cli->quiet)
+    tsn_client_reason(cli, body);
+    int rc = tsn_client_do(cli, "POST", feed_path(cli, "release"), body, &out);
+    if (out)
         tsn_out_say(cli, "%lld decisions go on, %lld are dropped",
                     (long long)tsn_json_int(out, "released", 0),
                     (long long)tsn_json_int(out, "dropped", 0));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 int tsn_cmd_feed_replay(struct tsn_cli *cli)
@@ -264,7 +248,7 @@ int tsn_cmd_feed_replay(struct tsn_cli *cli)
 static int decide(struct tsn_cli *cli, const char *verb, const char *now)
 {
     json_t *body = json_object();
-    take_reason(cli, body);
+    tsn_client_reason(cli, body);
     return say(
         cli, tsn_client_path(cli, "decisions/%s/%s", tsn_client_escape(cli, cli->arg[0]), verb),
         body, now);
@@ -283,7 +267,7 @@ int tsn_cmd_decision_drop(struct tsn_cli *cli)
 int tsn_cmd_match_decide(struct tsn_cli *cli)
 {
     json_t *body = json_pack("{s:s}", "verdict", cli->arg[1]);
-    take_reason(cli, body);
+    tsn_client_reason(cli, body);
     if (cli->given & TSN_BIT(TSN_FLAG_ALL))
         json_object_set_new(body, "always", json_true());
     return say(cli,

@@ -52,12 +52,6 @@ int tsn_cmd_key_list(struct tsn_cli *cli)
     return TSN_EXIT_OK;
 }
 
-static void put_reason(const struct tsn_cli *cli, json_t *body)
-{
-    if (cli->given & TSN_BIT(TSN_FLAG_REASON))
-        json_object_set_new(body, "reason", json_string(cli->flag[TSN_FLAG_REASON]));
-}
-
 int tsn_cmd_key_import(struct tsn_cli *cli)
 {
     const char *file = cli->arg[0];
@@ -81,17 +75,12 @@ int tsn_cmd_key_import(struct tsn_cli *cli)
     json_object_set_new(body, "key", json_string(text));
     free(text);
     tsn_buf_free(&b);
-    put_reason(cli, body);
-    rc = tsn_client_call(cli, "POST", tsn_client_path(cli, "keys"), body, NULL, &out);
-    json_decref(body);
-    if (rc)
-        return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
+    tsn_client_reason(cli, body);
+    rc = tsn_client_do(cli, "POST", tsn_client_path(cli, "keys"), body, &out);
+    if (out)
         (void)printf("%s\n", tsn_json_str(out, "fpr", ""));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 int tsn_cmd_key_export(struct tsn_cli *cli)
@@ -124,14 +113,9 @@ int tsn_cmd_key_rotate(struct tsn_cli *cli)
     json_t *body = json_object(), *out;
     int rc;
 
-    put_reason(cli, body);
-    rc = tsn_client_call(cli, "POST", tsn_client_path(cli, "keys-rotate"), body, NULL, &out);
-    json_decref(body);
-    if (rc)
-        return rc;
-    if (cli->json) {
-        tsn_out_json(cli, out);
-    } else {
+    tsn_client_reason(cli, body);
+    rc = tsn_client_do(cli, "POST", tsn_client_path(cli, "keys-rotate"), body, &out);
+    if (out) {
         (void)printf("%s\n", tsn_json_str(out, "fpr", ""));
         tsn_out_say(
             cli,
@@ -140,5 +124,5 @@ int tsn_cmd_key_rotate(struct tsn_cli *cli)
             tsn_json_str(out, "fpr", ""));
     }
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }

@@ -89,19 +89,13 @@ int tsn_cmd_mail_assign(struct tsn_cli *cli)
 
     if (cli->given & TSN_BIT(TSN_FLAG_CASE))
         json_object_set_new(body, "case", json_string(cli->flag[TSN_FLAG_CASE]));
-    if (cli->given & TSN_BIT(TSN_FLAG_REASON))
-        json_object_set_new(body, "reason", json_string(cli->flag[TSN_FLAG_REASON]));
-    rc = tsn_client_call(
+    tsn_client_reason(cli, body);
+    rc = tsn_client_do(
         cli, "POST",
         tsn_client_path(cli, "mails/%s/assign", tsn_client_escape(cli, cli->arg[0])), body,
-        NULL, &out);
-    json_decref(body);
-    if (rc)
-        return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
+        &out);
+    if (out)
         (void)printf("%s %s\n", tsn_json_str(out, "state", ""), tsn_json_str(out, "case", ""));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }

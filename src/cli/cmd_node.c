@@ -283,13 +283,8 @@ int tsn_cmd_token_create(struct tsn_cli *cli)
     if (cli->flag[TSN_FLAG_FOR])
         json_object_set_new(body, "purpose", json_string(cli->flag[TSN_FLAG_FOR]));
     json_t *out;
-    int rc = tsn_client_call(cli, "POST", tsn_client_path(cli, "tokens"), body, NULL, &out);
-    json_decref(body);
-    if (rc)
-        return rc;
-    if (cli->json) {
-        tsn_out_json(cli, out);
-    } else {
+    int rc = tsn_client_do(cli, "POST", tsn_client_path(cli, "tokens"), body, &out);
+    if (out) {
         (void)printf("%s\n", tsn_json_str(out, "token", ""));
         tsn_out_say(cli,
                     "Token %s of %s until %s. It is not shown again; keep it in a file of mode "
@@ -298,21 +293,17 @@ int tsn_cmd_token_create(struct tsn_cli *cli)
                     tsn_out_time(cli, tsn_json_str(out, "expires_at", NULL)));
     }
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 int tsn_cmd_token_revoke(struct tsn_cli *cli)
 {
     json_t *out;
-    int rc = tsn_client_call(
+    int rc = tsn_client_do(
         cli, "DELETE", tsn_client_path(cli, "tokens/%s", tsn_client_escape(cli, cli->arg[0])),
-        NULL, NULL, &out);
-    if (rc)
-        return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
+        NULL, &out);
+    if (out)
         tsn_out_say(cli, "Revoked %s.", tsn_json_str(out, "id", ""));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }

@@ -75,19 +75,17 @@ int tsn_cmd_run_start(struct tsn_cli *cli)
         rc = put_input(cli, cli->set[i], inputs);
     body = json_pack("{s:s, s:s, s:o}", "playbook", cli->arg[0], "case",
                      cli->flag[TSN_FLAG_CASE], "inputs", inputs);
-    if (!rc)
-        rc = tsn_client_call(cli, "POST", tsn_client_path(cli, "runs"), body, NULL, &out);
-    json_decref(body);
-    if (rc)
+    if (rc) {
+        json_decref(body);
         return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
+    }
+    rc = tsn_client_do(cli, "POST", tsn_client_path(cli, "runs"), body, &out);
+    if (out)
         tsn_out_say(cli, "%s: %s %s on %s", tsn_json_str(out, "result", ""),
                     tsn_json_str(out, "playbook", ""), tsn_json_str(out, "name", ""),
                     tsn_json_str(out, "case", ""));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 /* --- show ------------------------------------------------------------------------------- */

@@ -117,18 +117,14 @@ int tsn_cmd_secret_set(struct tsn_cli *cli)
 int tsn_cmd_secret_remove(struct tsn_cli *cli)
 {
     json_t *out;
-    int rc = tsn_client_call(
+    int rc = tsn_client_do(
         cli, "DELETE", tsn_client_path(cli, "secrets/%s", tsn_client_escape(cli, cli->arg[0])),
-        NULL, NULL, &out);
-    if (rc)
-        return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
+        NULL, &out);
+    if (out)
         tsn_out_say(cli, "Removed secret:%s.  entry #%lld", cli->arg[0],
                     (long long)tsn_json_int(out, "entry", -1));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 int tsn_cmd_secret_list(struct tsn_cli *cli)
