@@ -1,6 +1,5 @@
 """account against a real slapd on loopback: a disabled account can no longer bind, and can again."""
 import http.server
-import json
 import os
 import shutil
 import socket
@@ -10,6 +9,7 @@ import tempfile
 import threading
 
 import tocsin_test as t
+from plugin_by_hand import Plugin
 
 t.need_binary()
 PLACES = "/usr/sbin:/sbin:/usr/bin:/bin"
@@ -171,44 +171,12 @@ def settings(**changes):
     return out
 
 
-class Plugin:
-    def __init__(self, given):
-        self.p = subprocess.Popen([sys.executable, PROGRAM], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.ids = 0
-        self.first = self.say(type="describe", protocol=1, settings=given)
-
-    def say(self, **message):
-        self.p.stdin.write(json.dumps(message) + "\n")
-        self.p.stdin.flush()
-        line = self.p.stdout.readline()
-        return json.loads(line) if line else None
-
-    def call(self, action, key="0" * 32, kind="start", **args):
-        self.ids += 1
-        m = self.say(type=kind, id=self.ids, action="account." + action, args=args, key=key)
-        assert m["id"] == self.ids, m
-        return m
-
-    def ok(self, action, **args):
-        m = self.call(action, **args)
-        assert m["outcome"] == "ok", m
-        return m["result"]
-
-    def bad(self, outcome, code, action, **args):
-        m = self.call(action, **args)
-        assert (m["outcome"], m["error"]["code"]) == (outcome, code), m
-        return m["error"]["message"]
-
-    def stop(self):
-        self.p.stdin.close()
-        self.p.wait(30)
-        self.p.stdout.close()
-        self.p.stderr.close()
+def start(given):
+    return Plugin("account", [sys.executable, PROGRAM], given)
 
 
 def test_disable_and_enable():
-    p = Plugin(settings())
+    p = start(settings())
     assert SERVER.binds()
     plan = p.ok("plan_disable", user="jdoe")
     assert plan == {"user": "jdoe", "dn": "uid=jdoe,ou=people,dc=example", "groups": [],
@@ -230,7 +198,7 @@ def test_disable_and_enable():
 
 
 def test_anothers_lock_stays():
-    p = Plugin(settings())
+    p = start(settings())
     SERVER.change("changetype: modify\nadd: pwdAccountLockedTime\n"
                   "pwdAccountLockedTime: 000001010000Z\n")
     assert p.ok("disable", user="jdoe")["already"]
@@ -240,7 +208,7 @@ def test_anothers_lock_stays():
 
 
 def test_what_is_refused():
-    p = Plugin(settings(protect=["jdoe"]))
+    p = start(settings(protect=["jdoe"]))
     assert "protected" in p.bad("fail", "refused", "disable", user="jdoe")
     assert p.ok("plan_disable", user="jdoe")["refused"] == "`jdoe` is protected"
     # A star is a letter of a name, not a pattern; and the group protects that account.
@@ -251,8 +219,8 @@ def test_what_is_refused():
     p.bad("fail", "refused", "nothing", user="jdoe")
     assert SERVER.binds() and SERVER.binds("root*")
     p.stop()
-    p = Plugin({})
-    assert p.first["type"] == "described"
+    p = start({})
+    assert p.described["type"] == "described"
     p.bad("fail", "refused", "disable", user="jdoe")
     p.stop()
     for change, words in (({"url": "ldap://ldap.example", "starttls": False}, "starttls"),
@@ -261,15 +229,15 @@ def test_what_is_refused():
                           ({"password": "secret:x"}, "both"),
                           ({"sessions": {"url": "http://idp.example/"}}, "https"),
                           ({"colour": 1}, "colour")):
-        p = Plugin(settings(**change))
-        assert p.first is None and p.p.wait(20) == 1, change
+        p = start(settings(**change))
+        assert p.described is None and p.p.wait(20) == 1, change
         assert words in p.p.stderr.read(), change
         p.stop()
 
 
 def test_other_locks():
     lock = {"kind": "attribute", "name": "employeeType", "value": "locked", "free": "active"}
-    p = Plugin(settings(lock=lock))
+    p = start(settings(lock=lock))
     SERVER.change("changetype: modify\nadd: employeeType\nemployeeType: active\n")
     assert not p.ok("disable", user="jdoe")["already"]
     assert p.ok("plan_disable", user="jdoe")["disabled"]
@@ -279,7 +247,7 @@ def test_other_locks():
 
 
 def test_directories_that_fail():
-    p = Plugin(settings(password_file=file_of("wrong", "wrong")))
+    p = start(settings(password_file=file_of("wrong", "wrong")))
     p.bad("fail", "ldap_49", "disable", user="jdoe")
     p.stop()
     # Another's certificate: nothing is sent.
@@ -288,16 +256,16 @@ def test_directories_that_fail():
                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3", "-subj", "/CN=other",
                     "-keyout", ROOT + "/other.key", "-out", other], check=True,
                    capture_output=True, timeout=60)
-    p = Plugin(settings(ca=other))
+    p = start(settings(ca=other))
     assert p.call("disable", user="jdoe")["outcome"] in ("retry", "fail")
     p.stop()
     assert SERVER.binds()
     silent = socket.create_server(("127.0.0.1", 0))
-    p = Plugin(settings(timeout="2s", url="ldap://127.0.0.1:%d" % silent.getsockname()[1]))
+    p = start(settings(timeout="2s", url="ldap://127.0.0.1:%d" % silent.getsockname()[1]))
     p.bad("retry", "not_reached", "disable", user="jdoe")
     p.stop()
     silent.close()
-    p = Plugin(settings())
+    p = start(settings())
     SERVER.stop()
     p.bad("retry", "not_reached", "disable", user="jdoe")
     p.bad("unknown", "not_reached", "disable", kind="probe", user="jdoe")
@@ -307,7 +275,7 @@ def test_directories_that_fail():
 
 
 def test_sessions():
-    p = Plugin(settings())
+    p = start(settings())
     assert p.ok("revoke_sessions", user="jdoe")["status"] == 204
     path, token = Idp.seen[-1]
     assert path.startswith("/users/") and path.endswith("/logout") and len(path) == 50, path
@@ -317,7 +285,7 @@ def test_sessions():
         p.bad(outcome, code, "revoke_sessions", user="jdoe")
     Idp.status = 204
     p.stop()
-    p = Plugin(settings(sessions={"attribute": "destinationIndicator"}))
+    p = start(settings(sessions={"attribute": "destinationIndicator"}))
     before = p.ok("revoke_sessions", user="jdoe")["not_before"]
     assert len(before) == 15 and before.endswith("Z")
     p.stop()

@@ -11,6 +11,7 @@ import sys
 import time
 
 import tocsin_test as t
+from plugin_by_hand import Plugin
 
 t.need_binary()
 PLUGIN = os.path.join(t.SOURCE, "plugins", "nftables")
@@ -55,40 +56,15 @@ def flows():
     return inside(BAD, "ping", "-c", "1", "-W", "1", "192.0.2.7", code=None).returncode == 0
 
 
-class Plugin:
-    """The program by hand, on the host in the middle."""
-
-    def __init__(self, **settings):
-        self.p = subprocess.Popen([IP, "netns", "exec", FW, sys.executable,
-                                   os.path.join(PLUGIN, "nftables.py")], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, text=True)
-        self.ids = 0
-        assert self.say(type="describe", protocol=1, settings=settings)["type"] == "described"
-
-    def say(self, **message):
-        self.p.stdin.write(json.dumps(message) + "\n")
-        self.p.stdin.flush()
-        return json.loads(self.p.stdout.readline())
-
-    def call(self, action, key="0" * 32, kind="start", **args):
-        self.ids += 1
-        m = self.say(type=kind, id=self.ids, action="nftables." + action, args=args, key=key)
-        assert m["id"] == self.ids, m
-        return m
-
-    def ok(self, action, **args):
-        m = self.call(action, **args)
-        assert m["outcome"] == "ok", m
-        return m["result"]
-
-    def end(self):
-        self.p.stdin.close()
-        self.p.stdout.close()
-        assert self.p.wait(10) == 0
+def plugin(**settings):
+    p = Plugin("nftables", [IP, "netns", "exec", FW, sys.executable, os.path.join(PLUGIN, "nftables.py")],
+               settings)
+    assert p.described["type"] == "described"
+    return p
 
 
 def test_plugin():
-    p = Plugin(protect=["192.0.2.0/24"])
+    p = plugin(protect=["192.0.2.0/24"])
     plan = p.ok("plan_block", indicators=["203.0.113.7", "203.0.113.7/32", "192.0.2.9", "10.0.0.0/8",
                                           "nonsense", "2001:db8::1", "127.0.0.1"])
     assert [r["network"] for r in plan["rules"]] == ["203.0.113.7/32", "2001:db8::1/128"], plan
@@ -111,8 +87,8 @@ def test_plugin():
     assert p.ok("unblock", key=two, rules=again)["unblocked"] == []
     assert not flows()
     # It is killed, comes back, and knows what is there.
-    p.end()
-    p = Plugin()
+    assert p.stop() == 0
+    p = plugin()
     assert not flows() and len(p.ok("list")["blocked"]) == 2
     assert p.ok("unblock", rules=plan["rules"])["unblocked"] == ["203.0.113.7/32",
                                                                "2001:db8::1/128"]
@@ -120,14 +96,14 @@ def test_plugin():
     # The kernel alone ends what has an end.
     assert p.ok("block", key=two, rules=plan["rules"], timeout="2s")["blocked"]
     assert not flows()
-    p.end()
+    assert p.stop() == 0
     t.wait_for(flows, 15 * t.PATIENCE)
-    p = Plugin()
+    p = plugin()
     bad = p.call("block", key=two, rules=plan["rules"], timeout="soon")
     assert (bad["outcome"], bad["error"]["code"]) == ("fail", "refused"), bad
     assert p.call("block", key=two, rules=[{"network": "0.0.0.0/0"}])["outcome"] == "fail"
     assert p.call("nothing")["outcome"] == "fail"
-    p.end()
+    assert p.stop() == 0
     tables = json.loads(inside(FW, NFT, "-j", "list", "tables").stdout)["nftables"]
     assert sorted(x["table"]["name"] for x in tables if "table" in x) == ["other", "tocsin"]
     inside(FW, NFT, "delete", "table", "inet", "tocsin")

@@ -1,6 +1,5 @@
 """ssh_run against a real sshd on loopback: plan, apply, doubt and probe, undo, and hostile ends."""
 import getpass
-import json
 import os
 import shutil
 import signal
@@ -10,6 +9,7 @@ import sys
 import tempfile
 
 import tocsin_test as t
+from plugin_by_hand import Plugin
 
 t.need_binary()
 PLACES = "/usr/sbin:/sbin:/usr/bin:/bin"
@@ -128,57 +128,13 @@ def settings(**changes):
     return out
 
 
-class Plugin:
-    """The program by hand; answers come in any order."""
-
-    def __init__(self, given):
-        self.p = subprocess.Popen([sys.executable, PROGRAM], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.ids, self.answers = 0, {}
-        self.say(type="describe", protocol=1, settings=given)
-
-    def say(self, **message):
-        self.p.stdin.write(json.dumps(message) + "\n")
-        self.p.stdin.flush()
-
-    def described(self):
-        line = self.p.stdout.readline()
-        return json.loads(line) if line else None
-
-    def begin(self, action, args, key="0" * 32, kind="start"):
-        self.ids += 1
-        self.say(type=kind, id=self.ids, action="ssh_run." + action, args=args, key=key)
-        return self.ids
-
-    def end_of(self, call):
-        while call not in self.answers:
-            m = json.loads(self.p.stdout.readline())
-            self.answers[m["id"]] = m
-        return self.answers[call]
-
-    def call(self, action, key="0" * 32, kind="start", **args):
-        return self.end_of(self.begin(action, args, key, kind))
-
-    def ok(self, action, **args):
-        m = self.call(action, **args)
-        assert m["outcome"] == "ok", m
-        return m["result"]
-
-    def bad(self, outcome, code, action, **args):
-        m = self.call(action, **args)
-        assert (m["outcome"], m["error"]["code"]) == (outcome, code), m
-        return m["error"]["message"]
-
-    def stop(self):
-        self.p.stdin.close()
-        self.p.wait(20)
-        self.p.stdout.close()
-        self.p.stderr.close()
+def start(given):
+    return Plugin("ssh_run", [sys.executable, PROGRAM], given)
 
 
 def plugin(**changes):
-    p = Plugin(settings(**changes))
-    assert p.described()["name"] == "ssh_run"
+    p = start(settings(**changes))
+    assert p.described["name"] == "ssh_run"
     return p
 
 
@@ -252,8 +208,8 @@ def test_what_is_refused():
                            "pattern"),
                           ({"hosts": {"a": {"address": "-oProxyCommand=id"}}}, "address"),
                           ({"shell": True}, "settings.shell")):
-        p = Plugin(settings(**change))
-        assert p.described() is None
+        p = start(settings(**change))
+        assert p.described is None
         assert p.p.wait(20) == 1 and words in p.p.stderr.read(), change
         p.stop()
 
