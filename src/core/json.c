@@ -62,6 +62,30 @@ static int write_some(const char *p, size_t n, void *user)
     return tsn_buf_put(user, p, n) ? -1 : 0;
 }
 
+tsn_err tsn_json_lines(struct tsn_buf *in,
+                       tsn_err (*one)(void *user, const json_t *m, struct tsn_diag *diag),
+                       void *user, struct tsn_diag *diag)
+{
+    size_t used = 0;
+    tsn_err err = 0;
+
+    while (!err) {
+        const char *at = in->data + used;
+        const char *end = memchr(at, '\n', in->len - used);
+        json_t *m = NULL;
+
+        if (!end)
+            break;
+        err = tsn_json_parse(at, (size_t)(end - at), &m, diag);
+        if (!err)
+            err = one(user, m, diag);
+        json_decref(m);
+        used = (size_t)(end - in->data) + 1;
+    }
+    tsn_buf_shift(in, used);
+    return err;
+}
+
 tsn_err tsn_json_write(struct tsn_buf *out, const json_t *v)
 {
     if (json_dump_callback(v, write_some, out, WRITE_FLAGS) == 0)

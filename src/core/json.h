@@ -18,6 +18,10 @@
 void tsn_json_init(void);
 /* diag gets line and column and code H010. */
 tsn_err tsn_json_parse(const char *p, size_t n, json_t **out, struct tsn_diag *diag);
+/* Gives each whole line at the front of `in`, parsed, to `one` and drops it; ends at the first error. */
+tsn_err tsn_json_lines(struct tsn_buf *in,
+                       tsn_err (*one)(void *user, const json_t *m, struct tsn_diag *diag),
+                       void *user, struct tsn_diag *diag);
 tsn_err tsn_json_write(struct tsn_buf *out, const json_t *v);
 /* malloc'ed canonical text; never NULL. */
 char *tsn_json_text(const json_t *v);

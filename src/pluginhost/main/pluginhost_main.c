@@ -57,27 +57,10 @@ static bool take_channel(int *in, int *out)
     return true;
 }
 
-/* The whole lines at the front of `in`. */
-static tsn_err take_lines(struct tsn_buf *in, struct tsn_diag *diag)
+static tsn_err take(void *user, const json_t *m, struct tsn_diag *diag)
 {
-    size_t used = 0;
-    tsn_err err = 0;
-
-    while (!err) {
-        const char *at = in->data + used;
-        const char *end = memchr(at, '\n', in->len - used);
-        json_t *m = NULL;
-
-        if (!end)
-            break;
-        err = tsn_json_parse(at, (size_t)(end - at), &m, diag);
-        if (!err)
-            err = tsn_ph_message(m, diag);
-        json_decref(m);
-        used = (size_t)(end - in->data) + 1;
-    }
-    tsn_buf_shift(in, used);
-    return err;
+    (void)user;
+    return tsn_ph_message(m, diag);
 }
 
 /* Until the core hangs up (0), or says what is not the protocol. */
@@ -107,7 +90,7 @@ static tsn_err serve(int in_fd, int wake_fd, struct tsn_diag *diag)
         if (err)
             tsn_diag_set(diag, err, "R054", "a line over 4 MiB");
         else if (n > 0)
-            err = take_lines(&in, diag);
+            err = tsn_json_lines(&in, take, NULL, diag);
     }
     tsn_buf_free(&in);
     return err;

@@ -42,26 +42,10 @@ static void say(json_t *message)
     json_decref(message);
 }
 
-static tsn_err take_lines(struct tsn_connector *c, struct tsn_buf *in)
+static tsn_err take(void *c, const json_t *m, struct tsn_diag *diag)
 {
-    size_t used = 0;
-    tsn_err err = 0;
-
-    while (!err) {
-        const char *at = in->data + used;
-        const char *end = memchr(at, '\n', in->len - used);
-        json_t *m = NULL;
-
-        if (!end)
-            break;
-        err = tsn_json_parse(at, (size_t)(end - at), &m, NULL);
-        if (!err)
-            err = tsn_connector_message(c, m);
-        json_decref(m);
-        used = (size_t)(end - in->data) + 1;
-    }
-    tsn_buf_shift(in, used);
-    return err;
+    (void)diag;
+    return tsn_connector_message(c, m);
 }
 
 static tsn_err serve(struct tsn_connector *c)
@@ -77,7 +61,7 @@ static tsn_err serve(struct tsn_connector *c)
         if (n > 0)
             err = tsn_buf_put(&in, bytes, (size_t)n);
         if (!err && n > 0)
-            err = take_lines(c, &in);
+            err = tsn_json_lines(&in, take, c, NULL);
     }
     tsn_buf_free(&in);
     return err;
