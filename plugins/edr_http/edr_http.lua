@@ -101,6 +101,21 @@ local function judged(reply, args, ctx, go_on)
   return why or go_on(found)
 end
 
+-- The second stage of isolate and release: the change itself, on the host that the first one found.
+local function change(verb, otherwise, extra)
+  return { request = function(args, ctx)
+      local id = at(ctx.replies[1].json, set(ctx, "id_at", "id"))
+      return rest("POST", set(ctx, verb, otherwise), { id = id, host = args.host }, ctx, mark(args, ctx))
+    end,
+    response = function(_, args, ctx)
+      local done_to = { host = args.host, id = at(ctx.replies[1].json, set(ctx, "id_at", "id")) }
+      for name, value in sorted(extra) do
+        done_to[name] = value
+      end
+      return done_to
+    end }
+end
+
 local function first_look(args, ctx)
   return bad(args, ctx) or look(args, ctx)
 end
@@ -145,13 +160,7 @@ return connector {
           return { host = args.host, id = found.id, isolated = true, already = not mine }
         end)
       end },
-    { request = function(args, ctx)
-        local id = at(ctx.replies[1].json, set(ctx, "id_at", "id"))
-        return rest("POST", set(ctx, "isolate", "/hosts/{id}/isolate"), { id = id, host = args.host }, ctx, mark(args, ctx))
-      end,
-      response = function(_, args, ctx)
-        return { host = args.host, id = at(ctx.replies[1].json, set(ctx, "id_at", "id")), isolated = true, already = false }
-      end },
+    change("isolate", "/hosts/{id}/isolate", { isolated = true, already = false }),
   },
   probe_isolate = {
     request = function(args, ctx)
@@ -189,12 +198,6 @@ return connector {
           end
         end)
       end },
-    { request = function(args, ctx)
-        local id = at(ctx.replies[1].json, set(ctx, "id_at", "id"))
-        return rest("POST", set(ctx, "release", "/hosts/{id}/release"), { id = id, host = args.host }, ctx, mark(args, ctx))
-      end,
-      response = function(_, args, ctx)
-        return { host = args.host, id = at(ctx.replies[1].json, set(ctx, "id_at", "id")), isolated = false, changed = true }
-      end },
+    change("release", "/hosts/{id}/release", { isolated = false, changed = true }),
   },
 }

@@ -14,6 +14,17 @@ static const char *verb_of(const struct tsn_req *req)
     return strrchr(req->route->pattern, '/') + 1;
 }
 
+/* False: refused and ended. */
+static bool version_ok(struct tsn_req *req)
+{
+    const json_t *version = json_object_get(req->body, "version");
+
+    if (!version || (json_is_integer(version) && json_integer_value(version) >= 1))
+        return true;
+    tsn_body_bad(req, "/version", "version is the number of a version, from 1");
+    return false;
+}
+
 void tsn_act_run(struct tsn_req *req)
 {
     static const char *const known[] = {"reason", "from", "version", "dry_run"};
@@ -22,17 +33,14 @@ void tsn_act_run(struct tsn_req *req)
 
     if (!tsn_body_ok(req, known, retry ? 4 : 1))
         return;
-    const json_t *version = json_object_get(req->body, "version");
-    if (version && (!json_is_integer(version) || json_integer_value(version) < 1)) {
-        tsn_body_bad(req, "/version", "version is the number of a version, from 1");
+    if (!version_ok(req))
         return;
-    }
     tsn_auth_actor(req, &actor);
     const struct tsn_run_act act = {.run = req->id,
                                     .verb = verb_of(req),
                                     .reason = tsn_json_str(req->body, "reason", ""),
                                     .from = tsn_json_str(req->body, "from", NULL),
-                                    .version = json_integer_value(version),
+                                    .version = tsn_json_int(req->body, "version", 0),
                                     .plan = tsn_json_bool(req->body, "dry_run", false)};
     tsn_engine_act(req->api->config.engine, &actor, &act, tsn_req_engine_done, req);
 }
@@ -67,15 +75,12 @@ void tsn_act_run_version(struct tsn_req *req)
 
     if (!tsn_body_ok(req, known, move ? 3 : 2))
         return;
-    const json_t *version = json_object_get(req->body, "version");
-    if (version && (!json_is_integer(version) || json_integer_value(version) < 1)) {
-        tsn_body_bad(req, "/version", "version is the number of a version, from 1");
+    if (!version_ok(req))
         return;
-    }
     tsn_auth_actor(req, &actor);
     const struct tsn_version_ask ask = {.name = req->id,
                                         .reason = tsn_json_str(req->body, "reason", ""),
-                                        .version = json_integer_value(version),
+                                        .version = tsn_json_int(req->body, "version", 0),
                                         .dry_run = tsn_json_bool(req->body, "dry_run", false)};
     (move ? tsn_engine_move : tsn_engine_deploy)(req->api->config.engine, &actor, &ask,
                                                  tsn_req_engine_done, req);

@@ -235,6 +235,14 @@ static tsn_err look_apply(struct tsn_op *op, struct tsn_store *st)
     return tsn_reporter_view(st, op->arena, x->ask->receipt, &x->seen);
 }
 
+/* No such receipt: it counts against who asks. */
+static void unknown(struct tsn_ask *a)
+{
+    tsn_form_limit_count(a->form->limit, a->network, TSN_KNOCK_RECEIPT, tsn_clock_mono_ms());
+    a->error = "status_unknown";
+    tsn_page_find(a, 404);
+}
+
 static void look_done(struct tsn_op *op)
 {
     struct look_op *x = (struct look_op *)op;
@@ -242,9 +250,7 @@ static void look_done(struct tsn_op *op)
     struct tsn_form *f = a->form;
 
     if (op->err == TSN_ENOTFOUND) {
-        tsn_form_limit_count(f->limit, a->network, TSN_KNOCK_RECEIPT, tsn_clock_mono_ms());
-        a->error = "status_unknown";
-        tsn_page_find(a, 404);
+        unknown(a);
     } else if (op->err) {
         tsn_page_plain(a, 503, "busy");
     } else {
@@ -331,9 +337,7 @@ static void say_done(struct tsn_op *op)
     struct tsn_form *f = a->form;
 
     if (op->err == TSN_ENOTFOUND) {
-        tsn_form_limit_count(f->limit, a->network, TSN_KNOCK_RECEIPT, tsn_clock_mono_ms());
-        a->error = "status_unknown";
-        tsn_page_find(a, 404);
+        unknown(a);
     } else if (op->err) {
         bool input = tsn_err_class(op->err) == TSN_CLASS_INPUT;
 
