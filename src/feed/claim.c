@@ -332,3 +332,16 @@ const char *tsn_osv_fixed(const json_t *affected, enum tsn_scheme scheme, const 
     }
     return best;
 }
+
+struct tsn_record tsn_record_of(const char *id, const char *source)
+{
+    return (struct tsn_record){.id = id,
+                               .source = source,
+                               .publisher = "",
+                               .ns = "",
+                               .title = "",
+                               .url = "",
+                               .modified = "",
+                               .severity = "",
+                               .vector = ""};
+}

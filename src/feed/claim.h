@@ -66,6 +66,9 @@ struct tsn_record {
     bool vex; /* made to say who is not affected */
 };
 
+/* One that says nothing but its id and source. */
+struct tsn_record tsn_record_of(const char *id, const char *source);
+
 struct tsn_sink {
     void *user;
     void (*record)(void *user, const struct tsn_record *r);

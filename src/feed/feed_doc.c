@@ -10,7 +10,6 @@
 
 static void fetch(struct tsn_feed_doc *d);
 static void fetch_hash(struct tsn_feed_doc *d);
-static void queue_job(struct tsn_feed_doc *d);
 static void start(struct tsn_feed_doc *d, const char *url, size_t max,
                   void (*done)(const struct tsn_xfer_result *r, void *user));
 static bool not_there(int status);
@@ -85,21 +84,28 @@ static void job_done(uv_work_t *work, int status)
     if (feeds->closing || status != 0) {
         tsn_feed_doc_destroy(d);
     } else {
-        tsn_fault("feed.document_read");
-        tsn_feed_raw_store(d);
+        d->worked(d);
     }
     tsn_feeds_release(feeds);
 }
 
-static void queue_job(struct tsn_feed_doc *d)
+void tsn_feed_doc_work(struct tsn_feed_doc *d, uv_work_cb on_pool,
+                       void (*then)(struct tsn_feed_doc *d))
 {
+    struct tsn_feeds *feeds = d->feed->feeds;
     d->work.data = d;
-    tsn_feeds_hold(d->feed->feeds);
-    if (uv_queue_work(tsn_loop_uv(d->feed->feeds->config.loop), &d->work, job, job_done) != 0) {
-        struct tsn_feeds *feeds = d->feed->feeds;
+    d->worked = then;
+    tsn_feeds_hold(feeds);
+    if (uv_queue_work(tsn_loop_uv(feeds->config.loop), &d->work, on_pool, job_done) != 0) {
         tsn_feed_doc_failed(d, "no thread takes the work");
         tsn_feeds_release(feeds);
     }
+}
+
+static void was_read(struct tsn_feed_doc *d)
+{
+    tsn_fault("feed.document_read");
+    tsn_feed_raw_store(d);
 }
 
 /* --- fetching ------------------------------------------------------------------------------ */
@@ -163,7 +169,7 @@ static void verified(struct tsn_pgp_result *r, void *user)
     if (feeds->closing) {
         tsn_feed_doc_destroy(d);
     } else if (good || (!d->feed->config.need_signature && r->signature != TSN_PGP_BAD)) {
-        queue_job(d);
+        tsn_feed_doc_work(d, job, was_read);
     } else {
         set_aside(
             d, "F112", TSN_ETAMPERED,
@@ -192,7 +198,7 @@ static void got_signature(const struct tsn_xfer_result *r, void *user)
             set_aside(d, "F112", TSN_EREMOTE, "no signature stands beside it");
         } else {
             d->signature = "none";
-            queue_job(d);
+            tsn_feed_doc_work(d, job, was_read);
         }
     } else if (r->err == TSN_ETOOBIG) {
         set_aside(d, "F112", r->err, "the file with its signature is too large to be one");
@@ -205,7 +211,7 @@ static void got_signature(const struct tsn_xfer_result *r, void *user)
 static void bytes_there(struct tsn_feed_doc *d)
 {
     if (!d->feed->home || d->inside) {
-        queue_job(d);
+        tsn_feed_doc_work(d, job, was_read);
         return;
     }
     start(d, d->sig_url ? d->sig_url : tsn_arena_printf(d->arena, "%s.asc", d->url),
@@ -362,7 +368,7 @@ void tsn_feed_doc_begin(struct tsn_feed *f, const struct tsn_feed_row *row)
         if (f->config.need_signature && !(d->vouched & TSN_FEED_SIGNED)) {
             set_aside(d, "F112", TSN_EREMOTE, "no signature covers the list that it stands in");
         } else {
-            queue_job(d);
+            tsn_feed_doc_work(d, job, was_read);
         }
         return;
     }

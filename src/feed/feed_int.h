@@ -226,12 +226,13 @@ struct tsn_feed_doc {
     const char *ns;        /* of the provider that is polled; NULL */
     int hash_try;          /* 0: .sha512, 1: .sha256 */
     uv_work_t work;
-    const char *observation; /* its row; NULL = not stored yet */
-    bool check;              /* unlisted: is it still there? feed_gone.c */
-    bool there;              /* of such a one: it is */
-    bool redo;               /* read from its stored bytes: not part of a poll */
-    const char *cause;       /* of reading it again: parser inventory; NULL = it came in */
-    json_t *wanted;          /* EPSS: vulnerabilities of which it is kept; NULL = all */
+    void (*worked)(struct tsn_feed_doc *d); /* what follows the work on the pool */
+    const char *observation;                /* its row; NULL = not stored yet */
+    bool check;                             /* unlisted: is it still there? feed_gone.c */
+    bool there;                             /* of such a one: it is */
+    bool redo;                              /* read from its stored bytes: not part of a poll */
+    const char *cause; /* of reading it again: parser inventory; NULL = it came in */
+    json_t *wanted;    /* EPSS: vulnerabilities of which it is kept; NULL = all */
     /* filled by the jobs */
     json_t *facts, *matches;
     json_t *trace; /* judge.h; NULL = it says nothing of a component of ours */
@@ -246,6 +247,9 @@ void tsn_feed_doc_destroy(struct tsn_feed_doc *d); /* unlinks it from its feed *
 void tsn_feed_doc_settled(struct tsn_feed_doc *d);
 /* Not dealt with: what is on disk says where to go on. */
 void tsn_feed_doc_failed(struct tsn_feed_doc *d, const char *why);
+/* Runs `job` with the document on the pool, then `then` on the loop; at the feeds' end it is dropped. */
+void tsn_feed_doc_work(struct tsn_feed_doc *d, uv_work_cb job,
+                       void (*then)(struct tsn_feed_doc *d));
 
 /* --- feed_normal.c: stored bytes to facts, on the pool ---------------------------------------------- */
 

@@ -82,28 +82,10 @@ static void job(uv_work_t *work)
     }
 }
 
-static void job_done(uv_work_t *work, int status)
+static void was_normal(struct tsn_feed_doc *d)
 {
-    struct tsn_feed_doc *d = work->data;
-    struct tsn_feeds *feeds = d->feed->feeds;
-    if (feeds->closing || status != 0) {
-        tsn_feed_doc_destroy(d);
-    } else {
-        tsn_fault("feed.document_normal");
-        tsn_feed_doc_store(d);
-    }
-    tsn_feeds_release(feeds);
-}
-
-static void queue(struct tsn_feed_doc *d)
-{
-    struct tsn_feeds *feeds = d->feed->feeds;
-    d->work.data = d;
-    tsn_feeds_hold(feeds);
-    if (uv_queue_work(tsn_loop_uv(feeds->config.loop), &d->work, job, job_done) != 0) {
-        tsn_feed_doc_failed(d, "no thread takes the work");
-        tsn_feeds_release(feeds);
-    }
+    tsn_fault("feed.document_normal");
+    tsn_feed_doc_store(d);
 }
 
 /* --- EPSS: of 330,000 rows those that somebody asks about ---------------------------------------- */
@@ -163,7 +145,7 @@ static void wanted_done(struct tsn_op *op)
         tsn_feed_doc_failed(d, "the matches cannot be read");
     } else {
         d->wanted = x->out;
-        queue(d);
+        tsn_feed_doc_work(d, job, was_normal);
     }
     tsn_op_destroy(op);
     tsn_feeds_release(feeds);
@@ -174,7 +156,7 @@ void tsn_feed_doc_normalise(struct tsn_feed_doc *d)
     struct tsn_feeds *feeds = d->feed->feeds;
     bool epss = d->len > 6 && (memcmp(d->body, "#model", 6) == 0);
     if (!epss) {
-        queue(d);
+        tsn_feed_doc_work(d, job, was_normal);
         return;
     }
     struct wanted_op *x = tsn_op_new(sizeof *x, wanted_read, wanted_done, NULL);

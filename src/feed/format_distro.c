@@ -29,15 +29,9 @@ static void fixed_in(struct tsn_claim *c, const char *fixed)
 
 static struct tsn_record record(const char *id, const char *source, const char *publisher)
 {
-    return (struct tsn_record){.id = id,
-                               .source = source,
-                               .publisher = publisher,
-                               .ns = "",
-                               .title = "",
-                               .url = "",
-                               .modified = "",
-                               .severity = "",
-                               .vector = ""};
+    struct tsn_record r = tsn_record_of(id, source);
+    r.publisher = publisher;
+    return r;
 }
 
 /* --- Alpine ----------------------------------------------------------------------------------- */

@@ -11,19 +11,6 @@ static const char *text(const json_t *o, const char *key)
     return tsn_json_str(o, key, "");
 }
 
-static struct tsn_record record(const char *id, const char *source)
-{
-    return (struct tsn_record){.id = id,
-                               .source = source,
-                               .publisher = "",
-                               .ns = "",
-                               .title = "",
-                               .url = "",
-                               .modified = "",
-                               .severity = "",
-                               .vector = ""};
-}
-
 /* Older than what fixes it: affected, though nobody says so. */
 static struct tsn_claim older(const char *vuln, const struct tsn_package *package,
                               const char *fixed, const char *pointer)
@@ -117,7 +104,7 @@ static tsn_err one_update(struct tsn_arena *arena, const struct tsn_xml *u,
                           const struct tsn_sink *sink, struct tsn_diag *diag)
 {
     const char *id = tsn_xml_text(u, "id");
-    struct tsn_record r = record(id, "updateinfo");
+    struct tsn_record r = tsn_record_of(id, "updateinfo");
     const struct tsn_xml *updated = tsn_xml_child(u, "updated"),
                          *issued = tsn_xml_child(u, "issued");
     json_t *upstream = tsn_format_strings(arena);
@@ -166,7 +153,7 @@ tsn_err tsn_read_apt(struct tsn_arena *arena, const json_t *doc, const struct ts
                *version = text(doc, "version");
     (void)diag;
     const char *id = tsn_arena_printf(arena, "%s/%s", suite, source);
-    struct tsn_record r = record(id, "apt");
+    struct tsn_record r = tsn_record_of(id, "apt");
     r.publisher = text(doc, "origin");
     r.title = tsn_arena_printf(arena, "%s %s in %s", source, version, suite);
     r.modified = version;
@@ -189,7 +176,7 @@ tsn_err tsn_read_usn(struct tsn_arena *arena, const json_t *doc, const struct ts
                      struct tsn_diag *diag)
 {
     const char *id = text(doc, "id"), *codename;
-    struct tsn_record r = record(id, "usn");
+    struct tsn_record r = tsn_record_of(id, "usn");
     json_t *packages, *p, *cves = json_object_get(doc, "cves_ids");
     size_t i;
     (void)diag;
@@ -244,7 +231,7 @@ tsn_err tsn_read_openvuln(struct tsn_arena *arena, const json_t *doc,
                           const struct tsn_sink *sink, struct tsn_diag *diag)
 {
     const char *id = text(doc, "advisoryId");
-    struct tsn_record r = record(id, "openvuln");
+    struct tsn_record r = tsn_record_of(id, "openvuln");
     json_t *p, *cves = tsn_format_strings(arena);
     size_t i;
     (void)diag;

@@ -202,15 +202,7 @@ static void rematch(void)
     for (size_t i = 0; i < FACTS; i++) {
         (void)snprintf(id, sizeof id, "X-%zu", i);
         (void)snprintf(name, sizeof name, "package-%zu", i);
-        const struct tsn_record r = {.id = id,
-                                     .source = "osv",
-                                     .publisher = "",
-                                     .ns = "",
-                                     .title = "",
-                                     .url = "",
-                                     .modified = "",
-                                     .severity = "",
-                                     .vector = ""};
+        const struct tsn_record r = tsn_record_of(id, "osv");
         const struct tsn_claim c = {
             .vuln = id,
             .package = {.type = "npm",
