@@ -58,12 +58,11 @@ struct tsn_plugin_config {
     const char *name;     /* "edge": the connector's name in use "edge" */
     const char *dir;      /* folder with manifest.yaml */
     const char *settings; /* JSON object given at start; secrets as handles (core/secret.h) */
-    const char *sha256;   /* plugin_pin.h: other files are not started; NULL = not pinned */
+    const char *sha256;   /* plugin_pin.h: other files are not started; NULL = none are */
 };
 /* Which files run now: at each start with others than before, and when a start was refused. */
 struct tsn_plugin_loaded {
     const char *name, *version, *digest;
-    bool pinned;
     const char *refused; /* why; NULL = loaded */
 };
 tsn_err tsn_plugins_open(struct tsn_plugins **out, struct tsn_loop *loop,

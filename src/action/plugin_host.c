@@ -312,7 +312,6 @@ static void tell_loaded(struct plugin *p)
     const struct tsn_plugin_loaded what = {.name = p->manifest.name,
                                            .version = p->manifest.version,
                                            .digest = p->digest,
-                                           .pinned = p->pin != NULL,
                                            .refused =
                                                p->refused.code[0] ? p->refused.what : NULL};
 
@@ -325,14 +324,15 @@ static void look_at_files(struct plugin *p)
     tsn_diag_init(&p->refused);
     if (tsn_plugin_digest(p->dir, p->manifest.library, p->digest, &p->refused) != 0)
         return;
-    if (p->pin && strcmp(p->pin, p->digest) != 0) {
-        (void)tsn_diag_set(
-            &p->refused, TSN_EDENIED, "R055",
-            "plugin %s is not the one that was accepted: its files have sha256 %s",
-            p->manifest.name, p->digest);
-        tsn_diag_hint(&p->refused, "look at what changed in %s, then: tocsin plugin accept %s",
-                      p->dir, p->manifest.name);
-    }
+    if (p->pin && strcmp(p->pin, p->digest) == 0)
+        return;
+    (void)tsn_diag_set(
+        &p->refused, TSN_EDENIED, "R055",
+        p->pin ? "plugin %s is not the one that was accepted: its files have sha256 %s"
+               : "plugin %s is not accepted yet: its files have sha256 %s",
+        p->manifest.name, p->digest);
+    tsn_diag_hint(&p->refused, "look at %s in %s, then: tocsin plugin accept %s",
+                  p->pin ? "what changed" : "what it is", p->dir, p->manifest.name);
 }
 
 /* Only files that may run are run; what is new about them is told once. */

@@ -35,7 +35,7 @@ struct plugin {
     json_t *asked;                /* handles whose values this process was given */
     struct tsn_child *child;      /* NULL while it does not run */
     struct tsn_timer *timer;      /* restart, or the limit on describe */
-    const char *pin;              /* of the configuration; NULL = any digest */
+    const char *pin;              /* of the configuration; NULL = not accepted yet */
     char digest[TSN_PIN_LEN + 1]; /* of the files that this process was started from */
     char told[TSN_PIN_LEN + 1];   /* the last one that was loaded */
     uv_work_t work;               /* looks at the files before a restart */

@@ -9,10 +9,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "action/plugin_pin.h"
 #include "cli/client.h"
 #include "cli/config.h"
 #include "cli/node.h"
 #include "cli/out.h"
+#include "cli/plugin_check.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
@@ -47,7 +49,12 @@ static int write_config(struct tsn_cli *cli, const char *dir, const char *path)
 {
     struct tsn_buf text;
     char *whole = realpath(dir, NULL);
+    char digest[TSN_PIN_LEN + 1];
+    struct tsn_diag diag;
     tsn_buf_init(&text, (size_t)1 << 20);
+    tsn_diag_init(&diag);
+    /* What comes with tocsin is accepted with it. */
+    bool edge = tsn_plugin_digest(tsn_plugin_dir(cli, "edge", NULL), NULL, digest, &diag) == 0;
     const struct tsn_config_init ci = {
         .organisation = cli->flag[TSN_FLAG_ORGANISATION],
         .domain = cli->flag[TSN_FLAG_DOMAIN],
@@ -57,6 +64,7 @@ static int write_config(struct tsn_cli *cli, const char *dir, const char *path)
         .person_name = cli->flag[TSN_FLAG_NAME],
         .uid = (int64_t)getuid(),
         .edge_dir = whole ? tsn_arena_printf(cli->arena, "%s/edge", whole) : NULL,
+        .edge_sha256 = edge ? digest : NULL,
     };
     free(whole);
     int rc = 0;
@@ -221,15 +229,26 @@ static void check_playbooks(struct checks *c, const struct tsn_config *config)
 static void check_plugins(struct checks *c, const struct tsn_config *config)
 {
     struct tsn_arena *a = c->cli->arena;
-    const char *shared = tsn_place_shared(a, "plugins");
     for (size_t i = 0; i < config->nplugins; i++) {
         const struct tsn_plugin_config *p = &config->plugins[i];
-        const char *dir =
-            p->dir ? p->dir : tsn_arena_printf(a, "%s/%s", shared ? shared : "", p->name);
-        const char *file = tsn_arena_printf(a, "%s/manifest.yaml", dir);
-        if (access(file, R_OK) != 0)
-            check(c, "plugins", "fail",
-                  tsn_arena_printf(a, "%s: %s: %s", p->name, file, strerror(errno)));
+        const char *dir = tsn_plugin_dir(c->cli, p->name, p->dir);
+        struct tsn_manifest m = {0};
+        struct tsn_diag diag;
+        char digest[TSN_PIN_LEN + 1];
+        tsn_diag_init(&diag);
+        if (tsn_manifest_declared(a, dir, &m, &diag) ||
+            tsn_plugin_digest(dir, m.library, digest, &diag))
+            check(c, "plugins", "fail", tsn_arena_printf(a, "%s: %s", p->name, diag.what));
+        else if (!p->sha256 || strcmp(p->sha256, digest) != 0)
+            /* No reason to hold back everything else: a unit may ask us before each start. */
+            check(c, "plugins", "warn",
+                  tsn_arena_printf(a,
+                                   "%s in %s %s and will not be started: tocsin plugin accept "
+                                   "%s",
+                                   p->name, dir,
+                                   p->sha256 ? "has changed since it was accepted"
+                                             : "is not accepted yet",
+                                   p->name));
         else
             check(c, "plugins", "ok", tsn_arena_printf(a, "%s in %s", p->name, dir));
     }

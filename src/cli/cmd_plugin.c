@@ -46,6 +46,12 @@ const char *tsn_plugin_folder(struct tsn_cli *cli, const char *what)
                : NULL;
 }
 
+const char *tsn_plugin_dir(struct tsn_cli *cli, const char *name, const char *dir)
+{
+    const char *shared = tsn_place_shared(cli->arena, "plugins");
+    return dir ? dir : tsn_arena_printf(cli->arena, "%s/%s", shared ? shared : "", name);
+}
+
 tsn_err tsn_plugin_read(struct tsn_cli *cli, const char *what, const char **dir,
                         struct tsn_manifest *out, struct tsn_diag *diag)
 {

@@ -88,7 +88,11 @@ static tsn_err replace(struct tsn_cli *cli, const struct tsn_config *was, const 
     const struct tsn_plugin_config *p;
     struct stat st;
     FILE *f = stat(was->file, &st) == 0 ? fopen(draft, "we") : NULL;
-    bool good = f && fchmod(fileno(f), st.st_mode & 07777) == 0 && fputs(text, f) >= 0 &&
+    /* The daemon's account must be able to read it afterwards as before. */
+    bool good = f &&
+                ((st.st_uid == geteuid() && st.st_gid == getegid()) ||
+                 fchown(fileno(f), st.st_uid, st.st_gid) == 0) &&
+                fchmod(fileno(f), st.st_mode & 07777) == 0 && fputs(text, f) >= 0 &&
                 fflush(f) == 0 && fsync(fileno(f)) == 0;
     if (f)
         good = fclose(f) == 0 && good;
@@ -121,7 +125,8 @@ static tsn_err find(struct tsn_cli *cli, const struct tsn_config *c, const char 
         tsn_diag_hint(diag, "accepted is what stands under `plugins:` of %s", c->file);
         return tsn_diag_set(diag, TSN_ENOTFOUND, "M040", "there is no plugin `%s`", name);
     }
-    return tsn_plugin_read(cli, (*p)->dir ? (*p)->dir : name, dir, m, diag);
+    *dir = tsn_plugin_dir(cli, name, (*p)->dir);
+    return tsn_manifest_read(cli->arena, *dir, name, m, diag);
 }
 
 int tsn_cmd_plugin_accept(struct tsn_cli *cli)
@@ -159,7 +164,7 @@ int tsn_cmd_plugin_accept(struct tsn_cli *cli)
         tsn_out_say(cli, "%s is accepted as it is: sha256 %s", name, digest);
     else
         tsn_out_say(cli, "%s %s: sha256 %s (before: %s)%s", dry ? "Would accept" : "Accepted",
-                    name, digest, p->sha256 ? p->sha256 : "not pinned",
+                    name, digest, p->sha256 ? p->sha256 : "not accepted",
                     dry ? "" : "; takes effect when tocsin starts again");
     json_decref(out);
     return tsn_out_end(cli, dry && !same ? TSN_EXIT_DIFFERENCES : TSN_EXIT_OK);

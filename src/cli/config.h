@@ -87,7 +87,7 @@
  *       - { name: lab, when: { products: lab, score: "< 7" }, verdict: ignore, reason: "a lab" }
  *   plugins:
  *     - { name: edge, dir: plugins/edge, settings: { targets: [ fw-01 ], key: secret:fw },
- *         sha256: 3f… }                   # `tocsin plugin accept`: other files are not started
+ *         sha256: 3f… }                   # `tocsin plugin accept`: nothing else is started
  *                                   # dir: [as installed];
  *                                   # settings go to the plugin as JSON, paths in them as they are
  *   exec:                           # programs that playbooks may start, as exec.NAME; never a shell
@@ -199,5 +199,6 @@ struct tsn_config_init {
     int64_t uid; /* of the first person; -1 = none */
     const char
         *edge_dir; /* where the edge plugin keeps its rules, absolute; NULL = no plugin */
+    const char *edge_sha256; /* of its files; NULL = nobody has accepted it */
 };
 tsn_err tsn_config_default_text(struct tsn_buf *out, const struct tsn_config_init *init);

@@ -110,6 +110,9 @@ tsn_err tsn_config_default_text(struct tsn_buf *out, const struct tsn_config_ini
         "# firewall in its place.\n");
     if (init->edge_dir) {
         tsn_buf_puts(out, "plugins:\n  - name: edge\n");
+        if (init->edge_sha256)
+            line(out, "    sha256: ", init->edge_sha256,
+                 "   # tocsin plugin accept edge, when its files have changed");
         line(out, "    settings: { targets: [ edge-fw-01 ], dir: ", init->edge_dir, " }");
     } else {
         tsn_buf_puts(out,

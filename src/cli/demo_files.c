@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "action/plugin_pin.h"
 #include "cli/out.h"
+#include "cli/plugin_check.h"
 #include "core/buf.h"
 
 static const char text[] =
@@ -41,6 +43,7 @@ static const char text[] =
     "  - { name: Customer B, mail: it@customer-b.example, products: [ cloud-relay ] }\n"
     "plugins:\n"
     "  - name: edge\n"
+    "    sha256: \"%s\"\n"
     "    settings: { dir: \"%s/edge\", targets: [ edge-fw-01, edge-fw-02 ] }\n"
     "rules:\n"
     "  - { on: report.accepted, when: { kind: incident }, run: customer-incident }\n"
@@ -86,13 +89,19 @@ static int clear(struct tsn_demo *d)
 
 int tsn_demo_files(struct tsn_demo *d)
 {
+    char digest[TSN_PIN_LEN + 1];
+    struct tsn_diag diag;
     FILE *f;
     int rc = clear(d);
 
     if (rc)
         return rc;
+    /* The plugin that comes with tocsin is accepted with it. */
+    tsn_diag_init(&diag);
+    if (tsn_plugin_digest(tsn_plugin_dir(d->cli, "edge", NULL), NULL, digest, &diag))
+        return tsn_out_fail(d->cli, TSN_EXIT_FAILED, &diag);
     f = fopen(d->config, "we");
-    if (!f || fprintf(f, text, d->dir, d->provider_port, d->provider_port) < 0 ||
+    if (!f || fprintf(f, text, digest, d->dir, d->provider_port, d->provider_port) < 0 ||
         fclose(f) != 0)
         return tsn_out_failf(d->cli, TSN_EXIT_FAILED, TSN_EIO, "S091", "", "cannot write %s",
                              d->config);

@@ -155,10 +155,7 @@ void tsn_node_plugin_loaded(void *node, const struct tsn_plugin_loaded *what)
     struct loaded_op *l = tsn_op_new(sizeof(*l), apply_loaded, tsn_op_destroy, NULL);
     l->refused = what->refused != NULL;
     l->note = tsn_arena_printf(l->op.arena, "%s %s sha256:%s %s", what->name, what->version,
-                               what->digest,
-                               what->refused  ? what->refused
-                               : what->pinned ? "pinned"
-                                              : "not pinned");
+                               what->digest, what->refused ? what->refused : "accepted");
     if (tsn_writer_submit(n->writer, &l->op, TSN_LANE_RUNS))
         tsn_op_destroy(&l->op);
 }

@@ -12,6 +12,8 @@ tsn_err tsn_plugin_read(struct tsn_cli *cli, const char *what, const char **dir,
 void tsn_plugin_specs(struct tsn_cli *cli, const struct tsn_manifest *m, const char *dir,
                       void (*said)(void *user, bool good, const char *what, const char *why),
                       void *user);
+/* Where a plugin of the configuration lies: its `dir`, else where plugins are installed. */
+const char *tsn_plugin_dir(struct tsn_cli *cli, const char *name, const char *dir);
 const char *tsn_plugin_folder(struct tsn_cli *cli, const char *what);
 /* "read", "write" or "send". */
 const char *tsn_plugin_touches(const struct tsn_action *a);

@@ -20,11 +20,12 @@ return playbook { name = "plan", title = "Plan", on = "report.accepted",
 """
 
 
-def make(pin=None):
+def make():
     node = t.make_dir({"playbooks": {"dir": "books"},
                        "plugins": [{"name": "edge", "dir": "edge", "settings": {
                            "dir": "/tmp/none", "targets": ["fw1"]}}],
                        "rules": [{"on": "report.accepted", "run": "plan"}]})
+    node.accepts = False  # here it is what is tested
     shutil.copytree(EDGE, os.path.join(node.root, "edge"), ignore=shutil.ignore_patterns("__pycache__"))
     os.mkdir(os.path.join(node.root, "books"))
     with open(os.path.join(node.root, "books", "plan.lua"), "w", encoding="utf-8") as f:
@@ -58,9 +59,16 @@ def touch(node, text):
 
 def test_pinned_changed_accepted():
     with make() as node:
+        # Nobody has accepted it: config check says so, and it is not started; the log names the one command.
+        found = node.cli("config", "check", check=0).json["checks"]
+        assert [c for c in found if c["result"] == "warn" and "not accepted yet" in c["text"]
+                and "tocsin plugin accept edge" in c["text"]], found
         node.start()
-        assert "planned" in story(node, "unpinned")
-        assert kinds(node, "plugin.loaded") == 1
+        refused = story(node, "not accepted")
+        assert "R055" in refused or "not accepted yet" in refused, refused
+        assert "tocsin plugin accept edge" in node.log_text()
+        assert kinds(node, "plugin.loaded") == 0 and kinds(node, "plugin.refused") == 1
+        assert node.log_text().count("plugin.ready") == 0
         node.stop()
         # Dry: says it and changes nothing. Then for good: only this value of the file.
         with open(node.config_file, encoding="utf-8") as f:
@@ -74,8 +82,11 @@ def test_pinned_changed_accepted():
         assert [x for x in after.splitlines() if x not in before.splitlines()] == [
             "    sha256: " + pin], after
         assert node.cli("plugin", "accept", "edge", "--dry-run", check=0).json["changed"] is False
+        found = node.cli("config", "check", check=0).json["checks"]
+        assert [c["result"] for c in found if c["id"] == "plugins"] == ["ok"], found
         node.start()
         assert "planned" in story(node, "pinned")
+        assert kinds(node, "plugin.loaded") == 1
         # Changed under the running daemon: the next start of the process is refused.
         touch(node, "# changed\n")
         child = int(subprocess.run(["pgrep", "-P", str(node.process.pid), "-f", "edge.py"],
@@ -85,7 +96,7 @@ def test_pinned_changed_accepted():
         assert "tocsin plugin accept edge" in node.log_text()
         refused = story(node, "refused")
         assert "R055" in refused or "not the one that was accepted" in refused, refused
-        assert kinds(node, "plugin.refused") == 1
+        assert kinds(node, "plugin.refused") == 2
         # Put back as it was: it runs again by itself.
         ready = node.log_text().count("plugin.ready")
         shutil.copy(os.path.join(EDGE, "edge.py"), os.path.join(node.root, "edge", "edge.py"))
@@ -131,6 +142,28 @@ def test_what_counts():
             f.truncate(65 << 20)
         assert "64 MiB" in node.cli("plugin", "accept", "edge", check=1).error["detail"]
         assert node.cli("plugin", "accept", "nobody", check=4).error["code"] == "M040"
+
+
+def test_init_accepts_what_comes_with_tocsin():
+    """`tocsin init` writes the pin of the plugin it configures, so that a first start needs no command."""
+    node = t.make_dir(init=False)
+    with node:
+        t.run_cli(["init", node.root], check=0)
+        found = node.cli("config", "check", check=0).json["checks"]
+        assert [c for c in found if c["id"] == "plugins" and c["result"] == "ok"], found
+        with open(node.config_file, encoding="utf-8") as f:
+            assert "    sha256: " in f.read()
+
+
+def test_the_folder_of_here_is_not_the_installed_one():
+    """A plugin without `dir` is the installed one, whatever lies where the command is called."""
+    with t.make_dir({"plugins": [{"name": "edge", "settings": {"dir": "/tmp/none", "targets": ["fw1"]}}]}) as node:
+        node.accepts = False
+        os.mkdir(os.path.join(node.root, "edge"))
+        with open(os.path.join(node.root, "edge", "manifest.yaml"), "w", encoding="utf-8") as f:
+            f.write("name: edge\nprogram: python3\nactions: [ { name: apply, effect: write } ]\n")
+        got = t.run_cli(["plugin", "accept", "edge", "--json", "--config", node.config_file], cwd=node.root, check=0)
+        assert got.json["dir"] == EDGE or os.path.samefile(got.json["dir"], EDGE), got.json
 
 
 def test_ways_to_write_it():

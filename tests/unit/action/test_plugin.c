@@ -3,6 +3,7 @@
 #include "action_lab.h"
 
 #include "action/builtin.h"
+#include "action/plugin_pin.h"
 
 static struct lab lab;
 static struct tsn_plugins *plugins;
@@ -26,7 +27,7 @@ static const char head[] =
     "def ok(m, **more):\n"
     "    send({'type': 'result', 'id': m['id'], 'outcome': 'ok', 'result': more})\n"
     "def note(text):\n"
-    "    with open('notes', 'a') as f: f.write(text + '\\n')\n";
+    "    with open('.notes', 'a') as f: f.write(text + '\\n')\n";
 static const char tail[] =
     "for line in sys.stdin:\n"
     "    m = json.loads(line)\n"
@@ -57,6 +58,18 @@ static int teardown(void **state)
     return 0;
 }
 
+/* Of the plugin's files as they are now: what the configuration would pin. */
+static const char *digest(void)
+{
+    static char hex[TSN_PIN_LEN + 1];
+    struct tsn_diag d;
+
+    tsn_diag_init(&d);
+    if (tsn_plugin_digest(lab.dir, NULL, hex, &d) != 0)
+        fail_msg("%s %s", d.code, d.what);
+    return hex;
+}
+
 static void add(const char *text, const char *settings)
 {
     struct tsn_plugin_config config = {.name = "p", .dir = lab.dir, .settings = settings};
@@ -64,6 +77,7 @@ static void add(const char *text, const char *settings)
 
     tsn_diag_init(&diag);
     lab_write(&lab, "manifest.yaml", text, 0644);
+    config.sha256 = digest();
     if (tsn_plugin_add(plugins, &config, &diag) != 0)
         fail_msg("%s %s", diag.code, diag.what);
 }
@@ -86,7 +100,7 @@ static int notes(const char *word)
     char path[100];
     int n = 0;
 
-    snprintf(path, sizeof(path), "%s/notes", lab.dir);
+    snprintf(path, sizeof(path), "%s/.notes", lab.dir);
     tsn_buf_init(&b, 100000);
     if (tsn_buf_read_file(&b, path) == 0)
         for (const char *at = b.data; (at = strstr(at, word)); at++)
@@ -404,7 +418,7 @@ static void test_backs_off(void **state)
 
     (void)state;
     lab_write(&lab, "p.py",
-              "import sys\nopen('notes', 'a').write('described')\n"
+              "import sys\nopen('.notes', 'a').write('described')\n"
               "print('{\"type\":\"described\",\"name\":\"p\"}', flush=True)\n",
               0644);
     add(manifest, NULL);
@@ -477,6 +491,7 @@ static void test_library(void **state)
                                         "arena", "huge",  "race",  "status", "nonsense"};
     struct tsn_plugin_config config = {.name = "bad", .dir = lab.dir};
     struct tsn_diag d;
+    char hex[TSN_PIN_LEN + 1];
     struct tsn_buf b;
 
     (void)state;
@@ -490,6 +505,10 @@ static void test_library(void **state)
         tsn_buf_printf(&b, "  - { name: %s, effect: external, doubt: ask }\n", verbs[i]);
     lab_write(&lab, "manifest.yaml", b.data, 0644);
     tsn_buf_free(&b);
+    /* The library lies elsewhere, so it counts as a file of its own. */
+    if (tsn_plugin_digest(lab.dir, TOCSIN_BUILD_DIR "/plugins/bad_calls.so", hex, &d) != 0)
+        fail_msg("%s %s", d.code, d.what);
+    config.sha256 = hex;
     if (tsn_plugin_add(plugins, &config, &d) != 0)
         fail_msg("%s %s", d.code, d.what);
     lab_expect(&lab, &calls[0], "bad.twice", "{}", TSN_OUTCOME_OK);
