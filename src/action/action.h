@@ -104,6 +104,18 @@ tsn_err tsn_registry_gate(const struct tsn_registry *r, struct tsn_store *st,
                           struct tsn_arena *arena, const struct tsn_action *action,
                           const char *case_id, const json_t *args, int64_t now_ms,
                           struct tsn_diag *diag);
+/* What a part of a plan that people were shown is now. `part` is an object with `id` and `digest`: 0 and
+ * *now, a new reference with a fresh `digest` (null: it is gone), or TSN_ENOTFOUND: not one of
+ * this module's, or nothing that lives on. Only what belongs to the case may be given. Store thread. */
+typedef tsn_err tsn_living_fn(void *user, struct tsn_store *st, struct tsn_arena *arena,
+                              const char *case_id, const json_t *part, json_t **now);
+/* Before the engine opens; TSN_ETOOBIG when there are too many. */
+tsn_err tsn_registry_add_living(struct tsn_registry *r, tsn_living_fn *fn, void *user);
+/* Those of `from` as well. */
+tsn_err tsn_registry_share_living(struct tsn_registry *r, const struct tsn_registry *from);
+tsn_err tsn_registry_living(const struct tsn_registry *r, struct tsn_store *st,
+                            struct tsn_arena *arena, const char *case_id, const json_t *part,
+                            json_t **now);
 /* Runs fn(p) at close: for what an action's `user` points to. */
 void tsn_registry_defer(struct tsn_registry *r, void (*fn)(void *), void *p);
 size_t tsn_registry_list(const struct tsn_registry *r, const struct tsn_action *const **out);

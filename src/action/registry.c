@@ -6,7 +6,15 @@
 
 #include "core/text.h"
 
+#define LIVING_MAX 8
+
+struct living {
+    tsn_living_fn *fn;
+    void *user;
+};
 struct tsn_registry {
+    struct living living[LIVING_MAX];
+    size_t nliving;
     tsn_gate_fn *gate;
     void *gate_user;
     struct tsn_arena *arena;
@@ -143,4 +151,33 @@ tsn_err tsn_registry_gate(const struct tsn_registry *r, struct tsn_store *st,
     if (!r->gate || (action->effect != TSN_EFFECT_EXTERNAL && !action->irreversible))
         return 0;
     return r->gate(r->gate_user, st, arena, action, case_id, args, now_ms, diag);
+}
+
+tsn_err tsn_registry_add_living(struct tsn_registry *r, tsn_living_fn *fn, void *user)
+{
+    if (r->nliving == LIVING_MAX)
+        return TSN_ETOOBIG;
+    r->living[r->nliving++] = (struct living){fn, user};
+    return 0;
+}
+
+tsn_err tsn_registry_share_living(struct tsn_registry *r, const struct tsn_registry *from)
+{
+    tsn_err err = 0;
+
+    for (size_t i = 0; i < from->nliving && !err; i++)
+        err = tsn_registry_add_living(r, from->living[i].fn, from->living[i].user);
+    return err;
+}
+
+tsn_err tsn_registry_living(const struct tsn_registry *r, struct tsn_store *st,
+                            struct tsn_arena *arena, const char *case_id, const json_t *part,
+                            json_t **now)
+{
+    tsn_err err = TSN_ENOTFOUND;
+
+    *now = NULL;
+    for (size_t i = 0; i < r->nliving && err == TSN_ENOTFOUND; i++)
+        err = r->living[i].fn(r->living[i].user, st, arena, case_id, part, now);
+    return err;
 }

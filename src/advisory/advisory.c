@@ -9,6 +9,7 @@
 #include "advisory/advisory_as.h"
 #include "advisory/advisory_life.h"
 #include "casework/track.h"
+#include "core/id.h"
 #include "core/json.h"
 #include "store/record_advisory.h"
 
@@ -196,6 +197,36 @@ static tsn_err cve(struct tsn_store *st, struct tsn_arena *arena, const struct t
     return err;
 }
 
+/* A draft that an approval shows: a ULID with a digest. */
+static tsn_err living(void *user, struct tsn_store *st, struct tsn_arena *arena,
+                      const char *case_id, const json_t *part, json_t **now)
+{
+    const char *id = tsn_json_str(part, "id", "");
+    struct tsn_rec_advisory row;
+    (void)user;
+    if (!tsn_id_valid(id))
+        return TSN_ENOTFOUND;
+    tsn_err err = tsn_store_get(st, arena, &tsn_table_advisory, id, &row);
+    if (err)
+        return err;
+    if (!row.case_id || strcmp(row.case_id, case_id) != 0)
+        return TSN_ENOTFOUND;
+    *now =
+        json_pack("{s:s, s:s, s:s, s:I, s:s}", "id", row.id, "name", row.name ? row.name : "",
+                  "digest", row.digest ? row.digest : "", "version", (json_int_t)row.version,
+                  "markdown", row.markdown ? row.markdown : "");
+    json_t *csaf = NULL;
+    if (row.csaf && tsn_json_parse(row.csaf, strlen(row.csaf), &csaf, NULL) == 0) {
+        const json_t *doc = json_object_get(csaf, "document");
+        json_object_set_new(*now, "title", json_string(tsn_json_str(doc, "title", "")));
+        json_object_set_new(
+            *now, "number",
+            json_string(tsn_json_str(json_object_get(doc, "tracking"), "version", "")));
+        json_object_set_new(*now, "csaf", csaf);
+    }
+    return 0;
+}
+
 tsn_err tsn_advisory_register(struct tsn_registry *r, const struct tsn_publisher *publisher,
                               const json_t *products)
 {
@@ -227,5 +258,5 @@ tsn_err tsn_advisory_register(struct tsn_registry *r, const struct tsn_publisher
             return err;
         }
     }
-    return 0;
+    return tsn_registry_add_living(r, living, NULL);
 }

@@ -259,7 +259,7 @@ tsn_err tsn_sim_actions_open(struct tsn_sim *sim, struct tsn_diag *diag)
     /* The same judgement of what may go out as in the daemon; it changes nothing of its user. */
     tsn_registry_set_gate(sim->registry, tsn_access_gate,
                           (void *)(uintptr_t)sim->config.casework);
-    return err;
+    return err ? err : tsn_registry_share_living(sim->registry, sim->real);
 }
 
 void tsn_sim_actions_close(struct tsn_sim *sim)

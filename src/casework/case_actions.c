@@ -6,6 +6,7 @@
 #include "casework/case_clocks.h"
 
 #include <string.h>
+#include "casework/living.h"
 #include "core/clock.h"
 #include "core/cwe.h"
 #include "core/json.h"
@@ -442,7 +443,8 @@ tsn_err tsn_casework_register(struct tsn_registry *r, const struct tsn_casework_
         if (err)
             return err;
     }
-    return tsn_case_ops_register(r, config);
+    tsn_err err = tsn_case_ops_register(r, config);
+    return err ? err : tsn_registry_add_living(r, tsn_case_living, (void *)(uintptr_t)config);
 }
 
 /* --- the same for people (api) ------------------------------------------------------------- */

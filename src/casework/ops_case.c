@@ -1,5 +1,5 @@
 /* ops_case.c - what playbooks have as actions of their own, for people: set facts, close. Store thread. */
-#include "casework/case_work.h"
+#include "casework/living.h"
 
 #include <string.h>
 #include "core/cwe.h"
@@ -57,9 +57,29 @@ static tsn_err op_close(struct tsn_case_work *w, const json_t *args, json_t **re
     return err;
 }
 
+/* case.facts{ names }: what is known now; an approval that shows it is void when it changes. */
+static tsn_err op_facts(struct tsn_case_work *w, const json_t *args, json_t **result,
+                        struct tsn_diag *diag)
+{
+    const json_t *names = json_object_get(args, "names"), *one;
+    const char *list = json_is_string(names) ? json_string_value(names) : "";
+    bool ok = !names || json_is_string(names) || json_is_array(names);
+    for (size_t i = 0; ok && i < json_array_size(names); i++) {
+        one = json_array_get(names, i);
+        ok = tsn_case_word(json_string_value(one), 64);
+        list = tsn_arena_printf(w->arena, "%s%s%s", list, i ? "," : "",
+                                ok ? json_string_value(one) : "");
+    }
+    if (!ok || strlen(list) > 2000)
+        return tsn_case_bad(diag, "case.facts", "`names` is a list of facts");
+    *result = tsn_living_facts(w, list);
+    return 0;
+}
+
 const struct tsn_case_op tsn_ops_case[] = {
     {"case.set", "Severity, product, TLP, title and facts", TSN_OP_WORK, "*", op_set},
     {"case.close", "Nothing more is done; a resolution says why", TSN_OP_WORK,
      "resolution! reason!", op_close},
+    {"case.facts", "What is known of the case now", TSN_OP_WORK, "names", op_facts},
     {NULL, NULL, TSN_OP_WORK, NULL, NULL},
 };

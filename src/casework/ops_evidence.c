@@ -3,7 +3,7 @@
  * The row `attachment` holds the bytes under the key of the case; every time somebody takes them into
  * hand is an entry. A legal hold keeps everything; without one a lead may erase evidence, and then
  * hash and log stay. Store thread. */
-#include "casework/case_work.h"
+#include "casework/living.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,8 +75,8 @@ static tsn_err op_add(struct tsn_case_work *w, const json_t *args, json_t **resu
     if (!err)
         err = tsn_track_put(w, TSN_TRACK_ATTACHMENT, a.id, "kept", &how);
     if (!err)
-        *result = json_pack("{s:s, s:s, s:I}", "evidence", id, "digest", digest, "size",
-                            (json_int_t)n);
+        *result = json_pack("{s:s, s:s, s:s, s:I}", "id", tsn_living_evidence_id(w->arena, id),
+                            "evidence", id, "digest", digest, "size", (json_int_t)n);
     return err;
 }
 
@@ -103,8 +103,9 @@ static tsn_err op_read(struct tsn_case_work *w, const json_t *args, json_t **res
         err = log_custody(w, "evidence.read", a.digest, a.name,
                           tsn_json_str(args, "reason", NULL));
     if (!err)
-        *result = json_pack("{s:s, s:s, s:s, s:s, s:s}", "evidence", a.id, "name", a.name,
-                            "type", a.type, "digest", a.digest, "base64", a.body);
+        *result = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "id",
+                            tsn_living_evidence_id(w->arena, a.id), "evidence", a.id, "name",
+                            a.name, "type", a.type, "digest", a.digest, "base64", a.body);
     return err;
 }
 

@@ -5,7 +5,7 @@
  * sets the instant that stops its clock. Store thread; what needs which facts is the table below. */
 #include <stdlib.h>
 #include <string.h>
-#include "casework/case_work.h"
+#include "casework/living.h"
 #include "core/clock.h"
 #include "core/crypto.h"
 #include "core/json.h"
@@ -167,8 +167,10 @@ static tsn_err op_draft(struct tsn_case_work *w, const json_t *args, json_t **re
     if (!err)
         err = tsn_case_log(w, "filing.drafted", subject, NULL, digest, NULL, NULL);
     if (!err)
-        *result = json_pack("{s:s, s:s, s:O, s:s}", "filing", subject, "digest", digest,
-                            "report", report, "text", text.data ? text.data : "");
+        *result =
+            json_pack("{s:s, s:s, s:s, s:O, s:s}", "id",
+                      tsn_living_filing_id(w->arena, subject), "filing", subject, "digest",
+                      digest, "report", report, "text", text.data ? text.data : "");
     tsn_buf_free(&text);
     json_decref(data);
     json_decref(report);

@@ -1,4 +1,5 @@
 /* ops_policy.c - what playbooks ask of the policies in force. Store thread. */
+#include "casework/living.h"
 #include "casework/policy_plan.h"
 #include "store/record_case.h"
 
@@ -7,9 +8,7 @@ static tsn_err op_plan(struct tsn_case_work *w, const json_t *args, json_t **res
 {
     (void)args;
     (void)diag;
-    json_t *all = tsn_plan_explain(w);
-    *result = json_pack("{s:O}", "plan", json_object_get(all, "plan"));
-    json_decref(all);
+    *result = json_pack("{s:o}", "plan", tsn_living_plan(w));
     return 0;
 }
 

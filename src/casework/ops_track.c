@@ -1,5 +1,5 @@
 /* ops_track.c - operations that move a case on its tracks and note when things happened. */
-#include "casework/case_work.h"
+#include "casework/living.h"
 
 #include <string.h>
 #include "core/clock.h"
@@ -105,6 +105,22 @@ static tsn_err op_move(struct tsn_case_work *w, const json_t *args, json_t **res
     return err;
 }
 
+/* track.look{ track, subject }: where it stands; an approval that shows it is void when it moves. */
+static tsn_err op_look(struct tsn_case_work *w, const json_t *args, json_t **result,
+                       struct tsn_diag *diag)
+{
+    const char *name = tsn_json_str(args, "track", "");
+    struct tsn_rec_track r;
+    int track = tsn_track_of(name);
+    if (track < 0)
+        return tsn_diag_set(diag, TSN_EINPUT, "W003", "there is no track `%.40s`", name);
+    tsn_err err =
+        tsn_track_get(w, (enum tsn_track)track, tsn_json_str(args, "subject", ""), &r);
+    if (!err)
+        *result = tsn_living_track(w, &r);
+    return err;
+}
+
 /* fact.seen{ fact, at, vendor, evidence } */
 static tsn_err op_fact(struct tsn_case_work *w, const json_t *args, json_t **result,
                        struct tsn_diag *diag)
@@ -177,6 +193,8 @@ static tsn_err op_done(struct tsn_case_work *w, const json_t *args, json_t **res
 const struct tsn_case_op tsn_ops_track[] = {
     {"track.move", "Move a report, document, CVE id, incident or upstream item", TSN_OP_WORK,
      "track! to! subject reason note at", op_move},
+    {"track.look", "Where one of the tracks of the case stands", TSN_OP_WORK, "track! subject",
+     op_look},
     {"fact.seen", "One of the six facts became true", TSN_OP_WORK, "fact! at vendor evidence",
      op_fact},
     {"instant.set", "When something happened that clocks count from", TSN_OP_WORK,

@@ -222,7 +222,8 @@ static tsn_err ask_again(struct deciding *c)
 {
     struct decide_op *x = c->x;
     struct tsn_rec_task fresh;
-    tsn_err err = tsn_plan_again(c->st, c->a, &c->own, &c->task, c->spec, x->o.now_ms, &fresh);
+    tsn_err err = tsn_plan_again(x->o.e->config.registry, c->st, c->a, &c->own, &c->task,
+                                 c->spec, x->o.now_ms, &fresh);
 
     if (!err)
         err = tsn_run_save(c->st, &c->own, x->o.epoch);
@@ -387,7 +388,8 @@ static tsn_err decide_all(struct deciding *c)
     if (strcmp(x->d.verb, "approve") == 0) {
         bool changed;
 
-        err = tsn_plan_changed(c->st, c->a, c->spec, &changed);
+        err =
+            tsn_plan_changed(x->o.e->config.registry, c->st, c->a, c->spec, &c->task, &changed);
         if (err)
             return err;
         if (changed)

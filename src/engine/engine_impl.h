@@ -537,15 +537,17 @@ int64_t tsn_nudge_next(const json_t *spec, int64_t opened_at, int64_t due_at);
 void tsn_nudge_run(struct tsn_engine *e);
 
 /* --- task_plan.c: store thread */
-/* Binds what is shown: spec gets `bound`, the task its digest. run, path, role, quorum are set. */
-tsn_err tsn_plan_bind(struct tsn_store *st, struct tsn_arena *a, json_t *spec,
-                      struct tsn_rec_task *t);
-tsn_err tsn_plan_changed(struct tsn_store *st, struct tsn_arena *a, const json_t *spec,
+/* Shows what lives on as it is now, and gives the task its digest. case_id, run, path, role, quorum
+ * are set. */
+tsn_err tsn_plan_bind(const struct tsn_registry *r, struct tsn_store *st, struct tsn_arena *a,
+                      json_t *spec, struct tsn_rec_task *t);
+tsn_err tsn_plan_changed(const struct tsn_registry *r, struct tsn_store *st,
+                         struct tsn_arena *a, const json_t *spec, const struct tsn_rec_task *t,
                          bool *changed);
 /* The old question is void, the new one open; the caller saves the run's row. */
-tsn_err tsn_plan_again(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
-                       struct tsn_rec_task *old, json_t *spec, int64_t now_ms,
-                       struct tsn_rec_task *fresh);
+tsn_err tsn_plan_again(const struct tsn_registry *r, struct tsn_store *st, struct tsn_arena *a,
+                       struct tsn_owned *own, struct tsn_rec_task *old, json_t *spec,
+                       int64_t now_ms, struct tsn_rec_task *fresh);
 
 /* jansson's loops want a pointer they could change; these loops do not. */
 static inline json_t *tsn_json_walk(const json_t *v)

@@ -102,7 +102,7 @@ static tsn_err task_apply(struct tsn_op *op, struct tsn_store *st)
     x->task.case_id = own.row.case_id;
     x->task.nudge_at = tsn_nudge_next(x->spec, x->task.opened_at, x->task.due_at);
     if (x->approve)
-        err = tsn_plan_bind(st, a, x->spec, &x->task);
+        err = tsn_plan_bind(x->o.e->config.registry, st, a, x->spec, &x->task);
     if (err)
         return err;
     text = tsn_json_text(x->spec);

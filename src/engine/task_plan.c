@@ -1,9 +1,10 @@
 /* task_plan.c - an approval is for the very plan that was shown, and for that one alone.
  *
- * `show` may hold things that live on while people think: an advisory draft, recognised by its id
- * and digest. What they were is bound into the digest of the question. When one has changed by the
- * time somebody approves, all votes are void and the question is put again, with the plan as it is
- * now. Store thread.
+ * `show` is part of the digest of the question. It may hold things that live on while people think: a
+ * draft, the facts of the case, the handling plan, recognised by id and digest by the modules that
+ * own them (tsn_registry_living). Both are looked at again in the transaction of every approval: when
+ * something is not as it was shown, all votes are void and the question is put again, with the plan
+ * as it is now. Store thread.
  */
 #include "engine/engine_impl.h"
 
@@ -14,44 +15,44 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "store/record_advisory.h"
 #include "store/record_run.h"
 
-/* The advisory that this part of the plan is; TSN_ENOTFOUND when it is none. */
-static tsn_err living(struct tsn_store *st, struct tsn_arena *a, const json_t *v,
-                      struct tsn_rec_advisory *out)
+/* One part that lives on, as it is now. Only what it showed is shown again. */
+static void refresh(json_t *v, const json_t *now, bool *changed)
 {
-    const char *id = tsn_json_str(v, "id", NULL);
-
-    if (!id || !tsn_json_str(v, "digest", NULL) || !tsn_id_valid(id))
-        return TSN_ENOTFOUND;
-    return tsn_store_get(st, a, &tsn_table_advisory, id, out);
-}
-
-static void refresh(json_t *v, const struct tsn_rec_advisory *row)
-{
-    json_object_set_new(v, "digest", json_string(row->digest ? row->digest : ""));
-    if (json_object_get(v, "version"))
-        json_object_set_new(v, "version", json_integer(row->version));
-    if (json_object_get(v, "markdown"))
-        json_object_set_new(v, "markdown", json_string(row->markdown ? row->markdown : ""));
-    if (json_object_get(v, "csaf"))
-        json_object_set_new(v, "csaf", json_string(row->csaf ? row->csaf : ""));
-}
-
-/* Walks the plan: notes what lives in `bound` (id -> digest), and shows it as it is now. */
-static tsn_err bind_parts(struct tsn_store *st, struct tsn_arena *a, json_t *v, json_t *bound)
-{
-    struct tsn_rec_advisory row;
     const char *key;
-    json_t *item;
+    json_t *value;
+    const char *digest = tsn_json_str(v, "digest", "");
+    void *next;
+
+    if (!json_is_object(now)) {
+        *changed = *changed || !json_object_get(v, "gone");
+        json_object_set_new(v, "gone", json_true());
+        return;
+    }
+    *changed = *changed || strcmp(tsn_json_str(now, "digest", ""), digest) != 0;
+    json_object_foreach_safe(v, next, key, value)
+    {
+        json_t *fresh = json_object_get(now, key);
+
+        if (fresh)
+            json_object_set(v, key, fresh);
+    }
+}
+
+/* Walks the plan: what lives on is shown as it is now. */
+static tsn_err look_again(const struct tsn_registry *r, struct tsn_store *st,
+                          struct tsn_arena *a, const char *case_id, json_t *v, bool *changed)
+{
+    json_t *now = NULL, *item;
+    const char *key;
     size_t i;
     tsn_err err = 0;
 
     if (json_is_array(v)) {
         json_array_foreach(v, i, item)
         {
-            err = bind_parts(st, a, item, bound);
+            err = look_again(r, st, a, case_id, item, changed);
             if (err)
                 return err;
         }
@@ -59,17 +60,17 @@ static tsn_err bind_parts(struct tsn_store *st, struct tsn_arena *a, json_t *v, 
     }
     if (!json_is_object(v))
         return 0;
-    err = living(st, a, v, &row);
-    if (!err) {
-        json_object_set_new(bound, row.id, json_string(row.digest ? row.digest : ""));
-        refresh(v, &row);
-        return 0;
+    if (tsn_json_str(v, "id", NULL) && tsn_json_str(v, "digest", NULL)) {
+        err = tsn_registry_living(r, st, a, case_id, v, &now);
+        if (!err)
+            refresh(v, now, changed);
+        json_decref(now);
+        if (err != TSN_ENOTFOUND)
+            return err;
     }
-    if (err != TSN_ENOTFOUND)
-        return err;
     json_object_foreach(v, key, item)
     {
-        err = bind_parts(st, a, item, bound);
+        err = look_again(r, st, a, case_id, item, changed);
         if (err)
             return err;
     }
@@ -79,7 +80,7 @@ static tsn_err bind_parts(struct tsn_store *st, struct tsn_arena *a, json_t *v, 
 static void digest_of(char out[80], const json_t *spec, const struct tsn_rec_task *t)
 {
     json_t *v = json_object();
-    json_t *show = json_object_get(spec, "show"), *bound = json_object_get(spec, "bound");
+    json_t *show = json_object_get(spec, "show");
     uint8_t hash[TSN_HASH_LEN];
 
     json_object_set_new(v, "title", json_string(tsn_json_str(spec, "title", "")));
@@ -88,8 +89,6 @@ static void digest_of(char out[80], const json_t *spec, const struct tsn_rec_tas
     json_object_set_new(v, "path", json_string(t->path));
     json_object_set_new(v, "role", json_string(t->role));
     json_object_set_new(v, "quorum", json_integer(t->quorum));
-    if (bound)
-        json_object_set(v, "bound", bound);
     tsn_json_digest(hash, v);
     json_decref(v);
     tsn_hex(out + 7, hash, sizeof(hash));
@@ -97,17 +96,14 @@ static void digest_of(char out[80], const json_t *spec, const struct tsn_rec_tas
         out[i] = "sha256:"[i];
 }
 
-tsn_err tsn_plan_bind(struct tsn_store *st, struct tsn_arena *a, json_t *spec,
-                      struct tsn_rec_task *t)
+tsn_err tsn_plan_bind(const struct tsn_registry *r, struct tsn_store *st, struct tsn_arena *a,
+                      json_t *spec, struct tsn_rec_task *t)
 {
-    json_t *bound = json_object(), *show = json_object_get(spec, "show");
     char digest[80];
-    tsn_err err = bind_parts(st, a, show, bound);
+    bool changed = false;
+    tsn_err err = look_again(r, st, a, t->case_id ? t->case_id : "",
+                             json_object_get(spec, "show"), &changed);
 
-    json_object_del(spec, "bound");
-    if (!err && json_object_size(bound) > 0)
-        json_object_set(spec, "bound", bound);
-    json_decref(bound);
     if (err)
         return err;
     digest_of(digest, spec, t);
@@ -115,29 +111,26 @@ tsn_err tsn_plan_bind(struct tsn_store *st, struct tsn_arena *a, json_t *spec,
     return 0;
 }
 
-tsn_err tsn_plan_changed(struct tsn_store *st, struct tsn_arena *a, const json_t *spec,
+tsn_err tsn_plan_changed(const struct tsn_registry *r, struct tsn_store *st,
+                         struct tsn_arena *a, const json_t *spec, const struct tsn_rec_task *t,
                          bool *changed)
 {
-    const char *id;
-    json_t *digest;
+    json_t *show;
+    char digest[80];
+    tsn_err err;
 
-    *changed = false;
-    json_object_foreach(tsn_json_walk(json_object_get(spec, "bound")), id, digest)
-    {
-        struct tsn_rec_advisory row;
-        tsn_err err = tsn_store_get(st, a, &tsn_table_advisory, id, &row);
-
-        if (err && err != TSN_ENOTFOUND)
-            return err;
-        if (err || strcmp(row.digest ? row.digest : "", json_string_value(digest)) != 0)
-            *changed = true;
-    }
-    return 0;
+    /* The question itself is still the one whose digest people saw. */
+    digest_of(digest, spec, t);
+    *changed = !t->digest || strcmp(digest, t->digest) != 0;
+    show = json_deep_copy(json_object_get(spec, "show"));
+    err = look_again(r, st, a, t->case_id ? t->case_id : "", show, changed);
+    json_decref(show);
+    return err;
 }
 
-tsn_err tsn_plan_again(struct tsn_store *st, struct tsn_arena *a, struct tsn_owned *own,
-                       struct tsn_rec_task *old, json_t *spec, int64_t now_ms,
-                       struct tsn_rec_task *fresh)
+tsn_err tsn_plan_again(const struct tsn_registry *r, struct tsn_store *st, struct tsn_arena *a,
+                       struct tsn_owned *own, struct tsn_rec_task *old, json_t *spec,
+                       int64_t now_ms, struct tsn_rec_task *fresh)
 {
     struct tsn_append e = tsn_run_entry(a, &own->row, "approval.voided");
     struct tsn_field field = {"args", NULL, 0};
@@ -171,7 +164,7 @@ tsn_err tsn_plan_again(struct tsn_store *st, struct tsn_arena *a, struct tsn_own
     json_object_set_new(spec, "asked", json_integer(tries));
     json_object_del(spec, "reminded");
     json_object_del(spec, "escalated");
-    err = tsn_plan_bind(st, a, spec, fresh);
+    err = tsn_plan_bind(r, st, a, spec, fresh);
     if (err)
         return err;
     fresh->nudge_at = tsn_nudge_next(spec, now_ms, fresh->due_at);

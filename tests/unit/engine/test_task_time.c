@@ -1,6 +1,5 @@
 /* Questions and time: reminders, escalation, and a plan that changed while people thought. */
 #include "unit/engine/engine_rig.h"
-#include "store/record_advisory.h"
 #include "store/record_run.h"
 
 static void when_people_are_reminded(void **state)
@@ -52,19 +51,13 @@ static void a_question_is_repeated_and_goes_up(void **state)
 
 /* --- plans */
 
-static const char draft[] = "01JDB3ZZZZZZZZZZZZZZZZZZZZ";
-
+/* What a module above the engine would keep: a row whose text people approve. */
 static tsn_err put_draft(struct tsn_store *st, struct tsn_arena *a, void *user)
 {
-    struct tsn_rec_advisory row = {.id = draft,
-                                   .name = "ACME-SA-1",
-                                   .state = "draft",
-                                   .digest = user,
-                                   .markdown = user,
-                                   .version = 2};
+    struct tsn_rec_meta row = {.name = "draft", .value = user};
 
     (void)a;
-    return tsn_store_put(st, &tsn_table_advisory, &row);
+    return tsn_store_put(st, &tsn_table_meta, &row);
 }
 
 static void set_draft(struct rig *g, const char *digest)
@@ -75,14 +68,39 @@ static void set_draft(struct rig *g, const char *digest)
     assert_int_equal(rig_do(g, put_draft, text, true), 0);
 }
 
+static tsn_err living(void *user, struct tsn_store *st, struct tsn_arena *a,
+                      const char *case_id, const json_t *part, json_t **now)
+{
+    struct rig *g = user;
+    struct tsn_rec_meta row;
+    tsn_err err;
+
+    assert_string_equal(case_id, g->case_id);
+    if (strcmp(tsn_json_str(part, "id", ""), "draft") != 0)
+        return TSN_ENOTFOUND;
+    err = tsn_store_get(st, a, &tsn_table_meta, "draft", &row);
+    if (!err && strcmp(row.value, "gone") == 0)
+        *now = json_null();
+    else if (!err)
+        *now = json_pack("{s:s, s:s, s:s}", "id", "draft", "digest", row.value, "markdown",
+                         row.value);
+    return err;
+}
+
+static void add_living(struct rig *g)
+{
+    assert_int_equal(tsn_registry_add_living(g->registry, living, g), 0);
+}
+
 static void a_changed_plan_is_asked_again(void **state)
 {
     struct rig *g = *state;
 
+    g->more_actions = add_living;
     rig_playbook(
         g, "p",
         "local ok, d = approve { id = \"publish\", role = \"lead\", title = \"Publish\",\n"
-        "  quorum = 2, show = { draft = { id = \"01JDB3ZZZZZZZZZZZZZZZZZZZZ\",\n"
+        "  quorum = 2, show = { draft = { id = \"draft\",\n"
         "  digest = \"one\", markdown = \"one\" } } }\n"
         "return { ok = ok, n = #d.votes }");
     rig_open(g);
@@ -117,10 +135,11 @@ static void a_stale_plan_may_be_rejected(void **state)
 {
     struct rig *g = *state;
 
+    g->more_actions = add_living;
     rig_playbook(
         g, "p",
         "local ok = approve { id = \"publish\", role = \"lead\", title = \"Publish\",\n"
-        "  show = { id = \"01JDB3ZZZZZZZZZZZZZZZZZZZZ\", digest = \"one\" } }\nreturn ok");
+        "  show = { id = \"draft\", digest = \"one\" } }\nreturn ok");
     rig_open(g);
     set_draft(g, "one");
     const char *run = rig_start(g, "p", NULL);
@@ -129,6 +148,59 @@ static void a_stale_plan_may_be_rejected(void **state)
     assert_int_equal(rig_vote(g, "lead1", "lead", &t, "reject"), 0);
     rig_expect(g, run, "finished");
     assert_string_equal(rig_row(g, run).result, "false");
+}
+
+/* What a draft was is gone: nobody can approve it, and the new question says so. */
+static void a_plan_that_is_gone_is_asked_again(void **state)
+{
+    struct rig *g = *state;
+
+    g->more_actions = add_living;
+    rig_playbook(g, "p",
+                 "local ok = approve { id = \"x\", role = \"lead\", title = \"T\",\n"
+                 "  show = { { { id = \"draft\", digest = \"one\" } } } }\nreturn ok");
+    rig_open(g);
+    set_draft(g, "one");
+    const char *run = rig_start(g, "p", NULL);
+    struct tsn_rec_task t = rig_task(g, run);
+    set_draft(g, "gone");
+    assert_int_equal(rig_vote(g, "lead1", "lead", &t, "approve"), TSN_ECONFLICT);
+    assert_string_equal(g->diag.code, "A100");
+    t = rig_task(g, run);
+    assert_non_null(strstr(t.spec, "\"gone\":true"));
+    assert_int_equal(rig_vote(g, "lead1", "lead", &t, "approve"), 0);
+    rig_expect(g, run, "finished");
+}
+
+/* A plain table of the run: nobody can put another one in its place. */
+static tsn_err change_spec(struct tsn_store *st, struct tsn_arena *a, void *user)
+{
+    struct tsn_rec_task *t = user;
+    const char *at = strstr(t->spec, "192.0.2.7");
+
+    if (at)
+        t->spec = tsn_arena_printf(a, "%.*s192.0.2.8%s", (int)(at - t->spec), t->spec, at + 9);
+    return tsn_store_put(st, &tsn_table_task, t);
+}
+
+static void a_plain_plan_is_bound_too(void **state)
+{
+    struct rig *g = *state;
+
+    rig_playbook(g, "p",
+                 "local ok = approve { id = \"x\", role = \"lead\", title = \"T\",\n"
+                 "  show = { rules = { \"deny 192.0.2.7\" } } }\nreturn ok");
+    rig_open(g);
+    const char *run = rig_start(g, "p", NULL);
+    struct tsn_rec_task t = rig_task(g, run);
+    assert_int_equal(rig_do(g, change_spec, &t, true), 0);
+    assert_int_equal(rig_vote(g, "lead1", "lead", &t, "approve"), TSN_ECONFLICT);
+    assert_string_equal(g->diag.code, "A100");
+    struct tsn_rec_task again = rig_task(g, run);
+    assert_string_not_equal(again.digest, t.digest);
+    assert_int_equal(rig_vote(g, "lead1", "lead", &t, "approve"), TSN_ECONFLICT); /* A016 */
+    assert_int_equal(rig_vote(g, "lead1", "lead", &again, "approve"), 0);
+    rig_expect(g, run, "finished");
 }
 
 static void a_task_is_handed_over(void **state)
@@ -159,6 +231,8 @@ int main(void)
         T(a_question_is_repeated_and_goes_up),
         T(a_changed_plan_is_asked_again),
         T(a_stale_plan_may_be_rejected),
+        T(a_plan_that_is_gone_is_asked_again),
+        T(a_plain_plan_is_bound_too),
         T(a_task_is_handed_over),
     };
 
