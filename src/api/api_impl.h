@@ -306,6 +306,9 @@ void tsn_act_bundle(struct tsn_req *req);
 void tsn_act_checkpoint(struct tsn_req *req);
 void tsn_act_new_epoch(struct tsn_req *req);
 void tsn_act_rotate(struct tsn_req *req);
+/* `mine` on each task of a list: would a decision of the caller be heard? */
+void tsn_mark_mine(struct tsn_req *req, json_t *tasks);
+void tsn_finish_tasks(struct tsn_req *req, json_t *out);
 void tsn_finish_status(struct tsn_req *req, json_t *out);
 /* seal_routes.c: what the checkpoints are at; a new reference. */
 json_t *tsn_seal_status(const struct tsn_api *api);

@@ -263,48 +263,10 @@ tsn_err tsn_read_status(struct tsn_store *st, struct tsn_read *rd, json_t **out)
     return 0;
 }
 
-static bool names(const json_t *people, const char *person)
-{
-    size_t i;
-    json_t *one;
-    if (json_is_string(people))
-        return strcmp(json_string_value(people), person) == 0;
-    json_array_foreach(people, i, one)
-    {
-        const char *name =
-            json_is_object(one) ? tsn_json_str(one, "to", "") : json_string_value(one);
-        if (name && strcmp(name, person) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* By role, by one it was escalated to, by name, or handed over; the engine judges again. */
-static bool is_mine(const struct tsn_who *who, const json_t *task)
-{
-    const json_t *spec = json_object_get(task, "spec");
-    size_t i;
-    json_t *role;
-    if (tsn_auth_has_role(who, tsn_json_str(task, "role", "")))
-        return true;
-    json_array_foreach(json_object_get(spec, "roles"), i, role)
-    {
-        if (json_is_string(role) && tsn_auth_has_role(who, json_string_value(role)))
-            return true;
-    }
-    return who->person && (names(json_object_get(spec, "to"), who->person) ||
-                           names(json_object_get(spec, "delegates"), who->person));
-}
-
 void tsn_finish_status(struct tsn_req *req, json_t *out)
 {
     const struct tsn_api *api = req->api;
-    size_t i;
-    json_t *task;
-    json_array_foreach(json_object_get(out, "needs_you"), i, task)
-    {
-        json_object_set_new(task, "mine", json_boolean(is_mine(&req->who, task)));
-    }
+    tsn_mark_mine(req, json_object_get(out, "needs_you"));
     struct tsn_engine_stats stats;
     tsn_engine_stats(api->config.engine, &stats);
     json_object_set_new(out, "engine",

@@ -256,6 +256,27 @@ tsn_err tsn_read_runs(struct tsn_store *st, struct tsn_read *rd, json_t **out)
     return err;
 }
 
+void tsn_mark_mine(struct tsn_req *req, json_t *tasks)
+{
+    struct tsn_actor who;
+    size_t i;
+    json_t *task;
+
+    tsn_auth_actor(req, &who);
+    json_array_foreach(tasks, i, task)
+    {
+        bool mine =
+            tsn_engine_may_decide(tsn_json_str(task, "role", ""), json_object_get(task, "spec"),
+                                  json_object_get(task, "votes"), &who);
+        json_object_set_new(task, "mine", json_boolean(mine));
+    }
+}
+
+void tsn_finish_tasks(struct tsn_req *req, json_t *out)
+{
+    tsn_mark_mine(req, json_object_get(out, "items"));
+}
+
 tsn_err tsn_read_tasks(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {
     const char *case_id, *run_id, *next;

@@ -28,6 +28,24 @@ static void line(struct tsn_cli *cli, FILE *to, const char *label, const char *t
     (void)fprintf(to, "\n");
 }
 
+/* A table whose members hold nothing themselves reads as words; the rest is JSON. */
+static const char *in_words(struct tsn_cli *cli, const json_t *v)
+{
+    const char *key, *out = "";
+    json_t *item;
+
+    if (!json_is_object(v) || json_object_size(v) == 0)
+        return tsn_out_value(cli, v);
+    json_object_foreach((json_t *)(uintptr_t)v, key, item)
+    {
+        if (json_is_object(item) || json_is_array(item))
+            return tsn_out_value(cli, v);
+        out = tsn_arena_printf(cli->arena, "%s%s%s %s", out, *out ? ", " : "", key,
+                               tsn_out_value(cli, item));
+    }
+    return out;
+}
+
 /* What the playbook shows: text as it is, lists and tables one member a line. */
 static void show(struct tsn_cli *cli, FILE *to, const json_t *v, int depth)
 {
@@ -38,12 +56,8 @@ static void show(struct tsn_cli *cli, FILE *to, const json_t *v, int depth)
         json_array_foreach(v, i, item)
         {
             (void)fprintf(to, "%*s+ ", depth * 2, "");
-            if (json_is_string(item) || json_is_object(item) || json_is_array(item)) {
-                tsn_out_text(cli, to, TSN_PLAIN, tsn_out_value(cli, item));
-                (void)fprintf(to, "\n");
-            } else {
-                (void)fprintf(to, "%s\n", tsn_out_value(cli, item));
-            }
+            tsn_out_text(cli, to, TSN_PLAIN, in_words(cli, item));
+            (void)fprintf(to, "\n");
         }
     } else if (json_is_object(v)) {
         json_object_foreach((json_t *)(uintptr_t)v, key, item)
@@ -66,6 +80,46 @@ static void show(struct tsn_cli *cli, FILE *to, const json_t *v, int depth)
     }
 }
 
+/* What a field takes: "low | high", "yes | no", or its label. */
+static const char *field_takes(struct tsn_cli *cli, const json_t *f, const char *type)
+{
+    const char *label = tsn_json_str(f, "label", tsn_json_str(f, "of", NULL)), *out = "";
+    size_t i;
+    json_t *v;
+
+    json_array_foreach(json_object_get(f, "options"), i, v)
+    {
+        out =
+            tsn_arena_printf(cli->arena, "%s%s%s", out, i ? " | " : "", tsn_out_value(cli, v));
+    }
+    if (strcmp(type, "flag") == 0)
+        out = "yes | no";
+    if (!*out)
+        return label;
+    return label ? tsn_arena_printf(cli->arena, "%s   %s", out, label) : out;
+}
+
+static bool is_needed(const json_t *f, const char *type)
+{
+    return tsn_json_bool(f, "required",
+                         strcmp(type, "choice") == 0 || strcmp(type, "pick") == 0 ||
+                             strcmp(type, "flag") == 0);
+}
+
+/* " --set severity=... --set reason=...": the fields without which there is no answer. */
+static const char *needed_fields(struct tsn_cli *cli, const json_t *fields)
+{
+    const char *key, *out = "";
+    json_t *f;
+
+    json_object_foreach((json_t *)(uintptr_t)fields, key, f)
+    {
+        if (is_needed(f, tsn_json_str(f, "type", "text")))
+            out = tsn_arena_printf(cli->arena, "%s --set %s=...", out, key);
+    }
+    return *out ? out : " --set FIELD=VALUE ...";
+}
+
 static void print_fields(struct tsn_cli *cli, FILE *to, const json_t *fields)
 {
     if (!json_is_object(fields))
@@ -77,16 +131,10 @@ static void print_fields(struct tsn_cli *cli, FILE *to, const json_t *fields)
     json_object_foreach((json_t *)(uintptr_t)fields, key, f)
     {
         const char *type = tsn_json_str(f, "type", "text");
-        const json_t *options = json_object_get(f, "options");
-        bool need = tsn_json_bool(f, "required",
-                                  strcmp(type, "choice") == 0 || strcmp(type, "pick") == 0 ||
-                                      strcmp(type, "flag") == 0);
         tsn_grid_cell(g, TSN_BOLD, key);
         tsn_grid_cell(g, TSN_PLAIN, type);
-        tsn_grid_cell(g, TSN_PLAIN, need ? "needed" : "may be left out");
-        tsn_grid_cell(g, TSN_PLAIN,
-                      options ? tsn_out_value(cli, options)
-                              : tsn_json_str(f, "label", tsn_json_str(f, "of", NULL)));
+        tsn_grid_cell(g, TSN_PLAIN, is_needed(f, type) ? "needed" : "may be left out");
+        tsn_grid_cell(g, TSN_PLAIN, field_takes(cli, f, type));
     }
     tsn_grid_print(g, to, 2);
 }
@@ -98,6 +146,8 @@ void tsn_plan_print(struct tsn_cli *cli, FILE *to, const json_t *task)
     const char *name = tsn_json_str(task, "name", "");
     const char *state = tsn_json_str(task, "state", "");
     bool approve = strcmp(kind, "approve") == 0;
+    size_t i;
+    json_t *vote;
     tsn_out_text(cli, to, TSN_BOLD,
                  tsn_json_str(spec, "title", tsn_json_str(task, "title", kind)));
     (void)fprintf(to, "    %s   ", tsn_json_str(task, "case_name", ""));
@@ -130,12 +180,13 @@ void tsn_plan_print(struct tsn_cli *cli, FILE *to, const json_t *task)
     line(cli, to, "Undo", tsn_out_value(cli, json_object_get(spec, "undo")));
     show(cli, to, json_object_get(spec, "show"), 1);
     print_fields(cli, to, json_object_get(spec, "fields"));
-    const json_t *votes = json_object_get(task, "votes");
-    if (json_array_size(votes))
-        line(cli, to, "Votes", tsn_out_value(cli, votes));
+    json_array_foreach(json_object_get(task, "votes"), i, vote)
+    {
+        line(cli, to, i ? "" : "Votes", in_words(cli, vote));
+    }
     const json_t *answer = json_object_get(task, "answer");
     if (json_is_object(answer))
-        line(cli, to, "Answer", tsn_out_value(cli, answer));
+        line(cli, to, "Answer", in_words(cli, answer));
     line(cli, to, "Plan", tsn_json_str(task, "digest", NULL));
     if (strcmp(state, "open") != 0)
         return;
@@ -144,7 +195,8 @@ void tsn_plan_print(struct tsn_cli *cli, FILE *to, const json_t *task)
             cli, "  tocsin approve %s --reason \"...\"      tocsin reject %s --reason \"...\"",
             name, name);
     else
-        tsn_out_say(cli, "  tocsin answer %s --set FIELD=VALUE ...", name);
+        tsn_out_say(cli, "  tocsin answer %s%s", name,
+                    needed_fields(cli, json_object_get(spec, "fields")));
 }
 
 /* --- approve and reject ---------------------------------------------------------------------- */

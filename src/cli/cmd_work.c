@@ -79,32 +79,13 @@ int tsn_cmd_feed_list(struct tsn_cli *cli)
 
 /* --- tasks and status ---------------------------------------------------------------------- */
 
-static bool contains(const json_t *list, const char *word)
+/* Leaves only what the caller may decide, by the daemon's own judgement. */
+static void only_mine(json_t *tasks)
 {
-    size_t i;
-    json_t *v;
-    json_array_foreach(list, i, v)
-    {
-        if (json_is_string(v) && strcmp(json_string_value(v), word) == 0)
-            return true;
+    for (size_t i = json_array_size(tasks); i-- > 0;) {
+        if (!tsn_json_bool(json_array_get(tasks, i), "mine", false))
+            json_array_remove(tasks, i);
     }
-    return false;
-}
-
-/* Leaves only what the caller's roles may decide. */
-static int only_mine(struct tsn_cli *cli, json_t *items)
-{
-    json_t *me;
-    int rc = tsn_client_get(cli, tsn_client_path(cli, "me"), &me);
-    if (rc)
-        return rc;
-    for (size_t i = json_array_size(items); i-- > 0;) {
-        const char *role = tsn_json_str(json_array_get(items, i), "role", "");
-        if (!contains(json_object_get(me, "roles"), role))
-            json_array_remove(items, i);
-    }
-    json_decref(me);
-    return TSN_EXIT_OK;
 }
 
 static const struct tsn_column task_columns[] = {
@@ -124,10 +105,10 @@ int tsn_cmd_task_list(struct tsn_cli *cli)
     if (rc)
         return rc;
     if (cli->given & TSN_BIT(TSN_FLAG_MINE))
-        rc = only_mine(cli, json_object_get(out, "items"));
-    if (!rc && cli->json)
+        only_mine(json_object_get(out, "items"));
+    if (cli->json)
         tsn_out_json(cli, out);
-    else if (!rc)
+    else
         tsn_cli_rows(cli, json_object_get(out, "items"), task_columns, 8);
     json_decref(out);
     return rc;
@@ -256,32 +237,20 @@ static void status_keys(struct tsn_cli *cli, const json_t *keys)
     }
 }
 
-int tsn_cmd_status(struct tsn_cli *cli)
+/* The tasks that this person may decide, or those that others must. */
+static void status_tasks(struct tsn_cli *cli, const json_t *tasks, bool mine)
 {
-    json_t *out;
-    int rc = tsn_client_get(cli, tsn_client_path(cli, "status"), &out);
-    if (rc)
-        return rc;
-    json_t *tasks = json_object_get(out, "needs_you");
-    if (cli->given & TSN_BIT(TSN_FLAG_MINE)) {
-        for (size_t i = json_array_size(tasks); i-- > 0;) {
-            if (!tsn_json_bool(json_array_get(tasks, i), "mine", false))
-                json_array_remove(tasks, i);
-        }
-    }
-    if (cli->json) {
-        tsn_out_json(cli, out);
-        json_decref(out);
-        return TSN_EXIT_OK;
-    }
-    heading(cli, "NEEDS YOU");
-    (void)printf("  %zu\n", json_array_size(tasks));
     struct tsn_grid *g = tsn_grid_new(cli, 6);
-    size_t i;
+    size_t i, n = 0;
     json_t *task;
+
     json_array_foreach(tasks, i, task)
     {
         const char *severity = tsn_json_str(task, "severity", NULL);
+
+        if (tsn_json_bool(task, "mine", false) != mine)
+            continue;
+        n++;
         tsn_grid_cell(g, TSN_BOLD, tsn_json_str(task, "name", NULL));
         tsn_grid_cell(g, TSN_PLAIN, asked_of(cli, task));
         tsn_grid_cell(g, TSN_PLAIN, tsn_json_str(task, "case_name", NULL));
@@ -289,7 +258,44 @@ int tsn_cmd_status(struct tsn_cli *cli)
         tsn_grid_cell(g, tsn_out_style_of(severity), severity);
         tsn_grid_cell(g, TSN_PLAIN, tsn_out_left(cli, tsn_json_str(task, "due_at", NULL)));
     }
+    if (n || mine) {
+        heading(cli, mine ? "NEEDS YOU" : "NEEDS OTHERS");
+        (void)printf("  %zu\n", n);
+    }
     tsn_grid_print(g, stdout, 2);
+}
+
+/* What to look at next: what is mine, then what stopped, then what others must do. */
+static const char *status_next(const json_t *tasks, const json_t *stopped)
+{
+    size_t i;
+    json_t *task;
+
+    json_array_foreach(tasks, i, task)
+    {
+        if (tsn_json_bool(task, "mine", false))
+            return tsn_json_str(task, "name", NULL);
+    }
+    return json_array_size(stopped) ? tsn_json_str(json_array_get(stopped, 0), "name", NULL)
+                                    : tsn_json_str(json_array_get(tasks, 0), "name", NULL);
+}
+
+int tsn_cmd_status(struct tsn_cli *cli)
+{
+    json_t *out;
+    int rc = tsn_client_get(cli, tsn_client_path(cli, "status"), &out);
+    if (rc)
+        return rc;
+    json_t *tasks = json_object_get(out, "needs_you");
+    if (cli->given & TSN_BIT(TSN_FLAG_MINE))
+        only_mine(tasks);
+    if (cli->json) {
+        tsn_out_json(cli, out);
+        json_decref(out);
+        return TSN_EXIT_OK;
+    }
+    status_tasks(cli, tasks, true);
+    status_tasks(cli, tasks, false);
     status_stopped(cli, json_object_get(out, "stopped"));
     status_versions(cli, json_object_get(out, "old_versions"));
     const json_t *runs = json_object_get(out, "runs");
@@ -315,6 +321,7 @@ int tsn_cmd_status(struct tsn_cli *cli)
                  (long long)tsn_json_int(json_object_get(out, "audit"), "entries", 0));
     if (!tsn_json_bool(out, "ready", true)) {
         tsn_out_text(cli, stdout, TSN_RED, "NOT READY");
+        size_t i;
         json_t *reason;
         json_array_foreach(json_object_get(out, "reasons"), i, reason)
         {
@@ -323,9 +330,7 @@ int tsn_cmd_status(struct tsn_cli *cli)
         }
         (void)printf("\n");
     }
-    const char *first = tsn_json_str(json_array_get(tasks, 0), "name", NULL);
-    if (!first)
-        first = tsn_json_str(json_array_get(json_object_get(out, "stopped"), 0), "name", NULL);
+    const char *first = status_next(tasks, json_object_get(out, "stopped"));
     if (first)
         tsn_out_say(cli, "Next:    tocsin show %s", first);
     json_decref(out);

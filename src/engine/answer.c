@@ -392,6 +392,16 @@ static tsn_err check_verb(const struct tsn_rec_task *t, const char *verb, struct
                         approval ? "an approval" : "a question", verb);
 }
 
+bool tsn_engine_may_decide(const char *role, const json_t *spec, const json_t *votes,
+                           const struct tsn_actor *who)
+{
+    const struct tsn_rec_task t = {.name = "", .role = role};
+    struct tsn_diag diag;
+
+    tsn_diag_init(&diag);
+    return check_person(&t, spec, votes, who, &diag) == 0;
+}
+
 /* Nobody can hand on to whom the rules keep out, nor twice. */
 static tsn_err check_delegate(const struct tsn_rec_task *t, const json_t *spec,
                               const json_t *votes, const struct tsn_actor *who,

@@ -156,6 +156,10 @@ typedef void tsn_engine_done(tsn_err err, int64_t seq, const json_t *info,
                              const struct tsn_diag *diag, void *user);
 void tsn_engine_decide(struct tsn_engine *e, const struct tsn_actor *who,
                        const struct tsn_decision *d, tsn_engine_done *done, void *user);
+/* Would a decision of this person be heard at all: role (or escalated, named, handed over to), not_by,
+ * not voted yet. For lists of what somebody can do; deciding judges again. Pure, any thread. */
+bool tsn_engine_may_decide(const char *role, const json_t *spec, const json_t *votes,
+                           const struct tsn_actor *who);
 /* What a person does to a run, whatever the path; journaled with who and why. R2xx, A008. */
 struct tsn_run_act {
     const char *run;    /* id, name or unique prefix of the name */

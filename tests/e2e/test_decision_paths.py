@@ -143,9 +143,21 @@ def check(node, path, rule, task):
     assert got in wanted, "%s by %s: %s, wanted %s" % (name, path.__name__, got, code)
 
 
+def mine(node, who, task):
+    """What lists and the first screen say about whose it is."""
+    listed = node.cli("task", "list", "--mine", as_person=who, check=0).json["items"]
+    status = node.http("GET", "/api/v1/status", as_person=who, check=200).json["needs_you"]
+    found = {t["mine"] for t in status if t["name"] == task["name"]}
+    assert found == {task["name"] in [t["name"] for t in listed]}, (who, found, listed)
+    return found.pop()
+
+
 def test_every_rule_on_every_path():
     with make_node() as node:
         question = full(node, node.task(kind="ask"))
+        screen = node.cli("show", question["name"], json=False, as_person="resp2", check=0)
+        assert "low | high" in screen.out and "yes | no" in screen.out, screen
+        assert "tocsin answer %s --set n=... --set sev=..." % question["name"] in screen.err, screen
         for rule in QUESTION:
             for path in PATHS:
                 check(node, path, rule, question)
@@ -156,11 +168,16 @@ def test_every_rule_on_every_path():
         for rule in APPROVAL:
             for path in PATHS:
                 check(node, path, rule, approval)
+        assert [mine(node, p["id"], approval) for p in PEOPLE] == [False, True, True, False, False, False]
+        first = node.cli("status", json=False, as_person="resp1", check=0).out
+        assert first.startswith("NEEDS YOU  0\nNEEDS OTHERS  1\n"), first
+        assert node.cli("status", json=False, as_person="duty1", check=0).out.startswith("NEEDS YOU  1\n  ")
         # Without a digest over HTTP nobody says what they saw; the command line shows it.
         for path in (by_socket, by_token):
             assert path(node, "duty1", approval, "approve", {"reason": "looks right"}) == "A010"
         seen = {"reason": "looks right", "digest": approval["digest"]}
         assert by_token(node, "duty1", approval, "approve", seen) is None
+        assert not mine(node, "duty1", approval), "a vote is one's only"
         for path in PATHS:  # once each, and a late answer never
             assert path(node, "duty1", approval, "approve", seen) == "A015", path
             assert path(node, "resp2", question, "answer", {"sev": "low", "n": 1}) == "A016", path
