@@ -86,18 +86,23 @@ tsn_err tsn_buf_putc(struct tsn_buf *b, char c)
 tsn_err tsn_buf_vprintf(struct tsn_buf *b, const char *fmt, va_list ap)
 {
     va_list again;
+    size_t room = b->cap - b->len; /* 0: nothing is allocated */
     tsn_err err;
     int n;
 
+    if (b->err)
+        return b->err;
     va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, again);
+    n = vsnprintf(room ? b->data + b->len : NULL, room, fmt, again);
     va_end(again);
-    if (n < 0)
-        return b->err = TSN_EBUG;
-    err = reserve(b, (size_t)n);
-    if (err)
-        return err;
-    vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+    err = n < 0 ? TSN_EBUG : reserve(b, (size_t)n);
+    if (err) {
+        if (room)
+            b->data[b->len] = '\0';
+        return b->err = err;
+    }
+    if ((size_t)n >= room)
+        vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
     b->len += (size_t)n;
     return 0;
 }

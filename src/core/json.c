@@ -1,6 +1,7 @@
 /* json.c - strict reading and canonical writing around jansson. See json.h. Any thread. */
 #include "core/json.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,24 +18,32 @@ void tsn_json_init(void)
     json_object_seed(0);
 }
 
+/* The quote that ends a string; `end`: none does. */
+static const char *string_end(const char *p, const char *end)
+{
+    for (const char *from = p; (p = memchr(p, '"', (size_t)(end - p))); p++) {
+        size_t slashes = 0;
+
+        while (p - slashes > from && p[-1 - (ptrdiff_t)slashes] == '\\')
+            slashes++;
+        if (slashes % 2 == 0)
+            return p;
+    }
+    return end;
+}
+
 /* Nesting is checked on the bytes before jansson recurses (its own limit is 2,048). */
 static bool too_deep(const char *p, size_t n)
 {
     size_t depth = 0;
-    bool in_string = false;
 
-    for (size_t i = 0; i < n; i++) {
-        if (in_string) {
-            if (p[i] == '\\')
-                i++;
-            else if (p[i] == '"')
-                in_string = false;
-        } else if (p[i] == '"') {
-            in_string = true;
-        } else if (p[i] == '{' || p[i] == '[') {
+    for (const char *end = p + n; p < end; p++) {
+        if (*p == '"') {
+            p = string_end(p + 1, end);
+        } else if (*p == '{' || *p == '[') {
             if (++depth > TSN_JSON_DEPTH)
                 return true;
-        } else if ((p[i] == '}' || p[i] == ']') && depth > 0) {
+        } else if ((*p == '}' || *p == ']') && depth > 0) {
             depth--;
         }
     }

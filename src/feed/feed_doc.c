@@ -34,13 +34,14 @@ void tsn_feed_doc_settled(struct tsn_feed_doc *d)
 {
     struct tsn_feed *f = d->feed;
     bool redo = d->redo, check = d->check;
+    size_t held = d->inside ? d->len : 0;
     tsn_feed_doc_destroy(d);
     if (check) {
         tsn_feed_check_settled(f);
     } else if (redo) {
         tsn_feed_again_settled(f->feeds);
     } else {
-        tsn_feed_settled(f);
+        tsn_feed_settled(f, held);
     }
 }
 

@@ -84,20 +84,24 @@ static void letters(const char *s, struct tsn_buf *out)
         if (cp == '.' || cp == '\'') {
             continue;
         }
-        char one[8] = "";
+        char one[8];
+        one[0] = '\0';
         if (cp < 0x80) {
             one[0] = isalnum((int)cp) ? (char)tolower((int)cp) : '\0';
+            one[1] = '\0';
         } else if (cp >= 0xC0 && cp < 0x180 && cp - 0xC0 < sizeof latin - 1) {
             char c = latin[cp - 0xC0];
             if (c == '*') {
                 tsn_copy(one, sizeof one, pair(cp));
             } else if (c != ' ') {
                 one[0] = (char)tolower((unsigned char)c);
+                one[1] = '\0';
             }
         } else if (cp == 0xA0 || cp == 0xAE || (cp >= 0x2000 && cp < 0x2070) || cp == 0x2122) {
             one[0] = '\0'; /* blanks, dashes, quotes, trade marks */
         } else {
             memcpy(one, start, n);
+            one[n] = '\0';
         }
         if (cp == '&') {
             tsn_buf_puts(out, out->len ? " and" : "and");
@@ -109,7 +113,11 @@ static void letters(const char *s, struct tsn_buf *out)
                 tsn_buf_putc(out, ' ');
             }
             gap = false;
-            tsn_buf_puts(out, one);
+            if (one[1]) {
+                tsn_buf_puts(out, one);
+            } else {
+                tsn_buf_putc(out, one[0]);
+            }
         }
     }
 }
@@ -131,12 +139,23 @@ static bool legal(const char *word)
     return false;
 }
 
+/* ASCII alone: nothing to repair. */
+static bool plain(const char *s)
+{
+    while (*s && (unsigned char)*s < 0x80) {
+        s++;
+    }
+    return !*s;
+}
+
 void tsn_feed_words(const char *name, bool vendor, struct tsn_buf *out)
 {
     struct tsn_buf fixed;
     tsn_buf_init(&fixed, 1u << 20);
     tsn_buf_clear(out);
-    if (tsn_utf8_valid(name, strlen(name))) {
+    if (plain(name)) {
+        letters(name, out);
+    } else if (tsn_utf8_valid(name, strlen(name))) {
         letters(repair(name, &fixed) ? fixed.data : name, out);
     }
     tsn_buf_free(&fixed);

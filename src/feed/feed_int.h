@@ -27,6 +27,9 @@
 /* A document holds its place from the fetch until its commit, so this also bounds its operations
  * with the writer: 64 at most. */
 #define TSN_FEED_PARALLEL_MAX 64
+/* Bytes of documents out of a list in flight together, but for the first: a tree of JSON takes some
+ * times its text, and there are a few threads. */
+#define TSN_FEED_HELD_MAX (2u << 20)
 
 /* --- feed_list.c: the provider's list; pure, any thread ------------------------------------ */
 
@@ -127,7 +130,7 @@ struct tsn_feed {
     size_t pages_read, pages_same;
     const char *ns; /* publisher's namespace of the provider; NULL */
     struct tsn_feed_rows todo;
-    size_t next_row, in_flight;
+    size_t next_row, in_flight, held_bytes; /* held: of documents out of the list */
     struct tsn_feed_counts counts;
     struct tsn_feed_waiter *waiters;
     struct tsn_feed_doc *docs; /* in flight */
@@ -198,8 +201,9 @@ void tsn_feed_doc_probe(struct tsn_feed_doc *d); /* feed_doc.c: asks for d->url 
 void tsn_feed_start(struct tsn_feed *f); /* f->polling is set, its state is read */
 /* Gives the bytes of its page and the rows of its slice back; at the end of everything. */
 void tsn_feed_poll_drop(struct tsn_feed *f);
-/* A document was dealt with: the next one, or the end of the poll. */
-void tsn_feed_settled(struct tsn_feed *f);
+/* A document was dealt with: the next one, or the end of the poll. `held`: its bytes, if they came out
+ * of the list. */
+void tsn_feed_settled(struct tsn_feed *f, size_t held);
 
 /* --- feed_doc.c: one document from its address to its facts -------------------------------------- */
 

@@ -23,9 +23,18 @@ static void pump(struct tsn_feed *f)
 {
     size_t parallel = f->config.parallel > 0 ? (size_t)f->config.parallel : TSN_FEED_PARALLEL;
     parallel = parallel > TSN_FEED_PARALLEL_MAX ? TSN_FEED_PARALLEL_MAX : parallel;
-    while (f->next_row < f->todo.n && f->in_flight < parallel) {
+    while (f->next_row < f->todo.n) {
+        const struct tsn_feed_row *row = &f->todo.rows[f->next_row];
+        /* `parallel` spares the server. What stands in the list asks nobody: many at a time
+         * share one commit. */
+        if (f->in_flight >= (row->body ? TSN_FEED_PARALLEL_MAX : parallel) ||
+            (row->body && f->in_flight && f->held_bytes + row->len > TSN_FEED_HELD_MAX)) {
+            break;
+        }
         f->in_flight++;
-        tsn_feed_doc_begin(f, &f->todo.rows[f->next_row++]);
+        f->held_bytes += row->body ? row->len : 0;
+        f->next_row++;
+        tsn_feed_doc_begin(f, row);
     }
 }
 
@@ -45,9 +54,10 @@ static void go_on(void *user)
     tsn_feeds_release(feeds);
 }
 
-void tsn_feed_settled(struct tsn_feed *f)
+void tsn_feed_settled(struct tsn_feed *f, size_t held)
 {
     f->in_flight--;
+    f->held_bytes -= held;
     tsn_feeds_hold(f->feeds);
     tsn_loop_later(f->feeds->config.loop, go_on, f);
 }
@@ -445,7 +455,7 @@ void tsn_feed_start(struct tsn_feed *f)
     f->not_modified = false;
     f->arena = tsn_arena_new();
     f->todo = (struct tsn_feed_rows){0};
-    f->next_row = f->in_flight = 0;
+    f->next_row = f->in_flight = f->held_bytes = 0;
     f->pages = (struct tsn_pages){0};
     f->page = f->pages_read = f->pages_same = f->pages_seen = 0;
     f->discovered = f->bulk = f->holes = false;

@@ -122,22 +122,51 @@ static tsn_err bind_all(struct tsn_store *st, sqlite3_stmt *s, const struct tsn_
     return err;
 }
 
+/* Statements are found by their text, so every call builds it: pieces, no formats. */
+static void quoted(struct tsn_buf *b, const char *before, const char *name, const char *after)
+{
+    tsn_buf_puts(b, before);
+    tsn_buf_putc(b, '"');
+    tsn_buf_puts(b, name);
+    tsn_buf_putc(b, '"');
+    tsn_buf_puts(b, after);
+}
+
+static void number(struct tsn_buf *b, size_t n)
+{
+    char digits[24], *p = digits + sizeof(digits);
+
+    do {
+        *--p = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    tsn_buf_put(b, p, (size_t)(digits + sizeof(digits) - p));
+}
+
+static void param(struct tsn_buf *b, const char *before, size_t n)
+{
+    tsn_buf_puts(b, before);
+    tsn_buf_putc(b, '?');
+    number(b, n);
+}
+
 /* INSERT of all columns; names in quotes because `case` is a word of SQL. `replace` overwrites the
  * row of the same key; another row's unique value still is a conflict. */
 static void insert_sql(struct tsn_buf *b, const struct tsn_table *t, bool replace)
 {
-    tsn_buf_printf(b, "INSERT INTO \"%s\" (", t->name);
+    quoted(b, "INSERT INTO ", t->name, " (");
     for (size_t i = 0; i < t->ncols; i++)
-        tsn_buf_printf(b, "%s\"%s\"", i ? "," : "", t->cols[i].name);
+        quoted(b, i ? "," : "", t->cols[i].name, "");
     tsn_buf_puts(b, ") VALUES (");
     for (size_t i = 0; i < t->ncols; i++)
-        tsn_buf_printf(b, "%s?%zu", i ? "," : "", i + 1);
+        param(b, i ? "," : "", i + 1);
     tsn_buf_putc(b, ')');
     if (replace)
-        tsn_buf_printf(b, " ON CONFLICT (\"%s\") DO UPDATE SET ", t->cols[0].name);
-    for (size_t i = 1; replace && i < t->ncols; i++)
-        tsn_buf_printf(b, "%s\"%s\"=excluded.\"%s\"", i > 1 ? "," : "", t->cols[i].name,
-                       t->cols[i].name);
+        quoted(b, " ON CONFLICT (", t->cols[0].name, ") DO UPDATE SET ");
+    for (size_t i = 1; replace && i < t->ncols; i++) {
+        quoted(b, i > 1 ? "," : "", t->cols[i].name, "=excluded.");
+        quoted(b, "", t->cols[i].name, "");
+    }
 }
 
 /* Keys first: making one runs statements of its own, which must not meet ours half bound. */
@@ -199,10 +228,14 @@ static tsn_err update(struct tsn_store *st, const struct tsn_table *t, const voi
     if (column_of(t, guard) < 0)
         return TSN_EBUG;
     tsn_buf_init(&sql, SQL_MAX);
-    tsn_buf_printf(&sql, "UPDATE \"%s\" SET ", t->name);
-    for (size_t i = 1; i < t->ncols; i++)
-        tsn_buf_printf(&sql, "%s\"%s\"=?%zu", i > 1 ? "," : "", t->cols[i].name, i + 1);
-    tsn_buf_printf(&sql, " WHERE \"%s\"=?1 AND \"%s\"=?%d", t->cols[0].name, guard, n);
+    quoted(&sql, "UPDATE ", t->name, " SET ");
+    for (size_t i = 1; i < t->ncols; i++) {
+        quoted(&sql, i > 1 ? "," : "", t->cols[i].name, "");
+        param(&sql, "=", i + 1);
+    }
+    quoted(&sql, " WHERE ", t->cols[0].name, "=?1");
+    quoted(&sql, " AND ", guard, "");
+    param(&sql, "=", (size_t)n);
     s = sql.err ? NULL : tsn_sql(st, sql.data, &err);
     if (s) {
         err = bind_all(st, s, t, rec);
@@ -248,25 +281,17 @@ static bool same(const struct tsn_col *c, const void *a, const void *b)
 static void changed_sql(struct tsn_buf *b, const struct tsn_table *t, const void *before,
                         const void *after, const char *guard)
 {
-    tsn_buf_puts(b, "UPDATE \"");
-    tsn_buf_puts(b, t->name);
-    tsn_buf_puts(b, "\" SET \"");
-    tsn_buf_puts(b, guard);
-    tsn_buf_puts(b, "\"=?");
+    quoted(b, "UPDATE ", t->name, " SET ");
+    quoted(b, "", guard, "=?");
     for (size_t i = 1; i < t->ncols; i++) {
         const struct tsn_col *c = &t->cols[i];
 
         if (strcmp(c->name, guard) == 0 || same(c, before, after))
             continue;
-        tsn_buf_puts(b, ",\"");
-        tsn_buf_puts(b, c->name);
-        tsn_buf_puts(b, "\"=?");
+        quoted(b, ",", c->name, "=?");
     }
-    tsn_buf_puts(b, " WHERE \"");
-    tsn_buf_puts(b, t->cols[0].name);
-    tsn_buf_puts(b, "\"=? AND \"");
-    tsn_buf_puts(b, guard);
-    tsn_buf_puts(b, "\"=?");
+    quoted(b, " WHERE ", t->cols[0].name, "=?");
+    quoted(b, " AND ", guard, "=?");
 }
 
 static tsn_err bind_changed(struct tsn_store *st, sqlite3_stmt *s, const struct tsn_table *t,
@@ -507,22 +532,31 @@ static tsn_err where_sql(struct tsn_buf *b, const struct tsn_table *t,
         tsn_buf_puts(b, i ? " AND " : " WHERE ");
         switch (filters[i].cmp) {
         case TSN_CMP_EQ:
-            tsn_buf_printf(b, "\"%s\" = ?%zu", name, i + 1);
+            quoted(b, "", name, "");
+            param(b, " = ", i + 1);
             break;
         case TSN_CMP_NE:
-            tsn_buf_printf(b, "(\"%s\" IS NULL OR \"%s\" <> ?%zu)", name, name, i + 1);
+            quoted(b, "(", name, " IS NULL OR ");
+            quoted(b, "", name, "");
+            param(b, " <> ", i + 1);
+            tsn_buf_putc(b, ')');
             break;
         case TSN_CMP_LT:
-            tsn_buf_printf(b, "\"%s\" < ?%zu", name, i + 1);
+            quoted(b, "", name, "");
+            param(b, " < ", i + 1);
             break;
         case TSN_CMP_GT:
-            tsn_buf_printf(b, "\"%s\" > ?%zu", name, i + 1);
+            quoted(b, "", name, "");
+            param(b, " > ", i + 1);
             break;
         case TSN_CMP_PREFIX:
             /* A range, so that an index helps: behind every text with this prefix stands the
              * prefix followed by the last character there is. */
-            tsn_buf_printf(b, "\"%s\" >= ?%zu AND \"%s\" < ?%zu || char(1114111)", name, i + 1,
-                           name, i + 1);
+            quoted(b, "", name, "");
+            param(b, " >= ", i + 1);
+            quoted(b, " AND ", name, "");
+            param(b, " < ", i + 1);
+            tsn_buf_puts(b, " || char(1114111)");
             break;
         }
     }
@@ -554,23 +588,27 @@ static tsn_err list_sql(struct tsn_buf *b, const struct tsn_table *t,
                     (t->cols[i].type == TSN_COL_BLOB || t->cols[i].type == TSN_COL_SEALED);
 
         if (skip)
-            tsn_buf_printf(b, "%sNULL", i ? "," : "");
+            tsn_buf_puts(b, i ? ",NULL" : "NULL");
         else
-            tsn_buf_printf(b, "%s\"%s\"", i ? "," : "", t->cols[i].name);
+            quoted(b, i ? "," : "", t->cols[i].name, "");
     }
-    tsn_buf_printf(b, " FROM \"%s\"", t->name);
+    quoted(b, " FROM ", t->name, "");
     err = where_sql(b, t, how->filters, how->nfilters);
     if (err)
         return err;
-    if (how->after)
-        tsn_buf_printf(b, "%s\"%s\" %s ?%zu", how->nfilters ? " AND " : " WHERE ",
-                       t->cols[0].name, how->descending ? "<" : ">", how->nfilters + 1);
-    tsn_buf_printf(b, " ORDER BY \"%s\"%s", order, how->descending ? " DESC" : "");
+    if (how->after) {
+        quoted(b, how->nfilters ? " AND " : " WHERE ", t->cols[0].name,
+               how->descending ? " <" : " >");
+        param(b, " ", how->nfilters + 1);
+    }
+    quoted(b, " ORDER BY ", order, how->descending ? " DESC" : "");
     /* Equals in the order of their keys: the same question has the same answer. */
     if (how->order)
-        tsn_buf_printf(b, ", \"%s\"%s", t->cols[0].name, how->descending ? " DESC" : "");
+        quoted(b, ", ", t->cols[0].name, how->descending ? " DESC" : "");
     /* Under a view rows that are hidden do not count: the loop stops instead. */
-    return tsn_buf_printf(b, " LIMIT %zu", limit > LIST_MAX || viewed ? LIST_MAX : limit);
+    tsn_buf_puts(b, " LIMIT ");
+    number(b, limit > LIST_MAX || viewed ? LIST_MAX : limit);
+    return b->err;
 }
 
 tsn_err tsn_store_list(struct tsn_store *st, struct tsn_arena *arena, const struct tsn_table *t,
@@ -640,7 +678,7 @@ tsn_err tsn_store_count(struct tsn_store *st, const struct tsn_table *t,
         return err;
     }
     tsn_buf_init(&sql, SQL_MAX);
-    tsn_buf_printf(&sql, "SELECT count(*) FROM \"%s\"", t->name);
+    quoted(&sql, "SELECT count(*) FROM ", t->name, "");
     err = where_sql(&sql, t, filters, nfilters);
     s = err ? NULL : tsn_sql(st, sql.data, &err);
     tsn_buf_free(&sql);

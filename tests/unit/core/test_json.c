@@ -131,6 +131,15 @@ static void test_depth(void **state)
     v = good(
         "[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[\"]");
     json_decref(v);
+    /* A backslash that is escaped itself does not escape the quote behind it. */
+    char deep[TSN_JSON_DEPTH + 32];
+    int n = snprintf(deep, sizeof deep, "[\"\\\\\",\"\\\\\\\"[\",");
+    memset(deep + n, '[', TSN_JSON_DEPTH);
+    deep[n + TSN_JSON_DEPTH] = '\0';
+    struct tsn_diag d = bad(deep);
+    assert_non_null(strstr(d.what, "nested deeper"));
+    d = bad("[\"[[[[ no end");
+    assert_null(strstr(d.what, "nested deeper"));
 }
 
 static void test_canonical(void **state)
