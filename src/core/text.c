@@ -1,6 +1,7 @@
 /* text.c - hex, base64, suggestions, UTF-8, small checks. Pure; any thread. */
 #include "core/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,4 +255,28 @@ bool tsn_percent_decode(char *s)
     }
     *out = '\0';
     return true;
+}
+
+bool tsn_mail_ok(const char *s)
+{
+    const char *at = strchr(s, '@');
+    if (strlen(s) > 254 /* RFC 5321 4.5.3.1.3 */ || !at || at == s || !at[1] ||
+        strchr(at + 1, '@'))
+        return false;
+    for (const char *p = s; *p; p++)
+        if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f ||
+            strchr("<>()[]\\,;:\"", *p))
+            return false;
+    /* The domain: labels of letters, digits and inner hyphens. */
+    for (const char *p = at + 1;; p++) {
+        size_t n = strcspn(p, ".");
+        if (n == 0 || n > 63 || p[0] == '-' || p[n - 1] == '-')
+            return false;
+        for (size_t i = 0; i < n; i++)
+            if (!isalnum((unsigned char)p[i]) && p[i] != '-')
+                return false;
+        p += n;
+        if (!*p)
+            return true;
+    }
 }

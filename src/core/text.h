@@ -23,3 +23,5 @@ bool tsn_copy(char *out, size_t cap, const char *s);
 tsn_err tsn_parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
 /* True when s has only bytes 0x21-0x7E and a length of 1 to max. */
 bool tsn_word_ok(const char *s, size_t max);
+/* One plain address, local@domain. */
+bool tsn_mail_ok(const char *s);

@@ -66,8 +66,6 @@ void tsn_intake_start(struct tsn_intake *in, const struct tsn_actor *who, const 
 #define TSN_REPORT_FILE_MAX  ((size_t)8 << 20)
 #define TSN_REPORT_FILES_MAX ((size_t)12 << 20)
 tsn_err tsn_report_check(const json_t *report, json_t **normal, struct tsn_diag *diag);
-/* One plain address, local@domain. Pure. */
-bool tsn_mail_ok(const char *s);
 
 /* --- store thread: used by feed to start runs for its matches in its own transaction ------ */
 

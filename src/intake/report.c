@@ -17,7 +17,6 @@
 #define TITLE_CHARS 200
 #define TEXT_BYTES  (64u << 10)
 #define WORD_BYTES  200
-#define MAIL_BYTES  254
 #define LIST_ITEMS  1000
 #define ITEM_BYTES  2000
 
@@ -50,29 +49,6 @@ static size_t chars_of(const char *s)
 }
 
 enum form { FORM_TITLE, FORM_TEXT, FORM_SOME, FORM_WORD, FORM_ITEM, FORM_MAIL };
-
-bool tsn_mail_ok(const char *s)
-{
-    const char *at = strchr(s, '@');
-    if (strlen(s) > MAIL_BYTES || !at || at == s || !at[1] || strchr(at + 1, '@'))
-        return false;
-    for (const char *p = s; *p; p++)
-        if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f ||
-            strchr("<>()[]\\,;:\"", *p))
-            return false;
-    /* The domain: labels of letters, digits and inner hyphens. */
-    for (const char *p = at + 1;; p++) {
-        size_t n = strcspn(p, ".");
-        if (n == 0 || n > 63 || p[0] == '-' || p[n - 1] == '-')
-            return false;
-        for (size_t i = 0; i < n; i++)
-            if (!isalnum((unsigned char)p[i]) && p[i] != '-')
-                return false;
-        p += n;
-        if (!*p)
-            return true;
-    }
-}
 
 static tsn_err check_text(const char *s, enum form form, const char *pointer,
                           struct tsn_diag *diag)

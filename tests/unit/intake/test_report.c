@@ -10,6 +10,7 @@
 #include <string.h>
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/text.h"
 #include "intake/intake.h"
 
 static json_t *parse(const char *text)
