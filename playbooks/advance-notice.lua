@@ -8,7 +8,7 @@ local psirt = require "lib.psirt"
 
 local function invite(case, to)
   embargo.invite { party = to.to, note = "advance notice of an advisory" }
-  local ok = pcall(mail.send, { to = to.to, template = "embargo-terms", case = case.name,
+  local ok = pcall(mail.send, { to = to.to, template = "embargo-terms", case = case.name, language = to.language,
     vars = { case = case.name, name = to.customer } })
   return ok
 end

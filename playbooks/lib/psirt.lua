@@ -44,7 +44,7 @@ end
 -- One recipient of an advisory is told, as the event of its publication says, and what came of it is written down.
 -- A refusal is one too: it does not stop the others. True when it was sent.
 function psirt.tell_of(case, ev, to, stage)
-  local letter = ev.letters[to.list]
+  local letter = ev.letters[to.letter or to.list]
   local ok, why = pcall(mail.send, {
     to = to.to, subject = letter.subject, text = letter.text, attach = letter.attach,
     encrypt = to.encrypt, case = case.name,

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "advisory/advisory_row.h"
 #include "advisory/lint_other.h"
+#include "casework/customers.h"
 #include "core/json.h"
 #include "store/record_case.h"
 
@@ -72,20 +73,21 @@ static void reporter(struct tsn_advisory_work *w, const struct tsn_rec_case *c,
 /* How parties to the embargo and customers are reached. */
 static tsn_err parties(struct tsn_advisory_work *w, struct words *to)
 {
-    const struct tsn_casework_config *config = tsn_advisory_env.casework;
     struct tsn_rec_track *rows = NULL;
     size_t n = 0, i;
-    json_t *one;
+    json_t *one, *customers = tsn_customers_now(tsn_advisory_env.casework);
     tsn_err err = tracks(w, w->a.case_id, &rows, &n);
     for (i = 0; !err && i < n; i++) {
         if (strcmp(rows[i].track, "participant") == 0) {
             add(to, rows[i].label, "it names a party to the embargo");
         }
     }
-    json_array_foreach(config ? config->customers : NULL, i, one)
+    json_array_foreach(customers, i, one)
     {
-        add(to, tsn_json_str(one, "mail", NULL), "it names a customer's address");
+        add(to, tsn_arena_strdup(w->arena, tsn_json_str(one, "mail", NULL)),
+            "it names a customer's address");
     }
+    json_decref(customers);
     return err;
 }
 

@@ -7,6 +7,7 @@
 #include "advisory/advisory_as.h"
 #include "advisory/csaf_view.h"
 #include "advisory/publish_tree.h"
+#include "casework/customers.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -27,6 +28,7 @@ struct tell {
     size_t nrows;
     json_t *model, *wide; /* owned */
     json_t *products;     /* ids of configured products it is about; owned */
+    json_t *customers;    /* owned */
     const char *about;    /* NAME@VERSION */
     const char *version, *tlp;
     json_t *event;
@@ -134,6 +136,7 @@ static void tell_free(struct tell *t)
     json_decref(t->model);
     json_decref(t->wide);
     json_decref(t->products);
+    json_decref(t->customers);
 }
 
 static tsn_err tell_open(struct tell *t)
@@ -155,6 +158,7 @@ static tsn_err tell_open(struct tell *t)
         t->tlp = tsn_view_tlp(t->wide);
         t->about = tsn_arena_printf(t->arena, "%s@%s", t->a->name, t->version);
         t->products = products_of(t);
+        t->customers = tsn_customers_now(tsn_advisory_env.casework);
     }
     return err;
 }
@@ -204,17 +208,48 @@ static tsn_err attach(const struct tell *t, const json_t *model, enum tsn_as as,
     return err == TSN_EINPUT ? 0 : err; /* a form that has nothing to say of it is left out */
 }
 
-static tsn_err letter(struct tell *t, const json_t *list)
+/* The renderings that go along: as the customer wants them, else as the list says. */
+static const json_t *wanted(const json_t *list, const json_t *customer)
+{
+    const json_t *own = json_object_get(customer, "attach");
+    return own ? own : json_object_get(list, "attach");
+}
+
+/* A list has one letter, and one more for each other choice of renderings. */
+static const char *letter_name(const struct tell *t, const json_t *list, const json_t *customer)
+{
+    const char *name = tsn_json_str(list, "name", "");
+    const json_t *own = json_object_get(customer, "attach");
+    size_t i;
+    json_t *form;
+    if (!own || json_equal(own, json_object_get(list, "attach"))) {
+        return name;
+    }
+    name = tsn_arena_printf(t->arena, "%s:", name);
+    json_array_foreach(own, i, form)
+    {
+        name =
+            tsn_arena_printf(t->arena, "%s%s%s", name, i ? "+" : "", json_string_value(form));
+    }
+    return name;
+}
+
+static tsn_err letter(struct tell *t, const json_t *list, const json_t *customer)
 {
     struct tsn_buf text;
     json_t *model = json_copy(t->model), *parts = json_array(), *form;
     size_t i;
-    const char *tlp = label_for(t, list), *name = tsn_json_str(list, "name", "");
+    const char *tlp = label_for(t, list), *name = letter_name(t, list, customer);
+    if (json_object_get(json_object_get(t->event, "letters"), name)) {
+        json_decref(parts);
+        json_decref(model);
+        return 0;
+    }
     tsn_buf_init(&text, LETTER_MAX);
     json_object_set_new(model, "tlp", json_string(tlp));
     tsn_err err =
         tsn_advisory_as(model, tsn_advisory_env.publisher, TSN_AS_TEXT, &text, t->diag);
-    json_array_foreach(json_object_get(list, "attach"), i, form)
+    json_array_foreach(wanted(list, customer), i, form)
     {
         enum tsn_as as = tsn_as_find(json_string_value(form));
         err = err || as == TSN_AS_COUNT ? err : attach(t, model, as, parts);
@@ -277,60 +312,55 @@ static bool listed(const json_t *list, const char *to)
     return false;
 }
 
-static bool add(struct tell *t, const json_t *list, const char *to, const json_t *customer)
+/* Puts them among those who are told, with their letter, or among those who are asked first. */
+static tsn_err add(struct tell *t, const json_t *list, const char *to, const json_t *customer)
 {
     json_t *mails = json_object_get(t->event, "mails"),
            *invite = json_object_get(t->event, "invite");
+    const char *terms = t->r ? "accepted" : terms_of(t, to);
     if (told(t, to) || listed(mails, to) || listed(invite, to)) {
-        return false;
+        return 0;
     }
-    json_t *one =
-        json_pack("{s:s, s:s}", "to", to, "customer", tsn_json_str(customer, "name", to));
-    const char *terms = t->r ? "accepted" : terms_of(t, to), *key;
+    json_t *one = json_pack("{s:s, s:s, s:s*, s:s*}", "to", to, "customer",
+                            tsn_json_str(customer, "name", to), "encrypt",
+                            tsn_json_str(customer, "key", NULL), "language",
+                            tsn_json_str(customer, "language", NULL));
     if (strcmp(terms, "accepted") != 0) {
         /* Asked once; whoever declined or left is not asked again by a program. */
         if (strcmp(terms, "outside") == 0) {
             json_array_append(invite, one);
         }
         json_decref(one);
-        return false;
-    }
-    key = tsn_json_str(customer, "key", NULL);
-    if (key) {
-        json_object_set_new(one, "encrypt", json_string(key));
+        return 0;
     }
     json_object_set_new(one, "list", json_string(tsn_json_str(list, "name", "")));
+    json_object_set_new(one, "letter", json_string(letter_name(t, list, customer)));
     json_array_append_new(mails, one);
-    return true;
+    return letter(t, list, customer);
 }
 
 static tsn_err recipients(struct tell *t)
 {
-    const struct tsn_casework_config *config = tsn_advisory_env.casework;
     size_t i, k;
     json_t *list, *customer, *to;
     tsn_err err = 0;
     json_array_foreach(tsn_advisory_env.lists, i, list)
     {
-        bool any = false;
         if (!t->r && tsn_json_int(list, "before", 0) == 0) {
             continue; /* this list waits for publication */
         }
-        json_array_foreach(config ? config->customers : NULL, k, customer)
+        json_array_foreach(t->customers, k, customer)
         {
-            if (meant(t, list, customer)) {
-                any = add(t, list, tsn_json_str(customer, "mail", ""), customer) || any;
+            if (!err && meant(t, list, customer)) {
+                err = add(t, list, tsn_json_str(customer, "mail", ""), customer);
             }
         }
         /* Addresses in the open get what is for everybody. */
         json_array_foreach(json_object_get(list, "mail"), k, to)
         {
-            if (t->r && strcmp(t->tlp, "CLEAR") == 0) {
-                any = add(t, list, json_string_value(to), NULL) || any;
+            if (!err && t->r && strcmp(t->tlp, "CLEAR") == 0) {
+                err = add(t, list, json_string_value(to), NULL);
             }
-        }
-        if (any && !err) {
-            err = letter(t, list);
         }
     }
     return err;
@@ -505,35 +535,43 @@ static void view_rows(const struct tell *t, json_t *items)
     }
 }
 
+/* Those who would be told: state planned, or how they stand to the terms where a list tells ahead. */
+static void view_planned(const struct tell *t, json_t *items)
+{
+    size_t i, k;
+    json_t *list, *customer;
+    json_array_foreach(tsn_advisory_env.lists, i, list)
+    {
+        json_array_foreach(t->customers, k, customer)
+        {
+            const char *to = tsn_json_str(customer, "mail", ""), *terms = terms_of(t, to);
+            bool asked = tsn_json_int(list, "before", 0) > 0 && strcmp(terms, "outside") != 0;
+            if (!meant(t, list, customer) || listed(items, to)) {
+                continue;
+            }
+            json_array_append_new(items, json_pack("{s:s, s:s, s:s, s:s}", "to", to, "customer",
+                                                   tsn_json_str(customer, "name", ""), "list",
+                                                   tsn_json_str(list, "name", ""), "state",
+                                                   asked ? terms : "planned"));
+        }
+    }
+}
+
 tsn_err tsn_tell_view(struct tsn_store *st, struct tsn_arena *arena,
                       const struct tsn_rec_advisory *a, json_t **out, struct tsn_diag *diag)
 {
     struct tell t = {.st = st, .arena = arena, .a = a, .diag = diag};
-    json_t *items = json_array(), *list, *customer;
-    size_t i, k;
+    json_t *items = json_array();
     tsn_err err = tell_open(&t);
-    const struct tsn_casework_config *config = tsn_advisory_env.casework;
     if (!err) {
         view_rows(&t, items);
-        json_array_foreach(tsn_advisory_env.lists, i, list){
-            json_array_foreach(config ? config->customers : NULL, k,
-                               customer){const char *to = tsn_json_str(customer, "mail", "");
-        if (!meant(&t, list, customer) || listed(items, to)) {
-            continue;
-        }
-        const char *terms = terms_of(&t, to);
-        bool asked = tsn_json_int(list, "before", 0) > 0 && strcmp(terms, "outside") != 0;
-        json_array_append_new(items, json_pack("{s:s, s:s, s:s, s:s}", "to", to, "customer",
-                                               tsn_json_str(customer, "name", ""), "list",
-                                               tsn_json_str(list, "name", ""), "state",
-                                               asked ? terms : "planned"));
+        view_planned(&t, items);
+        *out = json_pack("{s:s, s:s, s:O}", "advisory", a->name, "version", t.version, "items",
+                         items);
     }
-}
-*out = json_pack("{s:s, s:s, s:O}", "advisory", a->name, "version", t.version, "items", items);
-}
-json_decref(items);
-tell_free(&t);
-return err;
+    json_decref(items);
+    tell_free(&t);
+    return err;
 }
 
 int64_t tsn_tell_before(const json_t *lists)

@@ -4,7 +4,7 @@
  * a run, so they have intents, outcomes, retries, the gate and people for what is in doubt like every
  * other effect: playbook `publication`, and `advance-notice` for those who accepted the terms before an
  * embargo ends. The event that such a run gets is made here and holds everything it sends, frozen: lists
- * of the configuration (by product and contract), letters as rendered, CNA containers.
+ * of the configuration with the customers they mean (by product and contract), letters as rendered, CNA containers.
  * Store thread, in the caller's transaction. */
 #pragma once
 
@@ -14,7 +14,8 @@
 #define TSN_TELL_AHEAD "advance-notice"
 
 /* { kind, advisory, version, release?, tlp, cve: [{ cve, container, reference }], mails: [{ to, customer,
- * list, encrypt? }], invite: [{ to, customer }], letters: { LIST: { subject, text, attach } } }. `r` NULL:
+ * list, letter, encrypt?, language? }], invite: [{ to, customer, ... }], letters: { LIST or LIST:FORMS:
+ * { subject, text, attach } } }. `r` NULL:
  * ahead of publication, from the draft. Whoever was told of this version already is left out. *empty:
  * there is nothing to do. New reference. */
 tsn_err tsn_tell_event(struct tsn_store *st, struct tsn_arena *arena,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "casework/customers.h"
 #include "casework/policy_plan.h"
 #include "core/json.h"
 #include "store/record_case.h"
@@ -380,7 +381,8 @@ static json_t *recipient_of(const struct gate *g, const char *name)
         for (int k = 0; k < 2; k++)
             country[k] = (char)(dot[1 + k] | 0x20);
     json_object_set_new(r, "country", json_string(country[0] ? country : "unknown"));
-    json_array_foreach(g->config ? g->config->customers : NULL, i, one)
+    json_t *customers = tsn_customers_now(g->config);
+    json_array_foreach(customers, i, one)
     {
         if (strcasecmp(tsn_json_str(one, "mail", ""), name) != 0)
             continue;
@@ -391,6 +393,7 @@ static json_t *recipient_of(const struct gate *g, const char *name)
         if (json_object_get(one, "contract"))
             json_object_set(r, "contract", json_object_get(one, "contract"));
     }
+    json_decref(customers);
     json_object_set_new(r, "kind", json_string(kind));
     return r;
 }

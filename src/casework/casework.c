@@ -4,10 +4,12 @@
  * apply (or the reader's thread for find and JSON), pure otherwise. */
 #include "casework/case_int.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include "casework/customers.h"
 #include "core/clock.h"
 #include "core/fault.h"
 #include "core/id.h"
@@ -306,28 +308,39 @@ static bool list_has(const json_t *list, const char *word)
     return false;
 }
 
+/* Each address once, whatever its case; notes it. */
+static bool said_before(json_t *seen, const char *mail)
+{
+    char low[256];
+    size_t n = 0;
+    for (; mail[n] && n + 1 < sizeof low; n++)
+        low[n] = (char)tolower((unsigned char)mail[n]);
+    low[n] = '\0';
+    bool had = json_object_get(seen, low) != NULL;
+    json_object_set_new(seen, low, json_true());
+    return had;
+}
+
 json_t *tsn_case_customers(const struct tsn_casework_config *config, const json_t *products)
 {
-    json_t *out = json_array();
+    json_t *out = json_array(), *all = tsn_customers_now(config), *seen = json_object();
     size_t i, j;
     json_t *customer, *product;
-    json_array_foreach(config ? config->customers : NULL, i, customer)
+    json_array_foreach(all, i, customer)
     {
         const json_t *theirs = json_object_get(customer, "products");
         const char *mail = tsn_json_str(customer, "mail", NULL);
         bool hit = false;
         json_array_foreach(theirs, j, product) hit =
             hit || (json_is_string(product) && list_has(products, json_string_value(product)));
-        json_t *other;
-        json_array_foreach(
-            out, j, other) if (mail && !strcasecmp(tsn_json_str(other, "mail", ""), mail)) hit =
-            false;
-        if (!hit || !mail)
+        if (!hit || !mail || said_before(seen, mail))
             continue;
         json_t *o = json_object();
         put_str(o, "name", tsn_json_str(customer, "name", mail));
         put_str(o, "mail", mail);
         json_array_append_new(out, o);
     }
+    json_decref(all);
+    json_decref(seen);
     return out;
 }

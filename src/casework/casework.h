@@ -8,9 +8,10 @@
 #include "store/record_case.h"
 #include "store/store.h"
 
-struct tsn_policies; /* casework/policy.h */
-struct tsn_likeness; /* casework/likeness.h */
-struct tsn_viewer;   /* casework/access.h */
+struct tsn_policies;  /* casework/policy.h */
+struct tsn_likeness;  /* casework/likeness.h */
+struct tsn_customers; /* casework/customers.h */
+struct tsn_viewer;    /* casework/access.h */
 
 /* What a role sees and may; roles without a rule see open cases and may do every operation. */
 enum tsn_role_sees {
@@ -29,7 +30,8 @@ struct tsn_casework_config {
     const char *case_prefix; /* "PSIRT" */
     const json_t
         *products; /* [{ id, name, vendor, owner, branches... }] for pick and matching */
-    const json_t *customers;  /* [{ name, mail, products: [...] }] */
+    const json_t *customers;     /* declared: [{ name, mail, products: [...] }] */
+    struct tsn_customers *known; /* those of the store, customers.h; NULL = the declared ones */
     const char *const *house; /* domains and hosts of our own, NULL-terminated; may be NULL */
     const char *const
         *neutral_templates;        /* mails that say nothing; NULL = ack-incident ack-report

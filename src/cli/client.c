@@ -13,7 +13,9 @@
 #include "core/json.h"
 #include "core/text.h"
 
-#define ANSWER_MAX ((size_t)64 << 20)
+#define MEMBERS_MAX ((size_t)1 << 20) /* of a file that --from names */
+
+#define ANSWER_MAX  ((size_t)64 << 20)
 
 const char *tsn_client_escape(struct tsn_cli *cli, const char *s)
 {
@@ -336,4 +338,40 @@ void tsn_client_reason(const struct tsn_cli *cli, json_t *body)
 int tsn_client_get(struct tsn_cli *cli, const char *path, json_t **out)
 {
     return tsn_client_call(cli, "GET", path, NULL, NULL, out);
+}
+
+int tsn_client_members(struct tsn_cli *cli, json_t *into)
+{
+    const char *from = cli->flag[TSN_FLAG_FROM];
+    if (from) {
+        struct tsn_buf b;
+        struct tsn_diag diag;
+        json_t *file = NULL;
+        tsn_diag_init(&diag);
+        tsn_buf_init(&b, MEMBERS_MAX);
+        tsn_err err = tsn_buf_read_file(&b, strcmp(from, "-") == 0 ? "/dev/stdin" : from);
+        if (err)
+            tsn_diag_set(&diag, err, "U008", "%s: %s", from, tsn_err_text(err));
+        else
+            err = tsn_json_parse(b.data ? b.data : "", b.len, &file, &diag);
+        tsn_buf_free(&b);
+        if (!err && json_is_object(file))
+            json_object_update(into, file);
+        json_decref(file);
+        if (err)
+            return tsn_out_fail(cli, TSN_EXIT_PROBLEMS, &diag);
+    }
+    for (size_t i = 0; i < cli->nset; i++) {
+        const char *eq = strchr(cli->set[i], '=');
+        if (!eq || eq == cli->set[i])
+            return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "",
+                                 "--set wants NAME=VALUE, not `%.64s`", cli->set[i]);
+        json_t *value = strchr("[{tfn", eq[1]) && eq[1]
+                            ? json_loads(eq + 1, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL)
+                            : NULL;
+        json_object_set_new(
+            into, tsn_arena_strndup(cli->arena, cli->set[i], (size_t)(eq - cli->set[i])),
+            value ? value : json_string(eq + 1));
+    }
+    return 0;
 }

@@ -36,6 +36,8 @@ int tsn_client_do(struct tsn_cli *cli, const char *method, const char *path, jso
                   json_t **out);
 /* --reason as a member of the body, when it was given. */
 void tsn_client_reason(const struct tsn_cli *cli, json_t *body);
+/* Members of a JSON file (--from) and of --set K=V, where V may be JSON; 0 or the exit code. */
+int tsn_client_members(struct tsn_cli *cli, json_t *into);
 int tsn_client_get(struct tsn_cli *cli, const char *path, json_t **out);
 /* Percent-encodes one path segment or query value; in the arena. */
 const char *tsn_client_escape(struct tsn_cli *cli, const char *s);

@@ -11,49 +11,10 @@
 #include "cli/out.h"
 #include "core/json.h"
 
-#define FILE_MAX ((size_t)1 << 20)
-
 static const char *path_of(struct tsn_cli *cli, const char *tail)
 {
     return tsn_client_path(cli, "advisories/%s%s%s", tsn_client_escape(cli, cli->arg[0]),
                            *tail ? "/" : "", tail);
-}
-
-/* Members of a JSON file (--from) and of --set; 0 or the exit code. */
-static int members(struct tsn_cli *cli, json_t *into)
-{
-    const char *from = cli->flag[TSN_FLAG_FROM];
-    if (from) {
-        struct tsn_buf b;
-        struct tsn_diag diag;
-        json_t *file = NULL;
-        tsn_diag_init(&diag);
-        tsn_buf_init(&b, FILE_MAX);
-        tsn_err err = tsn_buf_read_file(&b, strcmp(from, "-") == 0 ? "/dev/stdin" : from);
-        if (err)
-            tsn_diag_set(&diag, err, "U008", "%s: %s", from, tsn_err_text(err));
-        else
-            err = tsn_json_parse(b.data ? b.data : "", b.len, &file, &diag);
-        tsn_buf_free(&b);
-        if (!err && json_is_object(file))
-            json_object_update(into, file);
-        json_decref(file);
-        if (err)
-            return tsn_out_fail(cli, TSN_EXIT_PROBLEMS, &diag);
-    }
-    for (size_t i = 0; i < cli->nset; i++) {
-        const char *eq = strchr(cli->set[i], '=');
-        if (!eq || eq == cli->set[i])
-            return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "",
-                                 "--set wants NAME=VALUE, not `%.64s`", cli->set[i]);
-        json_t *value = strchr("[{tfn", eq[1]) && eq[1]
-                            ? json_loads(eq + 1, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL)
-                            : NULL;
-        json_object_set_new(
-            into, tsn_arena_strndup(cli->arena, cli->set[i], (size_t)(eq - cli->set[i])),
-            value ? value : json_string(eq + 1));
-    }
-    return 0;
 }
 
 static int print_one(struct tsn_cli *cli, json_t *out)
@@ -79,7 +40,7 @@ int tsn_cmd_advisory_verb(struct tsn_cli *cli)
     bool edits = strcmp(verb, "edit") == 0,
          ends = strcmp(verb, "withdraw") == 0 || strcmp(verb, "supersede") == 0;
     json_t *body = json_object(), *set = edits ? json_object() : body, *out = NULL;
-    int rc = members(cli, set);
+    int rc = tsn_client_members(cli, set);
     if (edits)
         json_object_set_new(body, "set", set);
     const struct {
@@ -104,7 +65,7 @@ int tsn_cmd_advisory_verb(struct tsn_cli *cli)
 int tsn_cmd_advisory_new(struct tsn_cli *cli)
 {
     json_t *body = json_object(), *out = NULL;
-    int rc = members(cli, body);
+    int rc = tsn_client_members(cli, body);
     if (cli->flag[TSN_FLAG_CASE])
         json_object_set_new(body, "case", json_string(cli->flag[TSN_FLAG_CASE]));
     if (cli->flag[TSN_FLAG_TITLE])

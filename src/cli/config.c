@@ -294,11 +294,6 @@ const json_t *tsn_config_products_json(const struct tsn_config *config)
     return config->casework.products;
 }
 
-const json_t *tsn_config_customers_json(const struct tsn_config *config)
-{
-    return config->casework.customers;
-}
-
 const json_t *tsn_config_picks_json(const struct tsn_config *config)
 {
     return config->picks;

@@ -59,7 +59,8 @@
  *   customers:
  *     - { name: Customer A, mail: sec@a.example, products: [ edge-gw ],
  *         country: de, contract: gold,    # for jurisdictions and lists
- *         key: 0A1B... }                  # fingerprint of the PGP key their notices are encrypted to
+ *         key: 0A1B...,                   # fingerprint of the PGP key their notices are encrypted to
+ *         attach: [ csaf, html ], language: de }   # instead of the list's; or by `tocsin customer`
  *   rules:
  *     - { on: report.accepted, when: { kind: incident }, run: customer-incident }
  *   schedules:                      # events `schedule.due`; missed ones come once
@@ -182,10 +183,8 @@ tsn_err tsn_config_policy_files(struct tsn_arena *arena, const char *dir,
                                 struct tsn_policy_file **out, size_t *n, struct tsn_diag *diag);
 
 /* JSON for the modules and for `config show`; borrowed, never NULL. Products: [{ id, name,
- * vendor, owner?, versions: [..], components: [{ vendor, product }] }]. Customers: [{ name, mail,
- * products: [ids] }]. */
+ * vendor, owner?, versions: [..], components: [{ vendor, product }] }]. */
 const json_t *tsn_config_products_json(const struct tsn_config *config);
-const json_t *tsn_config_customers_json(const struct tsn_config *config);
 /* What `pick` fields may be answered with: { "product": [ids] }. */
 const json_t *tsn_config_picks_json(const struct tsn_config *config);
 

@@ -65,6 +65,11 @@ tsn_err tsn_conf_secret(struct tsn_conf *c, const struct tsn_yaml *map, const ch
 /* Handles among free-form values. */
 tsn_err tsn_conf_handles(struct tsn_conf *c, const struct tsn_yaml *node);
 tsn_err tsn_conf_handle(struct tsn_conf *c, const struct tsn_yaml *at, const char *text);
+/* A list of words as member `key` of `into`, empty where there is none. config_publish.c */
+tsn_err tsn_conf_words(struct tsn_conf *c, const struct tsn_yaml *item, const char *key,
+                       json_t *into);
+/* Member `attach` of `o` names renderings. C030 */
+tsn_err tsn_conf_forms(struct tsn_conf *c, const struct tsn_yaml *item, const json_t *o);
 /* YAML as JSON: unquoted numbers, true, false and null are such; new reference. */
 json_t *tsn_conf_json(const struct tsn_yaml *node);
 

@@ -302,8 +302,8 @@ static tsn_err product_exists(struct tsn_conf *c, const struct tsn_yaml *node)
 
 tsn_err tsn_conf_customers(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name",    "mail",     "products",
-                                        "country", "contract", "key"};
+    static const char *const known[] = {"name",     "mail", "products", "country",
+                                        "contract", "key",  "attach",   "language"};
     const struct tsn_yaml *list;
     size_t n;
     json_t *out = json_array();
@@ -334,13 +334,20 @@ tsn_err tsn_conf_customers(struct tsn_conf *c)
             if (!err)
                 json_array_append_new(ids, json_string(product->scalar));
         }
-        const char *country = NULL, *contract = NULL, *key = NULL;
+        const char *country = NULL, *contract = NULL, *key = NULL, *language = NULL;
         if (!err)
             err = tsn_conf_name(c, i, "country", false, &country);
         if (!err)
             err = tsn_conf_name(c, i, "contract", false, &contract);
         if (!err)
             err = tsn_conf_name(c, i, "key", false, &key);
+        if (!err)
+            err = tsn_conf_name(c, i, "language", false, &language);
+        if (!err && tsn_yaml_find(i, "attach"))
+            err = tsn_conf_words(c, i, "attach", o);
+        if (!err)
+            err = tsn_conf_forms(c, i, o);
+        put(o, "language", language);
         put(o, "name", name);
         put(o, "mail", mail);
         put(o, "country", country);

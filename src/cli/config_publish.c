@@ -51,8 +51,8 @@ static void drop_json(void *p)
     json_decref(p);
 }
 
-static tsn_err words(struct tsn_conf *c, const struct tsn_yaml *item, const char *key,
-                     json_t *into)
+tsn_err tsn_conf_words(struct tsn_conf *c, const struct tsn_yaml *item, const char *key,
+                       json_t *into)
 {
     const char *const *list = NULL;
     size_t n = 0;
@@ -62,6 +62,21 @@ static tsn_err words(struct tsn_conf *c, const struct tsn_yaml *item, const char
         json_array_append_new(out, json_string(list[i]));
     json_object_set_new(into, key, out);
     return err;
+}
+
+tsn_err tsn_conf_forms(struct tsn_conf *c, const struct tsn_yaml *item, const json_t *o)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(json_object_get(o, "attach"), i, v)
+    {
+        if (tsn_as_find(json_string_value(v)) == TSN_AS_COUNT) {
+            tsn_diag_hint(c->diag, "csaf, csaf-2.1, cve, openvex, osv, html, md, text");
+            return tsn_yaml_fail(tsn_yaml_find(item, "attach"), c->diag, TSN_EINPUT, "C030",
+                                 "nothing is rendered as `%s`", json_string_value(v));
+        }
+    }
+    return 0;
 }
 
 static bool product_known(const struct tsn_conf *c, const char *id)
@@ -80,14 +95,9 @@ static tsn_err check_words(struct tsn_conf *c, const struct tsn_yaml *item, cons
 {
     size_t i;
     json_t *v;
-    json_array_foreach(json_object_get(list, "attach"), i, v)
-    {
-        if (tsn_as_find(json_string_value(v)) == TSN_AS_COUNT) {
-            tsn_diag_hint(c->diag, "csaf, csaf-2.1, cve, openvex, osv, html, md, text");
-            return tsn_yaml_fail(tsn_yaml_find(item, "attach"), c->diag, TSN_EINPUT, "C030",
-                                 "nothing is rendered as `%s`", json_string_value(v));
-        }
-    }
+    tsn_err err = tsn_conf_forms(c, item, list);
+    if (err)
+        return err;
     json_array_foreach(json_object_get(list, "products"), i, v)
     {
         if (!product_known(c, json_string_value(v))) {
@@ -121,7 +131,7 @@ static tsn_err take_list(struct tsn_conf *c, const struct tsn_yaml *item, json_t
     if (!err)
         err = tsn_conf_name(c, item, "name", true, &name);
     for (size_t i = 0; !err && i < TSN_CONF_COUNT(several); i++)
-        err = words(c, item, several[i], o);
+        err = tsn_conf_words(c, item, several[i], o);
     if (!err)
         err = tsn_conf_duration(c, item, "before", false, 60000, 90 * DAY_MS, &before);
     if (!err && tsn_yaml_find(item, "tlp"))

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "casework/customers.h"
 #include "cli/cli.h"
 #include "core/clock.h"
 #include "core/fault.h"
@@ -544,8 +545,11 @@ static tsn_err open_policies(struct node *n, struct tsn_store *st, struct tsn_di
     n->casework = n->config->casework;
     n->casework.policies = n->policies;
     n->casework.likeness = tsn_likeness_new();
-    if (n->read_only)
-        return tsn_policies_load(n->policies, st, diag);
+    n->casework.known = tsn_customers_new();
+    if (n->read_only) {
+        tsn_err bad = tsn_policies_load(n->policies, st, diag);
+        return bad ? bad : tsn_customers_load(n->casework.known, st);
+    }
     tsn_err err = tsn_config_policy_files(n->arena, dir, &files, &nfiles, diag);
     if (!err)
         err = tsn_store_begin(st);
@@ -553,6 +557,9 @@ static tsn_err open_policies(struct node *n, struct tsn_store *st, struct tsn_di
         return err;
     err =
         tsn_policies_start(n->policies, st, n->arena, files, nfiles, tsn_clock_wall_ms(), diag);
+    if (!err)
+        err = tsn_customers_start(n->casework.known, st, n->arena, n->casework.customers,
+                                  tsn_clock_wall_ms(), diag);
     if (!err)
         return tsn_store_commit(st);
     tsn_store_rollback(st);
@@ -700,6 +707,7 @@ out:
         (void)close(n.lock);
     tsn_policies_destroy(n.policies);
     tsn_likeness_destroy(n.casework.likeness);
+    tsn_customers_destroy(n.casework.known);
     tsn_secret_forget();
     tsn_arena_destroy(n.arena);
     return err;

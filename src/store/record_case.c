@@ -45,6 +45,13 @@ static const struct tsn_col policy_cols[] = {
 };
 TABLE(policy, -1);
 
+static const struct tsn_col customer_cols[] = {
+    TEXT(customer, id),        TEXT(customer, handle),     TEXT(customer, origin),
+    SEALED(customer, body),    TEXT(customer, changed_by), INT(customer, added_at),
+    INT(customer, changed_at),
+};
+TABLE(customer, -1);
+
 static const struct tsn_col attachment_cols[] = {
     TEXT(attachment, id),     TEXT(attachment, case_id),  TEXT(attachment, digest),
     TEXT(attachment, type),   TEXT(attachment, added_by), SEALED(attachment, name),

@@ -64,6 +64,15 @@ struct tsn_rec_policy {
 };
 extern const struct tsn_table tsn_table_policy;
 
+/* One customer; casework/customers.h. The handle is a digest of the name, for the name is sealed. */
+struct tsn_rec_customer {
+    const char *id, *handle, *origin; /* config desk */
+    const char *body;                 /* sealed JSON: what customers.h says */
+    const char *changed_by;
+    int64_t added_at, changed_at;
+};
+extern const struct tsn_table tsn_table_customer;
+
 /* Evidence; casework/ops_evidence.c. */
 struct tsn_rec_attachment {
     const char *id, *case_id, *digest /* sha256:... */, *type, *added_by;

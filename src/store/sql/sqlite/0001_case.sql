@@ -92,6 +92,17 @@ CREATE TABLE "policy" (
 
 CREATE INDEX policy_name ON "policy" ("name", "state");
 
+-- Who has which product under which contract, and how they want to be told.
+CREATE TABLE "customer" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "handle" TEXT NOT NULL UNIQUE,
+  "origin" TEXT NOT NULL,
+  "body" BLOB,
+  "changed_by" TEXT,
+  "added_at" INTEGER NOT NULL DEFAULT 0,
+  "changed_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE "attachment" (
   "id" TEXT PRIMARY KEY NOT NULL,
   "case_id" TEXT NOT NULL,
