@@ -398,8 +398,9 @@ enum tsn_box_state tsn_box_resume(struct tsn_box *box, const char *path, const c
     box->incoming = result;
     box->outcome = outcome;
     box->logged = 0;
-    if (at_ms > box->now_ms)
-        box->now_ms = at_ms; /* wall time may step back; now() never does */
+    /* Wall time may step back; now() never does, but in a spec: each of its lives begins anew. */
+    if (at_ms > box->now_ms || box->author)
+        box->now_ms = at_ms;
     bool goes_on = tsn_box_branches_resume(box, at, &known);
     if (!known) {
         tsn_box_fail(box, "R029", "an outcome came for a step that nothing waits for");

@@ -171,6 +171,27 @@ end)
         self.assertEqual((code, rows[0]["ok"], rows[0]["crashing"]), (9, False, True))
         self.assertIn("history differs", rows[0]["message"])
 
+    def test_every_life_begins_at_the_same_time(self):
+        """What one test has let pass is not on the clock of the next one, nor of its own second life."""
+        self.run_tocsin("playbook", "new", "my")
+        self.write("my_spec.lua", """
+local first
+describe("my", function()
+  local function life()
+    local s = sim.start("my", { report = { kind = "weakness", title = "t", text = "x" } })
+    local at = timestamp(now())
+    first = first or at
+    assert.same(first, at)
+    s:advance "2d"
+    assert.same(timestamp(sim.now()), timestamp(now()))
+  end
+  it("lets two days pass", life)
+  it("lets two more pass", life)
+end)
+""")
+        code, rows, _ = self.rows("playbook", "test", "my.lua", "--crash-each-step")
+        self.assertEqual((code, [r["ok"] for r in rows]), (0, [True, True]), rows)
+
     def test_each_shipped_playbook_has_a_spec(self):
         """ctest plays them, with a crash behind each step, as playbooks/NAME (tests/CMakeLists.txt)."""
         names = {n[:-4] for n in os.listdir(os.path.join(SOURCE, "playbooks")) if n.endswith(".lua")}
