@@ -247,6 +247,7 @@ struct tsn_action tsn_action_exec(const struct tsn_exec_config *config, char nam
         .name = name,
         .summary = config->summary,
         .effect = config->reads ? TSN_EFFECT_NONE : TSN_EFFECT_EXTERNAL,
+        .sends = config->sends,
         .doubt = config->repeat_safe ? TSN_DOUBT_REPEAT_SAFE : TSN_DOUBT_ASK,
         .timeout_ms = config->timeout_ms,
         /* What ended badly once is for the playbook to judge, unless a repeat is harmless. */

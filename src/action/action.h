@@ -60,9 +60,12 @@ struct tsn_action {
     bool secret_args;        /* arguments are shown as *** */
     bool irreversible;       /* publish, notify, disclose */
     bool sends;              /* external: tells people or systems outside something */
-    const char
-        *recipients;  /* argument that names who gets it: addresses or URLs; the gate asks for
-                              * each of them. NULL = a tool of our own, or known to the gate */
+    /* Who gets what it tells; the gate asks for each (casework/access.h). The argument that names
+     * them, addresses or URLs; else the one system that it talks to, URL or host; both NULL: what
+     * `sends` goes to nobody knows whom, anything else is a tool of our own. `internal`: the operator
+     * says that the system behind it is of our own house. */
+    const char *recipients, *goes_to;
+    bool internal;
     const char *undo; /* name of the action that takes it back, NULL = none */
     const char *plan; /* name of the look-up that says what it would do, NULL = none */
     /* none and external: begin; an error means it could not begin (outcome FAIL with diag). */

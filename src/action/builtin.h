@@ -41,7 +41,7 @@ tsn_err tsn_action_mail_register(struct tsn_registry *r, struct tsn_loop *loop,
 struct tsn_exec_config {
     const char *name, *summary;
     const char *const *words; /* NULL-terminated */
-    bool reads, repeat_safe;
+    bool reads, sends, repeat_safe;
     int64_t timeout_ms, memory, cpu_s;
     size_t output; /* bytes of standard output */
 };
@@ -59,6 +59,7 @@ struct tsn_plugin_config {
     const char *dir;      /* folder with manifest.yaml */
     const char *settings; /* JSON object given at start; secrets as handles (core/secret.h) */
     const char *sha256;   /* plugin_pin.h: other files are not started; NULL = none are */
+    bool internal;        /* the system behind it is of our own house: struct tsn_action */
 };
 /* Which files run now: at each start with others than before, and when a start was refused. */
 struct tsn_plugin_loaded {

@@ -528,6 +528,7 @@ tsn_err tsn_plugin_add(struct tsn_plugins *host, const struct tsn_plugin_config 
     for (size_t i = 0; !err && i < p->manifest.nactions; i++) {
         struct tsn_action action = p->manifest.actions[i];
 
+        tsn_manifest_reach(&action, config->internal, p->settings);
         action.start = start;
         action.probe = action.doubt == TSN_DOUBT_PROBE ? probe : NULL;
         action.cancel = cancel;

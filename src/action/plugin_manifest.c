@@ -294,6 +294,16 @@ static tsn_err read_settings(struct tsn_arena *arena, const struct tsn_yaml *roo
     return err;
 }
 
+void tsn_manifest_reach(struct tsn_action *a, bool internal, const json_t *settings)
+{
+    const char *url = json_string_value(json_object_get(settings, "url"));
+
+    a->internal = internal;
+    /* An address that is a secret is known to nobody before it is used. */
+    if (url && !tsn_secret_is_handle(url))
+        a->goes_to = url;
+}
+
 static bool fits(const struct tsn_setting *s, const json_t *v)
 {
     const char *text = json_string_value(v);

@@ -23,6 +23,9 @@ struct tsn_manifest {
     size_t nsettings;
 };
 
+/* Where an action of a plugin that is configured so goes to: `internal` and `goes_to`. The URL is borrowed from
+ * the settings. */
+void tsn_manifest_reach(struct tsn_action *a, bool internal, const json_t *settings);
 /* Do these settings (an object) fit? R056. */
 tsn_err tsn_manifest_settings(const struct tsn_manifest *m, const json_t *settings,
                               struct tsn_diag *diag);

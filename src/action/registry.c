@@ -79,6 +79,8 @@ tsn_err tsn_registry_add(struct tsn_registry *r, const struct tsn_action *action
     copy->summary = tsn_arena_strdup(r->arena, action->summary ? action->summary : "");
     copy->undo = tsn_arena_strdup(r->arena, action->undo);
     copy->plan = tsn_arena_strdup(r->arena, action->plan);
+    copy->recipients = tsn_arena_strdup(r->arena, action->recipients);
+    copy->goes_to = tsn_arena_strdup(r->arena, action->goes_to);
     r->list[r->n++] = copy;
     return 0;
 }

@@ -195,18 +195,24 @@ static tsn_err add_plugins(const struct tsn_sim_config *config, struct tsn_arena
     }
     for (size_t i = 0; i < config->nplugins; i++) {
         struct tsn_manifest m;
+        const char *text = config->plugins[i].settings;
+        json_t *settings = NULL;
         tsn_err err =
             tsn_manifest_read(arena, config->plugins[i].dir, config->plugins[i].name, &m, diag);
 
+        if (!err && text)
+            (void)tsn_json_parse(text, strlen(text), &settings, NULL);
         for (size_t k = 0; !err && k < m.nactions; k++) {
             struct tsn_action a = m.actions[k];
 
+            tsn_manifest_reach(&a, config->plugins[i].internal, settings);
             a.start = start;
             a.cancel = cancel;
             a.probe = NULL;
             a.user = sim;
             err = tsn_registry_add(r, &a);
         }
+        json_decref(settings);
         if (err)
             return err;
     }

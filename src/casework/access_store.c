@@ -473,7 +473,6 @@ static tsn_err ask_named(struct gate *g, struct tsn_arena *arena, const json_t *
 static tsn_err ask_all(struct gate *g, struct tsn_arena *arena, const struct tsn_action *action,
                        const json_t *args, struct tsn_diag *diag)
 {
-    const struct tsn_casework_config *config = g->config;
     tsn_err err = 0;
     if (!strcmp(action->name, "mail.send")) {
         static const char *const fields[] = {"to", "cc", "bcc"};
@@ -483,14 +482,14 @@ static tsn_err ask_all(struct gate *g, struct tsn_arena *arena, const struct tsn
     }
     if (!strcmp(action->name, "http.request"))
         return ask(g, TSN_ASKER_HOST, host_of(arena, tsn_json_str(args, "url", "")), diag);
-    if (!strncmp(action->name, "vince.", 6)) {
-        const char *url = config && config->vince_url ? config->vince_url : "";
-        return ask(g, TSN_ASKER_HOST, host_of(arena, url), diag);
-    }
     if (action->recipients)
         return ask_named(g, arena, json_object_get(args, action->recipients), diag);
-    /* else a tool of our own: operators connect only those */
-    return action->irreversible ? ask(g, TSN_ASKER_PUBLIC, "", diag) : 0;
+    if (action->irreversible && !action->sends) /* makes it known, to whoever looks */
+        return ask(g, TSN_ASKER_PUBLIC, "", diag);
+    if (action->internal || !action->sends)
+        return 0; /* a tool of our own */
+    return action->goes_to ? ask(g, TSN_ASKER_HOST, host_of(arena, action->goes_to), diag)
+                           : ask(g, TSN_ASKER_PUBLIC, "", diag);
 }
 
 /* Asks for one case; `as` is the name that a refusal may tell. */

@@ -36,7 +36,6 @@ struct tsn_casework_config {
     const char *const
         *neutral_templates;        /* mails that say nothing; NULL = ack-incident ack-report
                                embargo-terms */
-    const char *vince_url;         /* NULL = not used: the host that vince.* steps go to */
     const char *const *markets;    /* NULL-terminated: eu cn uk us; NULL = none */
     struct tsn_policies *policies; /* in force: clocks, plans, ...; NULL = none */
     struct tsn_likeness *likeness; /* what the writer remembers of reports; NULL = nothing */

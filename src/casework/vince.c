@@ -262,12 +262,14 @@ tsn_err tsn_vince_register(struct tsn_registry *r, struct tsn_httpc *c,
          .effect = TSN_EFFECT_EXTERNAL,
          .doubt = TSN_DOUBT_ASK,
          .irreversible = true,
+         .sends = true,
          .start = start_status},
         {.name = "vince.report",
          .summary = "Report a vulnerability to CERT/CC",
          .effect = TSN_EFFECT_EXTERNAL,
          .doubt = TSN_DOUBT_ASK,
          .irreversible = true,
+         .sends = true,
          .start = start_report},
     };
     if (!config->url)
@@ -279,6 +281,7 @@ tsn_err tsn_vince_register(struct tsn_registry *r, struct tsn_httpc *c,
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         struct tsn_action a = actions[i];
         a.cancel = cancel;
+        a.goes_to = config->url;
         a.user = u;
         tsn_err err = tsn_registry_add(r, &a);
         if (err)

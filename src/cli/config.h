@@ -89,7 +89,8 @@
  *   plugins:
  *     - { name: edge, dir: plugins/edge, settings: { targets: [ fw-01 ], key: secret:fw },
  *         sha256: 3f… }                   # `tocsin plugin accept`: nothing else is started
- *                                   # dir: [as installed];
+ *                                   # dir: [as installed]; internal: true [false]: of our own
+ *                                   # house, may know of what is under embargo;
  *                                   # settings go to the plugin as JSON, paths in them as they are
  *   exec:                           # programs that playbooks may start, as exec.NAME; never a shell
  *     - { name: whois, program: /usr/bin/whois, args: [ "--", "{address}" ], effect: read,   # or write; doubt

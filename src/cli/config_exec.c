@@ -62,8 +62,8 @@ tsn_err tsn_conf_exec(struct tsn_conf *c)
 {
     static const char *const known[] = {"name",  "summary", "program", "args", "effect",
                                         "doubt", "timeout", "memory",  "cpu",  "output"};
-    static const char *const effects[] = {"read", "write"}, *const doubts[] = {"ask",
-                                                                               "repeat_safe"};
+    static const char *const effects[] = {"read", "write", "send"}, *const doubts[] = {
+                                                                        "ask", "repeat_safe"};
     const struct tsn_yaml *list;
     size_t n, at = 0;
     tsn_err err = tsn_conf_list(c, c->root, "exec", false, &list, &n);
@@ -89,7 +89,7 @@ tsn_err tsn_conf_exec(struct tsn_conf *c)
         if (!err)
             err = take_words(c, i, e);
         if (!err && tsn_yaml_find(i, "effect"))
-            err = tsn_conf_word(c, i, "effect", effects, 2, &effect);
+            err = tsn_conf_word(c, i, "effect", effects, 3, &effect);
         if (!err && tsn_yaml_find(i, "doubt"))
             err = tsn_conf_word(c, i, "doubt", doubts, 2, &doubt);
         if (!err)
@@ -102,6 +102,7 @@ tsn_err tsn_conf_exec(struct tsn_conf *c)
         if (!err)
             err = take_size(c, i, "output", (int64_t)1 << 20, &output);
         e->reads = strcmp(effect, "read") == 0;
+        e->sends = strcmp(effect, "send") == 0;
         e->repeat_safe = strcmp(doubt, "repeat_safe") == 0;
         e->cpu_s = (cpu_ms + 999) / 1000;
         e->output = (size_t)output;

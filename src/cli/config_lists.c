@@ -596,7 +596,7 @@ tsn_err tsn_conf_feeds(struct tsn_conf *c)
 
 tsn_err tsn_conf_plugins(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name", "dir", "settings", "sha256"};
+    static const char *const known[] = {"name", "dir", "settings", "sha256", "internal"};
     static const char *const taken[] = {"mail",   "http",  "exec",    "case",
                                         "report", "clock", "advisory"};
     const struct tsn_yaml *list;
@@ -620,6 +620,8 @@ tsn_err tsn_conf_plugins(struct tsn_conf *c)
             err = tsn_conf_path(c, i, "dir", false, &p->dir);
         if (!err)
             err = tsn_conf_text(c, i, "sha256", false, 64, &p->sha256);
+        if (!err)
+            err = tsn_yaml_bool(i, "internal", false, &p->internal, c->diag);
         if (!err && p->sha256 &&
             (strlen(p->sha256) != 64 || p->sha256[strspn(p->sha256, "0123456789abcdef")])) {
             tsn_diag_hint(c->diag, "tocsin plugin accept %s writes it", p->name);

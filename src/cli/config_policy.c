@@ -39,7 +39,6 @@ tsn_err tsn_conf_vince(struct tsn_conf *c)
         err = tsn_conf_reach(c, map, "reach", &c->out->vince.reach);
     if (err)
         return err;
-    c->out->casework.vince_url = c->out->vince.url;
     return 0;
 }
 

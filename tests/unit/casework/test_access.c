@@ -320,6 +320,61 @@ static void test_gate_forms(void **state)
     w->config.house = NULL;
 }
 
+/* What a plugin tells goes where the operator knows it goes, or nowhere: by the kind of action, whether
+ * its system is of our own house, and where it is. */
+static void test_gate_plugins(void **state)
+{
+    struct case_world *w = *state;
+    static const char *const house[] = {"acme.example", NULL};
+    static const struct {
+        bool sends, internal, irreversible;
+        const char *goes_to;
+        bool embargo, amber; /* passes under an embargo; at TLP:AMBER without one */
+    } rows[] = {
+        {false, false, false, NULL, true, true}, /* a packet filter, an account */
+        {false, false, false, "https://api.cloud.example", true, true},
+        {true, false, false, NULL, false, false},
+        {true, true, false, NULL, true, true},
+        {true, false, false, "https://hooks.chat.example/x", false, false},
+        {true, true, false, "https://hooks.chat.example/x", true, true},
+        {true, false, false, "https://chat.acme.example", true, true},
+        {true, false, false, "https://cert.example/api", true, true}, /* accepted the terms */
+        {false, false, true, NULL, false, false},                     /* publishes */
+        {false, true, true, NULL, false, false},
+        {false, false, true, "https://chat.acme.example", false, false},
+        {true, false, true, "https://cert.example/api", true, true},
+        {true, false, true, "https://hooks.chat.example", false, false},
+    };
+    struct tsn_rec_case c = world_case(w, "weakness"), amber = world_case(w, "weakness");
+    json_t *args = world_json("{\"text\":\"SECRET\"}"),
+           *tlp = world_json("{\"tlp\":\"amber\"}");
+    w->config.house = house;
+    ok(w, c.id, "embargo.propose", "{\"end\":\"2027-02-01T00:00:00Z\"}");
+    assert_int_equal(
+        tsn_case_set(w->st, w->arena, amber.id, tlp, &lead, NULL, NULL, NOW, NULL, &w->diag),
+        0);
+    for (int k = 0; k < 2; k++) {
+        const char *id = k ? amber.id : c.id;
+        ok(w, id, "embargo.invite", "{\"party\":\"cert.example\"}");
+        ok(w, id, "embargo.terms", "{\"party\":\"cert.example\"}");
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            const struct tsn_action a = {.name = "tool.tell",
+                                         .effect = TSN_EFFECT_EXTERNAL,
+                                         .sends = rows[i].sends,
+                                         .internal = rows[i].internal,
+                                         .irreversible = rows[i].irreversible,
+                                         .goes_to = rows[i].goes_to};
+            tsn_err err =
+                tsn_access_gate(&w->config, w->st, w->arena, &a, id, args, NOW, &w->diag);
+            if ((err == 0) != (k ? rows[i].amber : rows[i].embargo))
+                fail_msg("row %zu of %s: %d %s", i, k ? "amber" : "embargo", err, w->diag.what);
+        }
+    }
+    json_decref(args);
+    json_decref(tlp);
+    w->config.house = NULL;
+}
+
 /* --- fuzz -------------------------------------------------------------------------------------------- */
 
 static uint64_t seed = 7;
@@ -458,9 +513,9 @@ static void test_fuzz(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_open, world_close)
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_judge),
-                                       cmocka_unit_test(test_roles), T(test_embargo_rules),
-                                       T(test_gate_forms), T(test_fuzz)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_judge), cmocka_unit_test(test_roles), T(test_embargo_rules),
+        T(test_gate_forms),           T(test_gate_plugins),         T(test_fuzz)};
     tsn_crypto_init();
     tsn_json_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
