@@ -393,6 +393,7 @@ void tsn_api_close(struct tsn_api *api)
                            "Try again soon. What was asked may still be done: look before you "
                            "repeat it.");
     }
+    tsn_looks_end(api);
     tsn_index_end(api);
     tsn_httpd_close(api->httpd);
     api->httpd = NULL;

@@ -27,6 +27,7 @@ struct tsn_api_config {
     struct tsn_reader *reader;
     struct tsn_reader *log_reader; /* for the log's index and reports; NULL = reader */
     struct tsn_engine *engine;
+    struct tsn_registry *registry; /* whose look-ups may be asked; outlives the API */
     struct tsn_intake *intake;
     struct tsn_feeds *feeds;
     struct tsn_mail *mail; /* opened later: tsn_api_set_mail */

@@ -129,6 +129,8 @@ struct tsn_api {
     struct tsn_hook_state *hook_states; /* one a hook; NULL until the first comes; act_hook.c */
     uint64_t requests, refusals;
     int64_t opened_ms;
+    struct tsn_look *looks; /* look-ups under way; act_look.c */
+    size_t nlooks;
     struct tsn_traces *traces;   /* read_trace.c */
     struct tsn_timer *index_due; /* read_log.c */
     bool indexing;
@@ -199,6 +201,12 @@ struct tsn_trace {
 void tsn_req_trace(struct tsn_req *req, const struct tsn_trace *what,
                    void (*then)(struct tsn_req *req));
 void tsn_traces_free(struct tsn_traces *t); /* NULL allowed */
+
+/* --- act_look.c */
+
+void tsn_act_look(struct tsn_req *req);
+/* Gives up all that are under way. */
+void tsn_looks_end(struct tsn_api *api);
 
 /* --- read_log.c */
 

@@ -70,6 +70,7 @@ const struct tsn_route tsn_routes[] = {
      NULL},
     {"POST", V1 "/runs/{id}/resolve", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_resolve, NULL},
 
+    {"POST", V1 "/actions/{id}/look", TSN_NEED_WORK, BODY_REPORT, NULL, tsn_act_look, NULL},
     {"GET", V1 "/tasks", TSN_NEED_READ, 0, tsn_read_tasks, NULL, tsn_finish_tasks},
     {"GET", V1 "/tasks/{id}", TSN_NEED_READ, 0, tsn_read_task, NULL, NULL},
     {"POST", V1 "/tasks/{id}/answer", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_answer, NULL},

@@ -65,9 +65,15 @@ static void tell_call(struct path *p, json_t *line, const json_t *request, const
         json_object_set_new(line, "plan", json_string(tsn_json_str(row, "plan", "")));
     } else if (strcmp(effect, "none") == 0) {
         json_object_set_new(line, "touches", json_string("read"));
-        json_object_set_new(line, "says", json_string(assumed ? "assumed" : "unknown"));
+        json_object_set_new(line, "says",
+                            json_string(assumed                          ? "assumed"
+                                        : p->sim_config.look && !unknown ? "looked"
+                                                                         : "unknown"));
         if (unknown)
-            json_object_set_new(line, "hint", json_string("a look-up that was not made"));
+            json_object_set_new(
+                line, "hint",
+                json_string(tsn_json_str(json_object_get(result, "result"), "why",
+                                         "a look-up that was not made")));
     } else {
         json_object_set_new(line, "says", json_string("known"));
     }

@@ -18,7 +18,7 @@ struct tsn_dry_config {
     const json_t *assume;
 };
 
-/* *out: { playbook, complete, acts, lines: [ { says: known acts assumed unknown asks waits stops fails ends,
+/* *out: { playbook, complete, acts, lines: [ { says: known acts assumed looked unknown asks waits stops fails ends,
  * step, kind, name, args, effect, irreversible, undo, text, hint, line } ], otherwise: [ { id, lines,
  * complete } ] }: `otherwise` is what follows a rejection of each approval that was followed both ways. New
  * reference. */

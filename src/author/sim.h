@@ -39,6 +39,11 @@ struct tsn_sim_config {
     /* Dry run: a call that has no answer is noted and not played, and its result is { "tsn.unknown": path },
      * which stops the playbook with L285 when it looks into it. mail.send is not composed either. */
     bool dry;
+    /* Dry run only: asks the real system for a look-up (an action without effect). 0: *out is { outcome,
+     * result or error: { code, message } }, a new reference. NULL: look-ups are unknown. Blocks. */
+    tsn_err (*look)(void *user, const char *action, const json_t *args, json_t **out,
+                    struct tsn_diag *diag);
+    void *look_user;
 };
 #define TSN_SIM_START INT64_C(1767225600000) /* 2026-01-01T00:00:00Z, a Thursday */
 

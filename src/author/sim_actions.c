@@ -137,21 +137,38 @@ static tsn_err pass_on(struct tsn_sim *sim, struct tsn_call *call, struct tsn_di
 static void decide_answer(struct sim_call *c, const json_t *order)
 {
     const char *word = tsn_json_str(order, "outcome", "ok");
+    const json_t *said = json_object_get(order, "error");
 
+    if (!said) /* of a spec; a live one has an error of its own */
+        said = order;
     c->outcome = outcome_of(word);
     c->hangs = strcmp(word, "hang") == 0;
     if (c->outcome == TSN_OUTCOME_OK)
         c->result = json_incref(json_object_get(order, "result"));
     else
-        (void)tsn_diag_set(&c->diag, TSN_EIO, tsn_json_str(order, "code", "R033"), "%s",
-                           tsn_json_str(order, "message", ""));
+        (void)tsn_diag_set(&c->diag, TSN_EIO, tsn_json_str(said, "code", "R033"), "%s",
+                           tsn_json_str(said, "message", ""));
 }
 
 static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
 {
     struct tsn_sim *sim = call->action->user;
-    json_t *order = ordered(sim, call->action->name), *noted = note_call(sim, call);
+    json_t *order = ordered(sim, call->action->name), *noted = note_call(sim, call),
+           *why = NULL;
 
+    if (!order && sim->config.look && call->action->effect == TSN_EFFECT_NONE) {
+        tsn_err err = sim->config.look(sim->config.look_user, call->action->name, call->args,
+                                       &order, diag);
+        if (err)
+            return err;
+        /* It does not know either: unknown, with its reason. */
+        const char *outcome = tsn_json_str(order, "outcome", "");
+        if (strcmp(outcome, "ok") != 0 && strcmp(outcome, "fail") != 0) {
+            why = json_incref(json_object_get(json_object_get(order, "error"), "message"));
+            json_decref(order);
+            order = NULL;
+        }
+    }
     if (!order && !sim->config.dry && strcmp(call->action->name, "mail.send") == 0)
         return pass_on(sim, call, diag);
     struct sim_call *c = tsn_alloc(sizeof(*c));
@@ -163,13 +180,14 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
         decide_answer(c, order);
     } else if (sim->config.dry) {
         c->outcome = TSN_OUTCOME_OK;
-        c->result = json_pack("{s:s}", "tsn.unknown", call->path);
+        c->result = json_pack("{s:s, s:O*}", "tsn.unknown", call->path, "why", why);
         json_object_set_new(noted, "unknown", json_true());
     } else {
         c->outcome = TSN_OUTCOME_OK;
         c->result = json_object();
     }
     json_decref(order);
+    json_decref(why);
     if (c->hangs)
         sim->hanging++;
     else

@@ -34,6 +34,8 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_FIXTURE] = {"fixture", "FILE",
                           "what starts it: a report, { event, case }, or a recorded run"},
     [TSN_FLAG_LIKE] = {"like", "RUN", "what started this run (asks the daemon)"},
+    [TSN_FLAG_LIVE_READS] = {"live-reads", NULL,
+                             "look-ups are asked of the real systems, through the daemon"},
     [TSN_FLAG_ASSUME] = {"assume", "K=V",
                          "triage.severity=high, contain=reject, edge.plan_block=JSON, "
                          "wait:EVENT=timeout; may come several times"},

@@ -145,16 +145,50 @@ static int assumptions(struct tsn_cli *cli, const struct tsn_sim_config *sim, js
     return rc;
 }
 
+/* --- look-ups for real */
+
+/* What the daemon said to each question; both ways of an approval ask the same. */
+struct live {
+    struct tsn_cli *cli;
+    json_t *said; /* "edge.plan_block {...}" -> its answer */
+    int rc;       /* the message is out */
+};
+
+static tsn_err look(void *user, const char *action, const json_t *args, json_t **out,
+                    struct tsn_diag *diag)
+{
+    struct live *live = user;
+    struct tsn_cli *cli = live->cli;
+    char *text = tsn_json_text(args);
+    const char *question = tsn_arena_printf(cli->arena, "%s %s", action, text);
+
+    free(text);
+    *out = json_incref(json_object_get(live->said, question));
+    if (*out)
+        return 0;
+    json_t *body = json_pack("{s:O}", "args", args);
+    int rc = tsn_client_call(
+        cli, "POST", tsn_client_path(cli, "actions/%s/look", tsn_client_escape(cli, action)),
+        body, NULL, out);
+    json_decref(body);
+    if (rc) {
+        live->rc = rc;
+        return tsn_diag_set(diag, TSN_EIO, "L285", "%s could not be asked", action);
+    }
+    json_object_set(live->said, question, *out);
+    return 0;
+}
+
 /* --- what comes out */
 
 static const struct {
     const char *says, *shown;
     enum tsn_style style;
-} words[] = {{"known", "known", TSN_GREEN},   {"acts", "would act", TSN_YELLOW},
-             {"assumed", "assumed", TSN_DIM}, {"unknown", "unknown", TSN_RED},
-             {"asks", "would ask", TSN_BOLD}, {"waits", "would wait", TSN_BOLD},
-             {"stops", "UNKNOWN", TSN_RED},   {"fails", "fails", TSN_RED},
-             {"ends", "ends", TSN_GREEN}};
+} words[] = {{"known", "known", TSN_GREEN},     {"acts", "would act", TSN_YELLOW},
+             {"assumed", "assumed", TSN_DIM},   {"looked", "looked up", TSN_GREEN},
+             {"unknown", "unknown", TSN_RED},   {"asks", "would ask", TSN_BOLD},
+             {"waits", "would wait", TSN_BOLD}, {"stops", "UNKNOWN", TSN_RED},
+             {"fails", "fails", TSN_RED},       {"ends", "ends", TSN_GREEN}};
 
 static const char *short_json(struct tsn_cli *cli, const json_t *v, size_t most)
 {
@@ -295,6 +329,7 @@ int tsn_cmd_playbook_check(struct tsn_cli *cli)
     struct tsn_world world;
     struct tsn_diag diag;
     json_t *what = NULL, *assume = NULL, *out = NULL;
+    struct live live = {.cli = cli, .said = json_object()};
 
     tsn_diag_init(&diag);
     tsn_world_name(cli, cli->arg[0], &dir, &name);
@@ -307,9 +342,15 @@ int tsn_cmd_playbook_check(struct tsn_cli *cli)
         tsn_log_open(-1);
     const struct tsn_dry_config dc = {
         .sim = &world.sim, .playbook = name, .what = what, .assume = assume};
+    if (!rc && (cli->given & TSN_BIT(TSN_FLAG_LIVE_READS))) {
+        world.sim.look = look;
+        world.sim.look_user = &live;
+    }
     if (!rc && tsn_dry_run(&dc, &out, &diag))
         rc = tsn_out_fail(
             cli, diag.err == TSN_ENOTFOUND ? TSN_EXIT_NOT_FOUND : TSN_EXIT_PROBLEMS, &diag);
+    if (!rc)
+        rc = live.rc;
     if (!rc) {
         bool acts =
             tsn_json_bool(out, "acts", false) && (cli->given & TSN_BIT(TSN_FLAG_EXIT_EFFECTS));
@@ -324,5 +365,6 @@ int tsn_cmd_playbook_check(struct tsn_cli *cli)
     json_decref(what);
     json_decref(assume);
     json_decref(out);
+    json_decref(live.said);
     return rc;
 }

@@ -50,8 +50,9 @@ const struct tsn_command tsn_commands_authoring[] = {
     {"playbook check", "FILE|NAME",
      "dry run: what is known, what would be done, what nobody can know; sends nothing",
      "tocsin playbook check customer-incident --like r-7k3m --assume triage.severity=high",
-     B(TSN_FLAG_FIXTURE) | B(TSN_FLAG_LIKE) | B(TSN_FLAG_ASSUME) | B(TSN_FLAG_EXIT_EFFECTS), 1,
-     1, tsn_cmd_playbook_check},
+     B(TSN_FLAG_FIXTURE) | B(TSN_FLAG_LIKE) | B(TSN_FLAG_LIVE_READS) | B(TSN_FLAG_ASSUME) |
+         B(TSN_FLAG_EXIT_EFFECTS),
+     1, 1, tsn_cmd_playbook_check},
     {"playbook debug", "RUN|FILE",
      "step forward and back through a recorded run; sends nothing",
      "tocsin playbook debug r-7k3m --break edge.apply",

@@ -312,6 +312,7 @@ tsn_err tsn_node_open_outside(struct node *n, struct tsn_diag *diag)
                                       .reader = n->reader,
                                       .log_reader = n->log_reader,
                                       .engine = n->engine,
+                                      .registry = n->registry,
                                       .intake = n->intake,
                                       .casework = &n->casework,
                                       .people = n->config->people,

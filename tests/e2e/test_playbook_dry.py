@@ -52,6 +52,40 @@ def test_both_ways_of_an_approval():
     assert ("acts", "edge.apply") not in says(only) and [b["id"] for b in only["otherwise"]] == ["notify"]
 
 
+def test_look_ups_are_asked_of_the_real_systems():
+    with t.make_dir(config()) as node:
+        node.config["plugins"][0]["settings"]["dir"] = os.path.join(node.root, "edge")
+        node.write_config()
+        node.start()
+        live = lambda *a, **k: t.run_cli(["playbook", "check", "customer-incident", "--fixture", FIXTURE, "--live-reads",
+                                          "--config", node.config_file] + list(a), **k)
+        ask = lambda name, args, **who: node.http("POST", "/api/v1/actions/%s/look" % name, {"args": args}, **who)
+        node.wait_for(lambda: ask("edge.plan_block", {"indicators": ["192.0.2.7"]}, as_person="resp2").json["outcome"] == "ok")
+        out = json.loads(live(*TRIAGE, "--json", "--as", "resp1", check=0).out)
+        assert out["complete"] and ("looked", "edge.plan_block") in says(out), says(out)
+        assert ("acts", "edge.apply") in says(out)
+        applied = [line["args"] for line in out["lines"] if line.get("name") == "edge.apply"][0]
+        assert [r["rule"] for r in applied["rules"]] == ["deny 192.0.2.7/32", "deny 192.0.2.8/32"], applied
+        assert "looked up" in live(*TRIAGE, "--as", "resp1", check=0).out
+        asked = node.cli("audit", "log", "kind:action.look", as_person="audit1", check=0).json["items"]
+        assert [(e["actor"], e["reason"]) for e in asked] == \
+            [(who, "edge.plan_block") for who in ("u:resp2", "u:resp1")], "one an hour, not one a path: %s" % asked
+        assert node.http("GET", "/api/v1/runs", check=200).json["items"] == [], "no run asked"
+        assert node.cli("audit", "log", "kind:step.intent", as_person="audit1", check=0).json["items"] == []
+
+        # What acts is not asked, nor by whom only looks on; what fails is said as it is.
+        assert ask("edge.apply", {}, as_person="resp1").json["code"] == "A019"
+        assert ask("case.set", {}, as_person="resp1").json["code"] == "A019"
+        assert ask("edge.plan_blok", {}, as_person="resp1").status == 404
+        assert ask("edge.plan_block", [], as_person="resp1").json["code"] == "H013"
+        assert ask("edge.plan_block", {}, as_person="audit1").json["code"] == "A002"
+        wrong = ask("edge.plan_block", {"indicators": ["no address"]}, as_person="resp1")
+        assert (wrong.status, wrong.json["outcome"]) == (200, "fail") and wrong.json["error"]["message"], wrong
+        assert node.stop() == 0
+        gone = live(*TRIAGE, "--as", "resp1")
+        assert gone.code == 7 and gone.out == "", "nothing is made up without a daemon"
+
+
 def test_words_for_people():
     out = t.run_cli(["playbook", "check", "customer-incident", "--fixture", FIXTURE] + TRIAGE).out
     assert "would act" in out and "UNKNOWN" in out and "customer-incident.lua:" in out, out
