@@ -228,6 +228,15 @@ static tsn_err parse_values(struct parse *p, struct tsn_log_term *t)
     }
 }
 
+static bool is_field(const char *name, size_t n)
+{
+    for (int i = 0; i < TSN_LOG_FIELDS; i++) {
+        if (strlen(fields[i].name) == n && strncmp(fields[i].name, name, n) == 0)
+            return true;
+    }
+    return n == 5 && (strncmp(name, "since", n) == 0 || strncmp(name, "until", n) == 0);
+}
+
 static tsn_err unknown_field(struct parse *p, const char *name, const char *at)
 {
     const char *names[TSN_LOG_FIELDS + 2], *near;
@@ -273,6 +282,11 @@ static tsn_err parse_term(struct parse *p, struct tsn_log_term *t)
     t->col = col_of(p, from);
     while (isalpha((unsigned char)p->at[n]))
         n++;
+    if (p->at[n] == '=' && is_field(p->at, n)) { /* as text it would find nothing, silently */
+        tsn_diag_hint(p->diag, "write %.*s:VALUE; text with = in it goes into quotation marks",
+                      (int)n, p->at);
+        return WRONG(p, from + n, "a field and its value are parted by a colon");
+    }
     if (n == 0 || p->at[n] != ':') {
         t->field = TSN_LOG_TEXT; /* a word alone */
         return parse_values(p, t);

@@ -164,6 +164,10 @@ def test_mistakes_have_a_caret():
     lines = bad.err.splitlines()
     source = next(i for i, line in enumerate(lines) if "kind:step.result sev:high" in line)
     assert lines[source + 1].index("^") == lines[source].index("sev:"), bad
+    for query, col in (("kind=step.result", 5), ("sev:high", 1), ("actor:u:resp1 since=7d", 20)):
+        bad = get("q=" + quote(query))
+        assert (bad.status, bad.json["code"], bad.json["column"]) == (422, "V202", col), bad
+    assert get("q=" + quote('"kind=step.result" x=y')).status == 200, "text"
     bad = get("q=" + quote("case:PSIRT-2026-9999"))
     assert bad.status == 404 and bad.json["code"] == "V202" and bad.json["column"] == 1, bad
     for path in ("from=x", "before=x", "limit=0"):
