@@ -459,7 +459,7 @@ static tsn_err ahead(struct tsn_advisory_work *w)
                             "nobody is to be told of %s ahead, or everybody was", w->a.name);
     }
     w->run = run;
-    json_object_set_new(w->life, "ahead", json_integer((json_int_t)w->ask->now_ms));
+    tsn_advisory_told_ahead(w->life, run, w->ask->now_ms);
     return err ? err : tsn_advisory_work_save(w, "advisory.ahead");
 }
 

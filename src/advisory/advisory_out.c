@@ -5,6 +5,7 @@
 #include "advisory/tell.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "store/record_case.h"
 #include "store/record_run.h"
 
 #define AT_ONCE 100
@@ -26,15 +27,59 @@ static tsn_err scheduled(struct tsn_store *st, struct tsn_arena *arena, int64_t 
     return err;
 }
 
-static bool told_ahead(const struct tsn_rec_advisory *a)
+/* Did somebody accept the terms since those who had were told? They are told by a run of their own. */
+static tsn_err accepted_since(struct tsn_store *st, const struct tsn_rec_advisory *a,
+                              int64_t since, bool *yes)
+{
+    const struct tsn_filter filters[] = {
+        {.column = "case_id", .cmp = TSN_CMP_EQ, .text = a->case_id},
+        {.column = "track", .cmp = TSN_CMP_EQ, .text = "participant"},
+        {.column = "state", .cmp = TSN_CMP_EQ, .text = "accepted"},
+        {.column = "updated_at", .cmp = TSN_CMP_GT, .number = since},
+    };
+    int64_t n = 0;
+    tsn_err err = tsn_store_count(st, &tsn_table_track, filters, 4, &n);
+    *yes = n > 0;
+    return err;
+}
+
+/* Is somebody to be told ahead now? Never while those of before are being told. */
+static tsn_err ahead_due(struct tsn_store *st, struct tsn_arena *arena,
+                         const struct tsn_rec_advisory *a, bool by_time, bool *due)
 {
     json_t *life = NULL;
+    struct tsn_rec_run run;
+    tsn_err err = 0;
     if (a->life && *a->life) {
         (void)tsn_json_parse(a->life, strlen(a->life), &life, NULL);
     }
-    bool yes = json_object_get(life, "ahead") != NULL;
+    const json_t *when = json_object_get(life, "ahead");
+    const char *last = tsn_arena_strdup(arena, tsn_json_str(life, "ahead_run", NULL));
+    *due = by_time && !when;
+    bool idle = when != NULL;
+    if (when && last) {
+        err = tsn_store_get_bare(st, arena, &tsn_table_run, last, &run);
+        idle = err == TSN_ENOTFOUND || (!err && run.ended_at);
+        err = err == TSN_ENOTFOUND ? 0 : err;
+    }
+    if (!err && idle) {
+        err = accepted_since(st, a, json_integer_value(when) - 1, due);
+    }
     json_decref(life);
-    return yes;
+    return err;
+}
+
+/* Those that are approved, and told of ahead by a word of a person. */
+static tsn_err approved(struct tsn_store *st, struct tsn_arena *arena,
+                        struct tsn_rec_advisory **rows, size_t *n)
+{
+    const struct tsn_filter filter = {.column = "state", .cmp = TSN_CMP_EQ, .text = "approved"};
+    const struct tsn_list how = {
+        .filters = &filter, .nfilters = 1, .order = "id", .descending = true, .limit = AT_ONCE};
+    void *list = NULL;
+    tsn_err err = tsn_store_list(st, arena, &tsn_table_advisory, &how, &list, n);
+    *rows = list;
+    return err;
 }
 
 tsn_err tsn_advisory_waits(struct tsn_store *st, struct tsn_arena *arena, int64_t now_ms,
@@ -45,8 +90,17 @@ tsn_err tsn_advisory_waits(struct tsn_store *st, struct tsn_arena *arena, int64_
     int64_t before = tsn_tell_before(tsn_advisory_env.lists);
     tsn_err err = scheduled(st, arena, 0, now_ms + before, &rows, &n);
     *due = false;
-    for (size_t i = 0; !err && i < n; i++) {
-        *due = *due || rows[i].publish_at <= now_ms || !told_ahead(&rows[i]);
+    for (size_t i = 0; !err && i < n && !*due; i++) {
+        *due = rows[i].publish_at <= now_ms;
+        if (!*due) {
+            err = ahead_due(st, arena, &rows[i], true, due);
+        }
+    }
+    if (!err && !*due && before > 0) {
+        err = approved(st, arena, &rows, &n);
+        for (size_t i = 0; !err && i < n && !*due; i++) {
+            err = ahead_due(st, arena, &rows[i], false, due);
+        }
     }
     return err;
 }
@@ -69,7 +123,7 @@ static tsn_err ahead(struct tsn_store *st, struct tsn_arena *arena,
         }
     }
     if (!err) {
-        json_object_set_new(w.life, "ahead", json_integer((json_int_t)now_ms));
+        tsn_advisory_told_ahead(w.life, run, now_ms);
         err = tsn_advisory_work_save(&w, "advisory.ahead");
     }
     if (!err && run && wake->n < TSN_WAKES_MAX) {
@@ -77,6 +131,15 @@ static tsn_err ahead(struct tsn_store *st, struct tsn_arena *arena,
     }
     tsn_advisory_work_free(&w);
     return err;
+}
+
+static tsn_err ahead_if_due(struct tsn_store *st, struct tsn_arena *arena,
+                            const struct tsn_rec_advisory *a, bool by_time, int64_t now_ms,
+                            struct tsn_advisory_wakes *wake, struct tsn_diag *diag)
+{
+    bool due = false;
+    tsn_err err = ahead_due(st, arena, a, by_time, &due);
+    return !err && due ? ahead(st, arena, a, now_ms, wake, diag) : err;
 }
 
 static tsn_err publish(struct tsn_store *st, struct tsn_arena *arena,
@@ -106,8 +169,14 @@ tsn_err tsn_advisory_due(struct tsn_store *st, struct tsn_arena *arena, int64_t 
     for (size_t i = 0; !err && i < n; i++) {
         if (rows[i].publish_at <= now_ms) {
             err = publish(st, arena, &rows[i], now_ms, diag);
-        } else if (!told_ahead(&rows[i])) {
-            err = ahead(st, arena, &rows[i], now_ms, wake, diag);
+        } else {
+            err = ahead_if_due(st, arena, &rows[i], true, now_ms, wake, diag);
+        }
+    }
+    if (!err && before > 0) {
+        err = approved(st, arena, &rows, &n);
+        for (size_t i = 0; !err && i < n; i++) {
+            err = ahead_if_due(st, arena, &rows[i], false, now_ms, wake, diag);
         }
     }
     return err;
@@ -134,6 +203,7 @@ static tsn_err out(struct tsn_advisory_work *w, struct tsn_rec_release *r)
         json_object_del(w->life, "authors");
         json_object_del(w->life, "change");
         json_object_del(w->life, "ahead");
+        json_object_del(w->life, "ahead_run");
         err = tsn_advisory_work_save(w, "advisory.published");
     }
     return err;

@@ -367,3 +367,11 @@ json_t *tsn_advisory_work_view(const struct tsn_advisory_work *w)
     }
     return out;
 }
+
+void tsn_advisory_told_ahead(json_t *life, const char *run, int64_t now_ms)
+{
+    json_object_set_new(life, "ahead", json_integer((json_int_t)now_ms));
+    if (run) {
+        json_object_set_new(life, "ahead_run", json_string(run));
+    }
+}

@@ -29,5 +29,7 @@ json_t *tsn_advisory_work_view(const struct tsn_advisory_work *w);
 tsn_err tsn_advisory_texts_ok(struct tsn_advisory_work *w);
 /* What is scheduled or approved becomes a release. D105 under an embargo. */
 tsn_err tsn_advisory_begin(struct tsn_advisory_work *w);
+/* Notes when, and by which run (NULL: nobody was to be), they were told ahead. */
+void tsn_advisory_told_ahead(json_t *life, const char *run, int64_t now_ms);
 /* "u:lead1", "run:..." or the service. */
 const char *tsn_advisory_by(const struct tsn_advisory_work *w);

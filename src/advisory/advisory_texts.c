@@ -8,21 +8,30 @@
 #include "core/json.h"
 #include "store/record_case.h"
 
-#define WORDS_MAX 2000
-#define ROWS_MAX  20000
-#define SHORTEST  5 /* bytes: what is shorter stands in ordinary words */
+#define ROWS_MAX 20000
+#define SHORTEST 5 /* bytes: what is shorter stands in ordinary words */
 
 struct words {
-    struct tsn_lint_word list[WORDS_MAX + 1];
-    size_t n;
+    struct tsn_arena *arena;
+    struct tsn_lint_word *list; /* ends with an empty one */
+    size_t n, room;
 };
 
 static void add(struct words *to, const char *text, const char *what)
 {
-    if (text && strlen(text) >= SHORTEST && to->n < WORDS_MAX) {
-        to->list[to->n++] = (struct tsn_lint_word){.text = text, .what = what};
-        to->list[to->n] = (struct tsn_lint_word){0};
+    if (!text || strlen(text) < SHORTEST) {
+        return;
     }
+    if (to->n + 1 >= to->room) {
+        to->room = 2 * to->room + 64;
+        struct tsn_lint_word *list = tsn_arena_alloc(to->arena, to->room * sizeof *list);
+        if (to->n) {
+            memcpy(list, to->list, to->n * sizeof *list);
+        }
+        to->list = list;
+    }
+    to->list[to->n++] = (struct tsn_lint_word){.text = text, .what = what};
+    to->list[to->n] = (struct tsn_lint_word){0};
 }
 
 static tsn_err tracks(struct tsn_advisory_work *w, const char *case_id,
@@ -137,24 +146,23 @@ static tsn_err first(struct tsn_advisory_work *w, const json_t *findings, const 
 tsn_err tsn_advisory_texts_ok(struct tsn_advisory_work *w)
 {
     struct tsn_rec_case c;
-    struct words *words = tsn_arena_alloc(w->arena, sizeof *words);
+    struct tsn_lint_word none = {0};
+    struct words words = {.arena = w->arena, .list = &none};
     json_t *findings = json_array();
-    words->n = 0;
-    words->list[0] = (struct tsn_lint_word){0};
     tsn_lint_placeholders(w->csaf, findings);
     tsn_err err = first(w, findings, "D107");
     if (!err) {
         err = tsn_store_get(w->st, w->arena, &tsn_table_case, w->a.case_id, &c);
     }
     if (!err) {
-        reporter(w, &c, words);
-        err = parties(w, words);
+        reporter(w, &c, &words);
+        err = parties(w, &words);
     }
     if (!err) {
-        err = others(w, words);
+        err = others(w, &words);
     }
     if (!err) {
-        tsn_lint_embargo(w->csaf, words->list, findings);
+        tsn_lint_embargo(w->csaf, words.list, findings);
         err = first(w, findings, "D110");
     }
     json_decref(findings);

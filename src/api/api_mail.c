@@ -71,12 +71,17 @@ tsn_err tsn_read_mails(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 
 void tsn_act_mail_decide(struct tsn_req *req)
 {
-    static const char *const known[] = {"case", "reason"};
-    const char *reason;
+    static const char *const known[] = {"case", "reason", "terms"};
+    const char *reason, *terms;
     struct tsn_actor actor;
 
-    if (!have_mail(req) || !tsn_body_ok(req, known, 2) || !tsn_body_person(req))
+    if (!have_mail(req) || !tsn_body_ok(req, known, 3) || !tsn_body_person(req))
         return;
+    terms = tsn_json_str(req->body, "terms", NULL);
+    if (terms && strcmp(terms, "accepted") != 0 && strcmp(terms, "declined") != 0) {
+        tsn_body_bad(req, "/terms", "terms is accepted or declined");
+        return;
+    }
     reason = tsn_json_str(req->body, "reason", "");
     if (strlen(reason) < 3 || strlen(reason) > 2000) {
         tsn_body_bad(req, "/reason", "reason needs 3 to 2,000 characters");
@@ -84,5 +89,5 @@ void tsn_act_mail_decide(struct tsn_req *req)
     }
     tsn_auth_actor(req, &actor);
     tsn_mail_decide(req->api->config.mail, &actor, req->id,
-                    tsn_json_str(req->body, "case", NULL), reason, done_mail, req);
+                    tsn_json_str(req->body, "case", NULL), terms, reason, done_mail, req);
 }

@@ -90,6 +90,11 @@ int tsn_cmd_mail_assign(struct tsn_cli *cli)
     if (cli->given & TSN_BIT(TSN_FLAG_CASE))
         json_object_set_new(body, "case", json_string(cli->flag[TSN_FLAG_CASE]));
     tsn_client_reason(cli, body);
+    rc = tsn_client_members(cli, body);
+    if (rc) {
+        json_decref(body);
+        return rc;
+    }
     rc = tsn_client_do(
         cli, "POST",
         tsn_client_path(cli, "mails/%s/assign", tsn_client_escape(cli, cli->arg[0])), body,

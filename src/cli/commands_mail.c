@@ -10,9 +10,12 @@ const struct tsn_command tsn_commands_mail[] = {
     {"mail list", "", "mails that came in and what became of them",
      "tocsin mail list --state held", B(TSN_FLAG_STATE) | B(TSN_FLAG_LIMIT), 0, 0,
      tsn_cmd_mail_list},
-    {"mail assign", "MAIL", "say where a held mail belongs; without --case it opens a new one",
+    {"mail assign", "MAIL",
+     "say where a held mail belongs; without --case it opens a new one; --set terms=accepted "
+     "or "
+     "declined: what it answers",
      "tocsin mail assign 01J... --case PSIRT-2026-0007 --reason \"the same person\"",
-     B(TSN_FLAG_CASE) | B(TSN_FLAG_REASON), 1, 1, tsn_cmd_mail_assign},
+     B(TSN_FLAG_CASE) | B(TSN_FLAG_SET) | B(TSN_FLAG_REASON), 1, 1, tsn_cmd_mail_assign},
     {"mail receive", "[FILE]", "take one mail from standard input, for a mail server's alias",
      "tocsin mail receive < mail.eml", 0, 0, 1, tsn_cmd_mail_receive},
     {"mail parse", "FILE...", "what is found in a mail, PGP and all; `-` is stdin; no daemon",

@@ -87,6 +87,7 @@ tsn_err tsn_node_open_mail(struct node *n, struct tsn_diag *diag)
     mc.reader = n->reader;
     mc.engine = n->engine;
     mc.intake = n->intake;
+    mc.casework = &n->casework;
     mc.case_prefix = n->config->casework.case_prefix;
     mc.domain = strchr(n->config->mail.from, '@')
                     ? tsn_arena_strndup(n->arena, strchr(n->config->mail.from, '@') + 1,

@@ -177,9 +177,22 @@ static void decide_done(struct tsn_op *op)
     tsn_mail_op_done(m);
 }
 
+static const char *const *roles_of(struct tsn_arena *a, const char *const *roles)
+{
+    size_t n = 0;
+    const char **out;
+
+    while (roles && roles[n])
+        n++;
+    out = tsn_arena_alloc(a, (n + 1) * sizeof(*out));
+    for (size_t i = 0; i < n; i++)
+        out[i] = tsn_arena_strdup(a, roles[i]);
+    return out; /* zeroed behind them */
+}
+
 void tsn_mail_decide(struct tsn_mail *m, const struct tsn_actor *who, const char *mail_id,
-                     const char *case_ref, const char *reason, tsn_engine_done *done,
-                     void *user)
+                     const char *case_ref, const char *terms, const char *reason,
+                     tsn_engine_done *done, void *user)
 {
     struct decide_op *x = tsn_op_new(sizeof(*x), decide_apply, decide_done, m);
     struct tsn_arena *a = x->op.arena;
@@ -191,12 +204,14 @@ void tsn_mail_decide(struct tsn_mail *m, const struct tsn_actor *who, const char
     x->user = user;
     x->who.person = tsn_arena_strdup(a, who->person);
     x->who.auth = tsn_arena_strdup(a, who->auth ? who->auth : "none");
+    x->who.roles = roles_of(a, who->roles);
     x->s = (struct tsn_mail_settle){.cfg = &m->cfg,
                                     .epoch = tsn_engine_epoch(m->cfg.engine),
                                     .our_key = tsn_arena_strdup(a, m->our_key),
                                     .id = tsn_arena_strdup(a, mail_id),
                                     .by = &x->who,
                                     .case_ref = tsn_arena_strdup(a, case_ref),
+                                    .terms = tsn_arena_strdup(a, terms),
                                     .reason = tsn_arena_strdup(a, reason),
                                     .now_ms = tsn_clock_wall_ms()};
     tsn_intake_refresh(m->cfg.intake);

@@ -6,6 +6,7 @@
  *
  *   report     a new report with its case and runs; also one that nobody could read
  *   joined     a further report of an open case: our reference came back, from somebody we know there
+ *   terms      the answer of somebody who was asked to accept the terms of an embargo
  *   held       it names a case, but sender and reference do not both fit: a person decides
  *   bounce     ours came back: noted on the case that it belongs to
  *   automatic  an auto-reply, or a mail of another tocsin: kept, answered by nobody
@@ -43,6 +44,7 @@ struct tsn_mail_intake_config {
     struct tsn_reader *reader;
     struct tsn_engine *engine;
     struct tsn_intake *intake;
+    const struct tsn_casework_config *casework;
     const char *case_prefix;      /* "PSIRT" */
     const char *domain;           /* of our reference in message ids */
     const uint8_t *reference_key; /* TSN_KEY_LEN bytes: mail_reference.h */
@@ -62,10 +64,11 @@ void tsn_mail_close(struct tsn_mail *m);
  * M0xx codes. */
 void tsn_mail_accept(struct tsn_mail *m, const char *source, const void *p, size_t n,
                      tsn_engine_done *done, void *user);
-/* A person says where a held mail belongs: `case_ref` of an open case, or NULL = a new one. */
+/* A person says where a held mail belongs: `case_ref` of an open case, or NULL = a new one; or with `terms`,
+ * what it answers to the terms of an embargo: accepted or declined (M027). */
 void tsn_mail_decide(struct tsn_mail *m, const struct tsn_actor *who, const char *mail_id,
-                     const char *case_ref, const char *reason, tsn_engine_done *done,
-                     void *user);
+                     const char *case_ref, const char *terms, const char *reason,
+                     tsn_engine_done *done, void *user);
 
 /* Reader thread: [{ mail, state, reason, case, from, subject, received_at ... }], newest first;
  * `state` NULL = all. */

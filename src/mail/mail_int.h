@@ -28,6 +28,8 @@ struct tsn_mail_settle {
     const json_t *found;        /* the object of docs/mail.md */
     const struct tsn_actor *by; /* a person decides a held one; NULL = by the rules */
     const char *case_ref, *reason;
+    const char
+        *terms; /* accepted declined: what a person reads in an answer to the terms; or NULL */
     int64_t now_ms, epoch;
     /* outputs */
     struct tsn_event_out out;
@@ -40,6 +42,15 @@ tsn_err tsn_mail_settle(struct tsn_store *st, struct tsn_arena *arena,
 /* mail_bounce.c; store thread. *case_id: where it was recorded, NULL: not a mail of a known case. */
 tsn_err tsn_mail_bounce(struct tsn_store *st, struct tsn_arena *arena,
                         struct tsn_mail_settle *s, const char **case_id, struct tsn_diag *diag);
+
+/* mail_terms.c. Whether the sender was asked to accept the terms of this case's embargo and has not answered;
+ * store thread. */
+tsn_err tsn_mail_terms_asked(struct tsn_store *st, struct tsn_arena *arena,
+                             const struct tsn_mail_settle *s, const char *case_id, bool *asked);
+/* Writes down that they accepted or declined, with the mail as evidence. */
+tsn_err tsn_mail_terms_say(struct tsn_store *st, struct tsn_arena *arena,
+                           const struct tsn_mail_settle *s, const char *case_id,
+                           const char *answer, struct tsn_diag *diag);
 
 /* mail_report.c: the report of a mail as intake's normal form plus `mail`. New reference. */
 json_t *tsn_mail_report(const json_t *found, const char *our_key, const char *mail_id,

@@ -49,3 +49,8 @@ const char *tsn_mail_language(const char *text);
 const char *tsn_mail_automatic(const json_t *doc);
 /* The case id that a subject carries in brackets, or NULL. malloc'ed. */
 char *tsn_mail_case_id(const char *subject, const char *prefix);
+
+/* What somebody answered to the terms of an embargo: clear words in the first line of their own, nothing that
+ * narrows them, and no question. mail_terms.c; pure. */
+enum tsn_terms_answer { TSN_TERMS_DOUBT, TSN_TERMS_YES, TSN_TERMS_NO };
+enum tsn_terms_answer tsn_mail_terms_answer(const char *text);

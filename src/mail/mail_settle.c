@@ -106,9 +106,10 @@ static tsn_err known_there(struct tsn_store *st, struct tsn_arena *arena, const 
     return err;
 }
 
-/* out->id "" = it names no case of ours. *why: it must wait for a person. */
+/* out->id "" = it names no case of ours. *why: it must wait for a person. *asked: the answer of somebody
+ * who was asked to accept the terms of its embargo, to a mail of ours about it. */
 static tsn_err place(struct tsn_store *st, struct tsn_arena *arena, struct tsn_mail_settle *s,
-                     struct tsn_rec_case *out, const char **why)
+                     struct tsn_rec_case *out, const char **why, bool *asked)
 {
     const char *named = tsn_json_str(s->found, "case_id", NULL), *referred;
     bool address, key;
@@ -128,6 +129,8 @@ static tsn_err place(struct tsn_store *st, struct tsn_arena *arena, struct tsn_m
     }
     if (!err)
         err = known_there(st, arena, out->id, s->found, &address, &key);
+    if (!err && referred && !(named && strcmp(referred, named) != 0) && !address && !key)
+        err = tsn_mail_terms_asked(st, arena, s, out->id, asked);
     if (err)
         return err;
     if (strcmp(out->state, "open") != 0)
@@ -284,6 +287,24 @@ static tsn_err twin_of(struct tsn_store *st, struct tsn_arena *arena, struct tsn
     return err;
 }
 
+/* Whoever was asked to accept the terms answers: clear words count, others wait for a person. */
+static tsn_err as_terms(struct tsn_store *st, struct tsn_arena *arena,
+                        struct tsn_mail_settle *s, struct tsn_rec_mail *row,
+                        const char *case_id, struct tsn_diag *diag)
+{
+    enum tsn_terms_answer said =
+        s->terms ? strcmp(s->terms, "accepted") == 0 ? TSN_TERMS_YES : TSN_TERMS_NO
+                 : tsn_mail_terms_answer(tsn_json_str(s->found, "text", ""));
+    const char *answer = said == TSN_TERMS_YES ? "accepted" : "declined";
+    tsn_err err;
+
+    if (said == TSN_TERMS_DOUBT)
+        return save(st, arena, s, row, "held",
+                    "an answer to the terms of the embargo that a person must read", case_id);
+    err = tsn_mail_terms_say(st, arena, s, case_id, answer, diag);
+    return err ? err : save(st, arena, s, row, "terms", answer, case_id);
+}
+
 static tsn_err by_person(struct tsn_store *st, struct tsn_arena *arena,
                          struct tsn_mail_settle *s, struct tsn_rec_mail *row,
                          struct tsn_diag *diag)
@@ -300,6 +321,20 @@ static tsn_err by_person(struct tsn_store *st, struct tsn_arena *arena,
         return tsn_diag_set(diag, TSN_EBUG, "M021", "what was found in this mail is gone");
     tsn_arena_defer(arena, drop_json, found);
     s->found = found;
+    if (s->terms) {
+        bool asked = false;
+        const char *of = row->case_id ? row->case_id : "";
+
+        err = tsn_mail_terms_asked(st, arena, s, of, &asked);
+        if (!err && !asked) {
+            tsn_diag_hint(diag,
+                          "`tocsin case tracks` shows who was asked; embargo.terms says it "
+                          "of anybody");
+            err = tsn_diag_set(diag, TSN_ECONFLICT, "M027",
+                               "its sender was not asked to accept the terms of its case");
+        }
+        return err ? err : as_terms(st, arena, s, row, of, diag);
+    }
     if (!s->case_ref)
         return as_report(st, arena, s, row, NULL, diag);
     err = tsn_case_find(st, arena, s->case_ref, &c, diag);
@@ -327,7 +362,7 @@ tsn_err tsn_mail_settle(struct tsn_store *st, struct tsn_arena *arena,
     const char *automatic = tsn_json_str(s->found, "automatic", ""), *why = NULL;
     json_t *kept;
     char *text;
-    bool twin = false;
+    bool twin = false, asked = false;
     tsn_err err = tsn_store_get(st, arena, &tsn_table_mail, s->id, &row);
 
     memset(&s->out, 0, sizeof(s->out));
@@ -359,9 +394,11 @@ tsn_err tsn_mail_settle(struct tsn_store *st, struct tsn_arena *arena,
         return as_bounce(st, arena, s, &row, diag);
     if (strcmp(automatic, "auto-reply") == 0 || strcmp(automatic, "own") == 0)
         return save(st, arena, s, &row, "automatic", automatic, NULL);
-    err = place(st, arena, s, &c, &why);
+    err = place(st, arena, s, &c, &why, &asked);
     if (err)
         return err;
+    if (asked)
+        return as_terms(st, arena, s, &row, c.id, diag);
     if (why)
         return save(st, arena, s, &row, "held", why, c.id && *c.id ? c.id : NULL);
     return as_report(st, arena, s, &row, c.id, diag);

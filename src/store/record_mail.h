@@ -12,7 +12,7 @@ struct tsn_rec_mail {
     const char *sha256; /* of the raw bytes, hex; unique: the same bytes are one mail */
     const char *twin;   /* unique: message id and body, hashed; the same mail by another way */
     const char *source; /* "maildir" "imap" "pipe" */
-    const char *state;  /* new report joined held bounce automatic duplicate */
+    const char *state;  /* new report joined terms held bounce automatic duplicate */
     const char *reason; /* why it is held, or was not answered; may be NULL */
     const char *case_id, *sender /* address, hashed */;
     const char *found; /* sealed JSON: the object of docs/mail.md without its parts' content */

@@ -14,10 +14,14 @@ import signal
 import smtplib
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 import tocsin_test as t
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import test_advisory_life as life
 
 t.need_binary()
 POSTFIX = "/usr/sbin/postfix"
@@ -75,8 +79,8 @@ class Postfix:
         os.chown(os.path.join(self.root, "data"), user.pw_uid, user.pw_gid)
         os.chown(os.path.join(self.root, "boxes"), NOBODY.pw_uid, NOBODY.pw_gid)
         self.etc = os.path.join(self.root, "etc")
-        self.write("aliases", 'psirt "|%s"\nalice %s/boxes/alice/\npostmaster %s/boxes/master/\n'
-                   'bob "|exit 67"\n' % (alias, self.root, self.root))
+        self.write("aliases", 'psirt "|%s"\nalice %s/boxes/alice/\ncarol %s/boxes/carol/\npostmaster %s/boxes/master/\n'
+                   'bob "|exit 67"\n' % (alias, self.root, self.root, self.root))
         self.write("master.cf", MASTER % self.port)
         self.write("main.cf", """compatibility_level = 3.6
 queue_directory = {0}/queue
@@ -163,13 +167,14 @@ biff = no
 class World:
     """A node whose inbox is Postfix's alias and whose answers go out through it."""
 
-    def __init__(self):
-        self.node = t.make_dir({
+    def __init__(self, **over):
+        self.node = t.make_dir(t.merge({
             "server": {"listen": "127.0.0.1:0", "organisation": "Acme PSIRT"},
             "people": [{"id": "mta", "roles": ["intake"], "uid": NOBODY.pw_uid},
-                       {"id": "resp1", "roles": ["responder"]}],
+                       {"id": "resp1", "roles": ["responder"]},
+                       {"id": "lead1", "roles": ["psirt-lead"]}],
             "playbooks": {"dir": "own"},
-            "rules": [{"on": "report.accepted", "run": "mailed"}]})
+            "rules": [{"on": "report.accepted", "run": "mailed"}]}, over))
         n = self.node
         os.makedirs(os.path.join(n.root, "own"))
         with open(os.path.join(n.root, "own", "mailed.lua"), "w", encoding="utf-8") as f:
@@ -178,7 +183,7 @@ class World:
             os.chmod(folder, 0o755)
         os.chmod(n.config_file, 0o644)
         self.mta = Postfix("%s mail receive --config %s" % (t.BINARY, n.config_file))
-        n.config["mail"] = {"from": "Acme PSIRT <psirt@acme.example>",
+        n.config["mail"] = {**n.config.get("mail", {}), "from": "Acme PSIRT <psirt@acme.example>",
                             "smtp": {"url": "smtp://127.0.0.1:%d" % self.mta.port},
                             "reach": ["127.0.0.1:%d" % self.mta.port]}
         n.write_config()
@@ -273,4 +278,65 @@ def test_bounce():
         n.stop()
 
 
-t.main()
+def key_of(n, root, uid):
+    """A key of a customer, known to the node; its home."""
+    home = tempfile.mkdtemp(prefix="k", dir=root)
+    gpg = ["gpg", "--homedir", home, "--batch", "--pinentry-mode", "loopback", "--passphrase", ""]
+    subprocess.run(gpg + ["--quick-generate-key", uid, "future-default", "default", "never"], check=True,
+                   capture_output=True, timeout=120 * t.PATIENCE)
+    armor = subprocess.run(gpg + ["--armor", "--export", uid], check=True, capture_output=True,
+                           timeout=60 * t.PATIENCE, text=True).stdout
+    fpr = n.cli("key", "import", "-", "--reason", "from the customer", stdin=armor, as_person="lead1",
+                check=0).json["fpr"]
+    return home, fpr
+
+
+def test_customers_are_told():
+    """Notices of an advisory by a real mail server: to one in plain text, to one encrypted to their key, to
+    one who does not exist; what became of each is on record."""
+    products = life.CONFIG["products"]
+    with World(rules=[], products=products, publisher=life.CONFIG["publisher"], playbooks={"dir": os.path.join(t.SOURCE, "playbooks")},
+               publish={"lists": [{"name": "all", "products": ["edge-gw"], "attach": ["csaf"]}]}) as w:
+        n = w.node
+        w.start()
+        home, fpr = key_of(n, n.root, "Carol <carol@customer.example>")
+        for name, more in (("Alice", ()), ("Carol", ("--set", "key=" + fpr, "--set", "attach=html")),
+                           ("Bob", ())):
+            n.cli("customer", "add", name, "--mail", name.lower() + "@customer.example", "--product",
+                  "edge-gw", *more, as_person="lead1", check=0)
+        case = life.open_case(n)
+        name = life.drafted(n, case)["name"]
+        life.released(n, name)
+        states = lambda: {i["customer"]: i["state"] for i in  # noqa: E731
+                          n.cli("advisory", "notices", name, check=0).json["items"]}
+        t.wait_for(lambda: states() == {"Alice": "sent", "Carol": "sent", "Bob": "bounced"},
+                   90 * t.PATIENCE, node=n)
+        alice, = t.wait_for(lambda: w.mta.box("alice"), 60 * t.PATIENCE, node=n)
+        assert alice["Subject"] == "[TLP:CLEAR] %s version 1: %s" % (
+            name, n.cli("advisory", "show", name, check=0).json["title"]), alice["Subject"]
+        parts = {p.get_filename(): p for p in alice.walk()}
+        document = json.loads(parts[name + ".json"].get_payload(decode=True))
+        assert document["document"]["tracking"]["id"] == name
+        text = [p for p in alice.walk() if p.get_content_type() == "text/plain"][0].get_payload(decode=True)
+        assert text.lstrip().startswith(b"TLP:CLEAR") and b"CVE-2026-1000" in text, text[:200]
+        # Carol's is opened with her key, and nothing of it is outside but the subject line.
+        carol, = t.wait_for(lambda: w.mta.box("carol"), 60 * t.PATIENCE, node=n)
+        assert carol.get_content_type() == "multipart/encrypted", carol.get_content_type()
+        assert "CVE-2026-1000" not in carol.as_string()
+        opened = subprocess.run(["gpg", "--homedir", home, "--batch", "--decrypt"],
+                                input=carol.get_payload()[1].get_payload(decode=True), capture_output=True,
+                                check=True, timeout=60 * t.PATIENCE).stdout
+        inside = email.message_from_bytes(opened)
+        names = [p.get_filename() for p in inside.walk() if p.get_filename()]
+        assert names == [name + ".html"], names
+        report = n.cli("audit", "report", "notified-customers", "--case", case, check=0).json
+        assert sorted(r["outcome"] for r in report["items"]) == ["bounced", "ok", "ok", "ok"], report
+        back, = [r["recipient"] for r in report["items"] if r["outcome"] == "bounced"]
+        assert back in [r["recipient"] for r in report["items"] if r["outcome"] == "ok"], report
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
+        n.stop()
+        t.run_cli(["audit", "verify", os.path.join(n.root, "data")], check=0)
+
+
+if __name__ == "__main__":
+    t.main()

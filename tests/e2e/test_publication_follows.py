@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_advisory_life as life
 import test_publication as pub
 
+SECOND = "second@gold.example"
 GOLD, SILVER, OTHER = "sec@gold.example", "sec@silver.example", "sec@other.example"
 
 
@@ -28,6 +29,22 @@ def free_port():
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
 
+
+ANSWER = """From: Somebody <%(sender)s>
+To: psirt@acme.example
+Subject: Re: %(subject)s
+Date: Tue, 24 Nov 2026 10:00:00 +0000
+Message-ID: <%(id)s@gold.example>
+In-Reply-To: %(id_of)s
+References: %(refs)s
+MIME-Version: 1.0
+Content-Type: text/plain; charset=utf-8
+
+%(text)s
+
+On Tue, 24 Nov 2026 Acme PSIRT wrote:
+> If you accept them, answer this mail with the words "we accept".
+"""
 
 BOUNCE = """From: MAILER-DAEMON@gold.example
 To: psirt@acme.example
@@ -140,6 +157,19 @@ class World(pub.Place):
                       "--input", "flaw=%s/1" % case, as_person="lead1", check=0)
         cve = self.node.wait_for(lambda: self.tracks(case, "cve"))[0]["subject"]
         return case, cve
+
+    def answer(self, mail, sender, text):
+        """Somebody answers a mail of ours; what became of it."""
+        self.answers = getattr(self, "answers", 0) + 1
+        self.node.cli("mail", "receive", stdin=ANSWER % {
+            "sender": sender, "subject": mail["Subject"], "id": "a%d" % self.answers,
+            "id_of": mail["Message-ID"], "refs": "%s %s" % (mail["References"] or "", mail["Message-ID"]),
+            "text": text}, check=0)
+        return self.node.wait_for(lambda: [m["state"] for m in self.node.cli(
+            "mail", "list", check=0).json["items"][:1] if m["state"] != "new"])[0]
+
+    def reports(self, case):
+        return [r for r in self.node.cli("report", "list", check=0).json["items"] if case in json.dumps(r)]
 
     def tracks(self, case, which):
         return self.node.http("GET", "/api/v1/cases/%s/tracks" % case, check=200).json.get(which, [])
@@ -336,7 +366,9 @@ def test_told_ahead_after_the_terms():
         name = w.draft(case, cve)
         assert life.adv(w.node, "ahead", name, check=5).error["code"] == "D101"  # a draft
         w.approved(name)
-        run = life.adv(w.node, "ahead", name, person="lead1").json["run"]
+        w.node.cli("customer", "add", "Second", "--mail", SECOND, "--product", "edge-gw", "--set",
+                   "contract=gold", "--set", "attach=html", as_person="lead1", check=0)
+        life.adv(w.node, "ahead", name, person="lead1")
         w.node.wait_for(lambda: w.sent(GOLD))
         terms, = w.sent(GOLD)
         text = terms.get_body(("plain",)).get_content() + terms["Subject"]
@@ -344,10 +376,28 @@ def test_told_ahead_after_the_terms():
         assert not w.sent(SILVER) and not w.sent("announce@lists.example")
         assert (GOLD, "", "invited") in w.notices(name), w.notices(name)
         assert life.adv(w.node, "ahead", name, person="lead1", check=5).error["code"] == "D109"
-        w.node.cli("case", "do", case, "embargo.terms", "--set", "party=" + GOLD,
-                   "--set", "evidence=mail of today", as_person="lead1", check=0)
-        life.adv(w.node, "ahead", name, person="lead1")
+        # Answered by mail: what is not clear, or not from whom it was asked of, waits for a person.
+        assert w.answer(terms, "stranger@gold.example", "We accept.") == "held"
+        assert w.answer(terms, GOLD, "We accept, but only if our lawyers do.") == "held"
+        assert w.answer(terms, GOLD, "Who else is told?") == "held"
+        assert (GOLD, "", "invited") in w.notices(name) and len(w.sent(GOLD)) == 1
+        assert w.answer(terms, GOLD, "Hello,\n\nwe accept.\n\nKind regards\nRita") == "terms"
+        # No word is needed: who accepts is told by the next round of the publisher.
         w.node.wait_for(lambda: len(w.sent(GOLD)) == 2)
+        assert len(w.reports(case)) == 1, "an answer to the terms is no report"
+        # One that is doubtful: a person reads it. Nobody accepts for whom was not asked.
+        asked, = w.sent(SECOND)
+        assert w.answer(asked, SECOND, "That should be fine for us.") == "held"
+        held = w.node.cli("mail", "list", "--state", "held", check=0).json["items"]
+        assert len(held) == 4, held
+        wrong = w.node.cli("mail", "assign", held[3]["mail"], "--set", "terms=accepted", "--reason",
+                           "it is them", as_person="lead1", check=5)
+        assert wrong.error["code"] == "M027", wrong
+        w.node.cli("mail", "assign", held[0]["mail"], "--set", "terms=accepted", "--reason",
+                   "called them", as_person="lead1", check=0)
+        w.node.wait_for(lambda: len(w.sent(SECOND)) == 2)
+        html, = w.sent(SECOND)[1].iter_attachments()
+        assert html.get_filename() == name + ".html", html.get_filename()
         notice = [m for m in w.sent(GOLD) if "Advance notice" in m["Subject"]][0]
         assert notice["Subject"].startswith("[TLP:AMBER] Advance notice"), notice["Subject"]
         body = notice.get_body(("plain",)).get_content()
@@ -359,9 +409,9 @@ def test_told_ahead_after_the_terms():
         other = w.draft(other_case, other_cve)
         w.node.cli("case", "do", other_case, "embargo.invite", "--set", "party=" + GOLD,
                    as_person="lead1", check=0)
+        w.approved(other)
         w.node.cli("case", "do", other_case, "embargo.terms", "--set", "party=" + GOLD,
                    as_person="lead1", check=0)
-        w.approved(other)
         when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
         life.adv(w.node, "publish", other, "--at", when.isoformat())
         w.node.wait_for(lambda: (GOLD, "advance-notice", "sent") in w.notices(other))

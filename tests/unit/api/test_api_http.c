@@ -51,13 +51,14 @@ void tsn_mail_accept(struct tsn_mail *m, const char *source, const void *p, size
 }
 
 void tsn_mail_decide(struct tsn_mail *m, const struct tsn_actor *who, const char *mail_id,
-                     const char *case_ref, const char *reason, tsn_engine_done *done,
-                     void *user)
+                     const char *case_ref, const char *terms, const char *reason,
+                     tsn_engine_done *done, void *user)
 {
     (void)m;
     (void)who;
     (void)mail_id;
     (void)case_ref;
+    (void)terms;
     (void)reason;
     done(0, -1, NULL, NULL, user);
 }
