@@ -156,3 +156,15 @@ void tsn_world_name(struct tsn_cli *cli, const char *arg, const char **dir, cons
         n -= 5;
     *name = tsn_arena_strndup(cli->arena, base, n);
 }
+
+int tsn_shop_open(struct tsn_shop *s, struct tsn_cli *cli, const char *dir)
+{
+    struct tsn_diag diag;
+    int rc = tsn_world_load(cli, dir, &s->world);
+
+    s->cli = cli;
+    tsn_diag_init(&diag);
+    if (!rc && tsn_workshop_open(&s->workshop, &diag))
+        rc = tsn_out_fail(cli, TSN_EXIT_FAILED, &diag);
+    return rc;
+}

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "author/sim.h"
+#include "author/workshop.h"
 #include "cli/config.h"
 #include "cli/out.h"
 
@@ -22,3 +23,12 @@ int tsn_world_load(struct tsn_cli *cli, const char *dir, struct tsn_world *out);
 /* A playbook by name ("customer-incident") or path: its folder and its name, in the arena; dir NULL for a
  * bare name. */
 void tsn_world_name(struct tsn_cli *cli, const char *arg, const char **dir, const char **name);
+
+/* A world with a worker that looks at files; what lint, list and new share. */
+struct tsn_shop {
+    struct tsn_cli *cli;
+    struct tsn_world world;
+    struct tsn_workshop *workshop; /* the caller closes it */
+};
+/* As tsn_world_load. */
+int tsn_shop_open(struct tsn_shop *s, struct tsn_cli *cli, const char *dir);
