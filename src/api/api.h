@@ -11,15 +11,9 @@
 #include "intake/intake.h"
 #include "loop/httpd.h"
 
-/* `people:` of the configuration. */
 struct tsn_mail;
 struct tsn_keys;
 struct tsn_hook;
-struct tsn_person {
-    const char *id;
-    const char *const *roles; /* NULL-terminated */
-    int64_t uid;              /* -1 = none: Unix socket peers with this uid are this person */
-};
 
 struct tsn_api_config {
     struct tsn_loop *loop;

@@ -236,6 +236,17 @@ static void tell_nudge(struct tsn_tale *t, struct tsn_tale_line *l)
     }
 }
 
+static void tell_page(struct tsn_tale *t, struct tsn_tale_line *l)
+{
+    (void)t;
+    l->word = "mailed";
+    l->quiet = !l->e->outcome || strcmp(l->e->outcome, "ok") != 0;
+    tsn_buf_printf(&l->text, "%s to %s", step_name(l), l->e->to ? l->e->to : "?");
+    if (l->e->outcome && strcmp(l->e->outcome, "ok") != 0)
+        tsn_buf_printf(&l->text, ": %s%s%s", l->e->outcome, l->e->reason ? " " : "",
+                       l->e->reason ? l->e->reason : "");
+}
+
 static void tell_intent(struct tsn_tale *t, struct tsn_tale_line *l)
 {
     const char *kind = tsn_json_str(request_of(l), "kind", "call");
@@ -284,6 +295,8 @@ const struct tsn_tale_teller tsn_tale_run[] = {
     {"task.reminded", tell_nudge},
     {"task.escalated", tell_nudge},
     {"task.delegated", tell_nudge},
+    {"task.paged", tell_page},
+    {"task.paging", tell_page},
     {"approval.requested", tell_asked},
     {"approval.", tell_vote},
     {NULL, NULL},

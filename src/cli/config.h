@@ -18,7 +18,8 @@
  *     - { name: jira, file: jira.token }     # as secret:jira, or credential:NAME (systemd's)
  *     - { name: imap, credential: imap }
  *   people:
- *     - { id: resp1, name: Rita, roles: [ responder ], uid: 1000 }   # name and uid may be left out
+ *     - { id: resp1, name: Rita, roles: [ responder ], uid: 1000,    # name and uid may be left out
+ *         mail: rita@acme.example, key: 0A1B... }   # reminders and escalations; encrypted to this key
  *   mail:
  *     from: Acme PSIRT <psirt@acme.example>   # [PSIRT <psirt@DOMAIN>]
  *     maildir: mail                 # [<data dir>/mail]; or:

@@ -56,7 +56,7 @@ static tsn_err take_roles(struct tsn_conf *c, const struct tsn_yaml *item,
 
 tsn_err tsn_conf_people(struct tsn_conf *c)
 {
-    static const char *const known[] = {"id", "name", "roles", "uid"};
+    static const char *const known[] = {"id", "name", "roles", "uid", "mail", "key"};
     const struct tsn_yaml *list;
     size_t n, at = 0;
     tsn_err err = tsn_conf_list(c, c->root, "people", true, &list, &n);
@@ -79,6 +79,13 @@ tsn_err tsn_conf_people(struct tsn_conf *c)
             err = take_roles(c, i, &p->roles);
         if (!err)
             err = tsn_yaml_int(i, "uid", false, 0, INT64_C(4294967294), &p->uid, c->diag);
+        if (!err)
+            err = tsn_conf_mail(c, i, "mail", false, false, &p->mail);
+        if (!err)
+            err = tsn_conf_name(c, i, "key", false, &p->key);
+        if (!err && p->key && !p->mail)
+            err = tsn_yaml_fail(tsn_yaml_find(i, "key"), c->diag, TSN_EINPUT, "C013",
+                                "%s has a key and no `mail`", p->id);
         for (size_t k = 0; k < at && !err && p->uid >= 0; k++)
             if (people[k].uid == p->uid) {
                 err = tsn_yaml_fail(tsn_yaml_find(i, "uid"), c->diag, TSN_EDUP, "C033",

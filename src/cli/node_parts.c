@@ -263,6 +263,20 @@ static const struct tsn_calendar *calendar_of(void *user, const char *name)
     return tsn_policies_calendar(tsn_policies_now(n->policies), name);
 }
 
+static tsn_err sees(void *user, struct tsn_store *st, struct tsn_arena *arena,
+                    const char *case_id, const struct tsn_person *who, bool *out)
+{
+    const struct tsn_viewer viewer = {.person = who->id, .roles = who->roles};
+    struct tsn_rec_case c;
+    bool closed;
+    tsn_err err = tsn_store_get(st, arena, &tsn_table_case, case_id ? case_id : "", &c);
+
+    *out = false;
+    if (err)
+        return err == TSN_ENOTFOUND ? 0 : err;
+    return tsn_access_sees(st, arena, user, &viewer, &c, out, &closed);
+}
+
 tsn_err tsn_node_open_engine(struct node *n, struct tsn_diag *diag)
 {
     const char *dir =
@@ -277,6 +291,10 @@ tsn_err tsn_node_open_engine(struct node *n, struct tsn_diag *diag)
                                          .picks = tsn_config_picks_json(n->config),
                                          .calendar = calendar_of,
                                          .calendar_user = n,
+                                         .people = n->config->people,
+                                         .npeople = n->config->npeople,
+                                         .sees = sees,
+                                         .sees_user = &n->casework,
                                          .sealing = n->sealing,
                                          .playbook_dir = dir,
                                          .workers = (int)n->config->workers,

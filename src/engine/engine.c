@@ -105,6 +105,7 @@ void tsn_engine_close(struct tsn_engine *e)
         return;
     e->closing = true;
     tsn_dry_lost(e, NULL);
+    tsn_pages_close(e);
     tsn_runmap_close(e);
     tsn_pool_close(e);
     tsn_gates_close(e);

@@ -26,6 +26,15 @@ struct tsn_actor {
     const char *auth;         /* "token" "local" "svc" */
 };
 
+/* `people:` of the configuration. */
+struct tsn_person {
+    const char *id;
+    const char *const *roles; /* NULL-terminated */
+    int64_t uid;              /* -1 = none: Unix socket peers with this uid are this person */
+    const char *mail;         /* reminders go there; NULL = nowhere */
+    const char *key;          /* fingerprint of their key; NULL = mails are not encrypted */
+};
+
 struct tsn_engine_config {
     struct tsn_loop *loop;
     struct tsn_writer *writer;
@@ -46,6 +55,13 @@ struct tsn_engine_config {
     /* { "product": ["edge-gw", ...] }: what a pick may be answered with; NULL or a name that is
      * not there = not checked. Borrowed; not changed while the engine is open. */
     const json_t *picks;
+    /* Who is called to a question that waits too long (engine/page.c); NULL = nobody. Borrowed. */
+    const struct tsn_person *people;
+    size_t npeople;
+    /* May this person see this case? Store thread; NULL = yes. */
+    tsn_err (*sees)(void *user, struct tsn_store *st, struct tsn_arena *arena,
+                    const char *case_id, const struct tsn_person *who, bool *sees);
+    void *sees_user;
     struct tsn_sealing *sealing; /* covers irreversible steps; NULL = none is asked for */
 };
 

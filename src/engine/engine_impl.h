@@ -52,6 +52,7 @@ enum tsn_last {
 
 struct tsn_engine_call;
 struct tsn_gate;
+struct tsn_page;
 struct tsn_dry;
 struct tsn_version_work;
 struct tsn_worker;
@@ -195,6 +196,9 @@ struct tsn_engine {
     struct tsn_timer *wake_timer;
     int64_t disk_at; /* nearest time that stands only on disk; 0 = none known */
     bool sweeping;
+    struct tsn_page *pages; /* mails under way */
+    size_t npages;
+    bool paging; /* the op that takes what is due is on its way */
     struct tsn_run *queue_first, *queue_last;
     struct tsn_run *lru_first, *lru_last;
     size_t loading;
@@ -535,6 +539,17 @@ tsn_err tsn_task_open_of(struct tsn_store *st, struct tsn_arena *a, const char *
 /* Next reminder or escalation of an open question; 0 = none before it expires. Pure. */
 int64_t tsn_nudge_next(const json_t *spec, int64_t opened_at, int64_t due_at);
 void tsn_nudge_run(struct tsn_engine *e);
+
+/* --- page.c: mails to people about questions that wait too long */
+#define TSN_PAGES_MAX 8 /* under way at once */
+/* Store thread: one page for each person who may decide, or (`role`) has that role. */
+tsn_err tsn_page_put(const struct tsn_engine *e, struct tsn_store *st, struct tsn_arena *a,
+                     const struct tsn_rec_task *t, const json_t *spec, const char *kind,
+                     int64_t number, const char *role, int64_t now_ms);
+void tsn_pages_run(struct tsn_engine *e); /* sends what is due */
+/* Store thread, at a start: what an older life was sending is due again, with the same key. */
+tsn_err tsn_pages_recover(struct tsn_store *st, struct tsn_arena *a, int64_t now_ms);
+void tsn_pages_close(struct tsn_engine *e);
 
 /* --- task_plan.c: store thread */
 /* Shows what lives on as it is now, and gives the task its digest. case_id, run, path, role, quorum

@@ -129,6 +129,8 @@ static tsn_err recover_apply(struct tsn_op *op, struct tsn_store *st)
     tsn_err err = tsn_store_epoch_begin(st, &x->epoch);
 
     x->nruns = 0;
+    if (!err)
+        err = tsn_pages_recover(st, op->arena, x->o.now_ms);
     for (size_t i = 0; i < x->nplaybooks && !err; i++)
         err = deploy(x, st, &x->playbooks[i]);
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]) && !err; i++)

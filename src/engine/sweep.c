@@ -1,4 +1,4 @@
-/* sweep.c - what is due on disk: parked runs whose time has come, questions to be repeated.
+/* sweep.c - what is due on disk: parked runs whose time has come, questions to be repeated, mails about them.
  *
  * A parked run costs a row and no memory: its next time stands in run.wake_at, that of an open
  * question in task.nudge_at, each with an index. The engine keeps only the nearest of them. When it
@@ -20,7 +20,7 @@ struct sweep_op {
     /* out */
     const char **due;
     size_t ndue;
-    bool nudges;
+    bool nudges, pages;
     int64_t next;
 };
 
@@ -69,7 +69,7 @@ static tsn_err sweep_apply(struct tsn_op *op, struct tsn_store *st)
 {
     struct sweep_op *x = (struct sweep_op *)op;
     void *rows = NULL, *tasks = NULL;
-    size_t ntasks = 0;
+    size_t ntasks = 0, npages = 0;
     tsn_err err = due_rows(x, st, &tsn_table_run, "wake_at", PAGE, &rows, &x->ndue);
 
     x->next = 0;
@@ -79,6 +79,12 @@ static tsn_err sweep_apply(struct tsn_op *op, struct tsn_store *st)
     if (!err)
         err = due_rows(x, st, &tsn_table_task, "nudge_at", 1, &tasks, &ntasks);
     x->nudges = ntasks > 0;
+    if (!err)
+        err = due_rows(x, st, &tsn_table_page, "next_at", 1, &tasks, &npages);
+    x->pages = npages > 0;
+    if (!err)
+        err =
+            nearest(x, st, &tsn_table_page, "next_at", offsetof(struct tsn_rec_page, next_at));
     if (!err)
         err = nearest(x, st, &tsn_table_run, "wake_at", offsetof(struct tsn_rec_run, wake_at));
     if (!err)
@@ -109,6 +115,8 @@ static void swept(struct tsn_eop *o)
     }
     if (x->nudges)
         tsn_nudge_run(e);
+    if (x->pages)
+        tsn_pages_run(e);
     if (x->ndue == PAGE)
         sooner(&x->next, now + AGAIN_MS);
     else if (x->ndue > 0)

@@ -66,6 +66,9 @@ static tsn_err escalate(struct nudge_op *x, struct tsn_store *st, const struct t
 
         json_array_append_new(json_object_get(spec, "roles"), json_string(to));
         err = entry_of(x, st, run, t, spec, "task.escalated", to);
+        if (!err)
+            err = tsn_page_put(x->o.e, st, x->o.op.arena, t, spec, "escalated", (int64_t)i, to,
+                               x->o.now_ms);
         tsn_log(TSN_LOG_WARN, "task.escalated", "task", t->name, "to", to, NULL);
         i++;
     }
@@ -78,12 +81,16 @@ static tsn_err remind(struct nudge_op *x, struct tsn_store *st, const struct tsn
 {
     int64_t every = tsn_json_int(spec, "remind_ms", 0);
     int64_t times = every > 0 ? (x->o.now_ms - t->opened_at) / every : 0;
+    tsn_err err;
 
     if (times <= tsn_json_int(spec, "reminded", 0))
         return 0;
     json_object_set_new(spec, "reminded", json_integer(times));
     tsn_log(TSN_LOG_INFO, "task.reminded", "task", t->name, "role", t->role, NULL);
-    return entry_of(x, st, run, t, spec, "task.reminded", t->role);
+    err = entry_of(x, st, run, t, spec, "task.reminded", t->role);
+    return err ? err
+               : tsn_page_put(x->o.e, st, x->o.op.arena, t, spec, "reminded", times, NULL,
+                              x->o.now_ms);
 }
 
 static tsn_err nudge(struct nudge_op *x, struct tsn_store *st, struct tsn_rec_task *t)
@@ -98,9 +105,10 @@ static tsn_err nudge(struct nudge_op *x, struct tsn_store *st, struct tsn_rec_ta
     if (err && err != TSN_ELOST)
         return err;
     if (!err && t->spec && tsn_json_parse(t->spec, strlen(t->spec), &spec, NULL) == 0) {
-        err = escalate(x, st, &own.row, t, spec);
+        /* Who it goes up to now is told that, and not reminded at the same moment. */
+        err = remind(x, st, &own.row, t, spec);
         if (!err)
-            err = remind(x, st, &own.row, t, spec);
+            err = escalate(x, st, &own.row, t, spec);
         t->nudge_at = tsn_nudge_next(spec, t->opened_at, t->due_at);
         text = tsn_json_text(spec);
         t->spec = tsn_arena_strdup(a, text);
@@ -148,6 +156,8 @@ static void nudged(struct tsn_eop *o)
         tsn_nudge_run(o->e);
     else
         tsn_sweep_at(o->e, x->next);
+    if (!o->op.err)
+        tsn_pages_run(o->e);
 }
 
 void tsn_nudge_run(struct tsn_engine *e)

@@ -35,3 +35,9 @@ static const struct tsn_col schedule_cols[] = {
     INT(schedule, last_at),
 };
 TABLE(schedule, -1);
+
+static const struct tsn_col page_cols[] = {
+    TEXT(page, id),   TEXT(page, task),  TEXT(page, run),     TEXT(page, person),
+    TEXT(page, kind), TEXT(page, state), INT(page, attempts), INT(page, next_at),
+};
+TABLE(page, -1);

@@ -52,3 +52,13 @@ struct tsn_rec_schedule {
     int64_t next_at, last_at;
 };
 extern const struct tsn_table tsn_table_schedule;
+
+/* A mail to somebody about a question that waits too long, not yet sent; gone once it is settled. */
+struct tsn_rec_page {
+    const char *id; /* idempotency key, from task, kind, number and person */
+    const char *task, *run, *person;
+    const char *kind;          /* reminded escalated */
+    const char *state;         /* due sending */
+    int64_t attempts, next_at; /* next_at 0 while it is being sent */
+};
+extern const struct tsn_table tsn_table_page;

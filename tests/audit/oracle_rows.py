@@ -124,7 +124,7 @@ class Check:
     def counted(self):
         for table, kinds in (("report", ["report.received"]), ("playbook", ["playbook.deployed"]),
                              ("token", ["token.created"]), ("signal", ["signal.received"]),
-                             ("mail", ["mail.received"]), ("message", ["report.message", "step.intent"]),
+                             ("mail", ["mail.received"]), ("message", ["report.message", "step.intent", "task.paging"]),
                              ("document", ["feed.document"])):
             have, told = len(rows(self.db, table)), sum(self.kinds[k] for k in kinds)
             if have > told:

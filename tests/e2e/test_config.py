@@ -56,6 +56,8 @@ BAD = [
     ("alias", "C003", PEOPLE + "cases: { prefix: §*p }\n", ""),
     ("tag", "C004", PEOPLE + "cases: { prefix: §!x y }\n", ""),
     ("two documents", "C009", PEOPLE + "§---\ncases: {}\n", ""),
+    ("mail of a person", "C042", "people:\n  - { id: a, roles: [ b ], mail: §nobody }\n", "address"),
+    ("key without mail", "C013", "people:\n  - { id: a, roles: [ b ], key: §0A1B }\n", "no `mail`"),
     # the tree
     ("not groups", "C014", "§- people\n", ""),
     ("unknown section", "C012", PEOPLE + "§feed: []\n", "feeds"),

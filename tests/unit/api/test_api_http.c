@@ -282,10 +282,10 @@ static const char *const roles_responder[] = {"responder", NULL};
 static const char *const roles_auditor[] = {"auditor", NULL};
 static const char *const roles_intake[] = {"intake", NULL};
 static const char *const roles_operator[] = {"operator", NULL};
-static const struct tsn_person people[] = {{"resp1", roles_responder, -1},
-                                           {"audit1", roles_auditor, -1},
-                                           {"intake", roles_intake, -1},
-                                           {"op1", roles_operator, -1}};
+static const struct tsn_person people[] = {{"resp1", roles_responder, -1, NULL, NULL},
+                                           {"audit1", roles_auditor, -1, NULL, NULL},
+                                           {"intake", roles_intake, -1, NULL, NULL},
+                                           {"op1", roles_operator, -1, NULL, NULL}};
 
 struct world {
     char dir[64], sock[96];

@@ -83,3 +83,16 @@ CREATE TABLE "schedule" (
   "next_at" INTEGER NOT NULL DEFAULT 0,
   "last_at" INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "page" (
+  "id" TEXT PRIMARY KEY NOT NULL,
+  "task" TEXT,
+  "run" TEXT,
+  "person" TEXT,
+  "kind" TEXT,
+  "state" TEXT,
+  "attempts" INTEGER NOT NULL DEFAULT 0,
+  "next_at" INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX page_next_at ON "page" ("next_at");
