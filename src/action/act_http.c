@@ -1,21 +1,26 @@
 /* act_http.c - http.request: one outbound request per call, with the idempotency key. Loop thread. */
 #include "action/builtin.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "action/plugin_express.h"
+#include "core/buf.h"
 #include "core/clock.h"
+#include "core/crypto.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "loop/httpc.h"
 
 #define HEADERS_MAX      32
 #define RETRY_AFTER_MOST INT64_C(3600)
+#define URL_MAX          8192
 
 struct http_user {
     struct tsn_httpc *client;
-    const char *const *reach;
+    const struct tsn_http_config *config;
 };
 
 struct request {
@@ -166,56 +171,178 @@ static bool accept_ok(const json_t *accept)
     return json_is_array(accept);
 }
 
+/* --- what stands for secrets ------------------------------------------------------------------ */
+
+/* The handles that may go to this origin: what tsn_plugin_express takes for settings. */
+static json_t *granted(const struct tsn_http_config *config, const char *origin)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < config->nsecrets; i++) {
+        for (const char *const *to = config->secrets[i].to; *to; to++) {
+            if (strcmp(*to, origin) == 0) {
+                json_array_append_new(out, json_string(config->secrets[i].handle));
+                break;
+            }
+        }
+    }
+    return out;
+}
+
+/* The parts of a request that may hold expressions, with their values in place; what is new is the caller's. */
+static tsn_err fill(const struct http_user *u, const char *url, const json_t *given,
+                    json_t **out, struct tsn_diag *diag)
+{
+    static const char *const parts[] = {"query", "headers", "json", "body"};
+    char origin[300];
+    json_t *handles, *made = json_object();
+    tsn_err err = 0;
+
+    if (!tsn_url_origin(url, origin, sizeof(origin)))
+        err = bad(diag, "url cannot be read");
+    handles = granted(u->config, err ? "" : origin);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !err; i++) {
+        const json_t *part = json_object_get(given, parts[i]);
+        json_t *value = NULL;
+
+        if (!part)
+            continue;
+        err = tsn_plugin_express(part, handles, NULL, &value, diag);
+        if (!err)
+            json_object_set_new(made, parts[i], value);
+    }
+    if (err == TSN_EDENIED) {
+        (void)tsn_diag_set(diag, err, "K004", "http.request: a secret of it may not go to %s",
+                           origin);
+        tsn_diag_hint(diag, "`http: secrets:` of tocsin.yaml says which may go where");
+    }
+    json_decref(handles);
+    *out = made;
+    return err;
+}
+
+static void forget(json_t *v)
+{
+    size_t i;
+    json_t *one;
+    const char *name;
+
+    if (json_is_string(v) && v->refcount == 1)
+        tsn_wipe((char *)(uintptr_t)json_string_value(v), json_string_length(v));
+    json_array_foreach(v, i, one) forget(one);
+    json_object_foreach(v, name, one) forget(one);
+}
+
+/* url with `query` behind it; R040. */
+static tsn_err address(struct tsn_buf *out, const char *url, const json_t *query,
+                       struct tsn_diag *diag)
+{
+    const char *name;
+    json_t *v;
+    char sep = strchr(url, '?') ? '&' : '?', digits[32];
+
+    if (query && !json_is_object(query))
+        return bad(diag, "query must be a table of names and values");
+    if (query && strchr(url, '#'))
+        return bad(diag, "url has a fragment: nothing can be added behind it");
+    tsn_buf_puts(out, url);
+    json_object_foreach((json_t *)(uintptr_t)query, name, v)
+    {
+        const char *text = json_string_value(v);
+
+        if (json_is_integer(v)) {
+            (void)snprintf(digits, sizeof(digits), "%lld", (long long)json_integer_value(v));
+            text = digits;
+        } else if (json_is_boolean(v)) {
+            text = json_is_true(v) ? "true" : "false";
+        }
+        if (!text)
+            return bad(diag, "a value of query must be text, a whole number, true or false");
+        tsn_buf_putc(out, sep);
+        tsn_buf_percent(out, name, strlen(name));
+        tsn_buf_putc(out, '=');
+        tsn_buf_percent(out, text, strlen(text));
+        sep = '&';
+    }
+    return out->err ? bad(diag, "the address is too long") : 0;
+}
+
+/* --- a call ----------------------------------------------------------------------------------- */
+
+static tsn_err check(const json_t *args, struct tsn_xfer_request *req, struct tsn_diag *diag)
+{
+    static const char *const known[] = {"url",  "query", "method",  "headers",
+                                        "body", "json",  "timeout", "accept"};
+    const char *timeout = tsn_json_str(args, "timeout", NULL);
+    tsn_err err = tsn_json_known(args, known, sizeof(known) / sizeof(known[0]), diag);
+
+    if (err)
+        return err;
+    req->url = tsn_json_str(args, "url", NULL);
+    req->method = tsn_json_str(args, "method", json_object_get(args, "json") ? "POST" : "GET");
+    req->redirects = 3;
+    if (!req->url ||
+        (strncmp(req->url, "http://", 7) != 0 && strncmp(req->url, "https://", 8) != 0))
+        return bad(diag, "url must begin with http:// or https://");
+    if (!accept_ok(json_object_get(args, "accept")))
+        return bad(diag, "accept is a list of statuses, or \"any\"");
+    if (timeout && tsn_duration_parse(timeout, &req->timeout_ms) != 0)
+        return bad(diag, "timeout must be a duration such as 10s");
+    return 0;
+}
+
 static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
 {
-    static const char *const known[] = {"url",  "method",  "headers", "body",
-                                        "json", "timeout", "accept"};
     const struct http_user *u = call->action->user;
     struct tsn_header headers[HEADERS_MAX + 2];
     struct tsn_xfer_request req = {.headers = headers};
-    const char *timeout = tsn_json_str(call->args, "timeout", NULL);
-    json_t *json = json_object_get(call->args, "json");
+    struct tsn_buf url;
+    json_t *parts = NULL, *json;
     char *text = NULL;
-    struct request *q;
-    tsn_err err;
+    struct request *q = NULL;
+    tsn_err err = check(call->args, &req, diag);
 
-    err = tsn_json_known(call->args, known, sizeof(known) / sizeof(known[0]), diag);
     if (err)
         return err;
-    req.url = tsn_json_str(call->args, "url", NULL);
-    req.method = tsn_json_str(call->args, "method", json ? "POST" : "GET");
-    req.reach = u->reach;
-    req.redirects = 3;
-    if (!req.url ||
-        (strncmp(req.url, "http://", 7) != 0 && strncmp(req.url, "https://", 8) != 0))
-        return bad(diag, "url must begin with http:// or https://");
-    if (!accept_ok(json_object_get(call->args, "accept")))
-        return bad(diag, "accept is a list of statuses, or \"any\"");
-    if (timeout && tsn_duration_parse(timeout, &req.timeout_ms) != 0)
-        return bad(diag, "timeout must be a duration such as 10s");
-    err = add_headers(call->args, headers, &req.nheaders, diag);
+    tsn_buf_init(&url, URL_MAX);
+    req.reach = u->config->reach;
+    err = fill(u, req.url, call->args, &parts, diag);
+    if (!err)
+        err = address(&url, req.url, json_object_get(parts, "query"), diag);
+    if (!err)
+        err = add_headers(parts, headers, &req.nheaders, diag);
     if (err)
-        return err;
+        goto out;
+    req.url = url.data;
     headers[req.nheaders].name = "Idempotency-Key";
     headers[req.nheaders++].value = call->idem;
+    json = json_object_get(parts, "json");
     if (json) {
         text = tsn_json_text(json);
         req.body = text;
         headers[req.nheaders].name = "Content-Type";
         headers[req.nheaders++].value = "application/json";
     } else {
-        req.body = tsn_json_str(call->args, "body", NULL);
+        req.body = tsn_json_str(parts, "body", NULL);
     }
     req.body_len = req.body ? strlen(req.body) : 0;
     q = tsn_alloc(sizeof(*q));
     q->call = call;
     q->has_effect = strcmp(req.method, "GET") != 0 && strcmp(req.method, "HEAD") != 0;
     err = tsn_xfer_start(u->client, &req, finished, q, &q->xfer, diag);
-    free(text);
     if (err)
         free(q);
     else
         call->impl = q;
+out:
+    if (text)
+        tsn_wipe(text, strlen(text));
+    free(text);
+    if (url.len)
+        tsn_wipe(url.data, url.len);
+    tsn_buf_free(&url);
+    forget(parts);
+    json_decref(parts);
     return err;
 }
 
@@ -231,7 +358,7 @@ static void cancel(struct tsn_call *call)
 }
 
 tsn_err tsn_action_http_register(struct tsn_registry *r, struct tsn_httpc *c,
-                                 const char *const *reach)
+                                 const struct tsn_http_config *config)
 {
     struct http_user *u = tsn_alloc(sizeof(*u));
     struct tsn_action action = {
@@ -245,7 +372,7 @@ tsn_err tsn_action_http_register(struct tsn_registry *r, struct tsn_httpc *c,
     };
 
     u->client = c;
-    u->reach = reach;
+    u->config = config;
     tsn_registry_defer(r, free, u);
     return tsn_registry_add(r, &action);
 }

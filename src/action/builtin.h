@@ -7,12 +7,25 @@
 struct tsn_loop;
 struct tsn_httpc;
 
-/* http.request{ url, method, headers, body | json, timeout, accept } -> { status, body | json | base64 }.
- * `accept`: statuses from 400 up that are answers too, or "any".
+/* http.request{ url, query, method, headers, body | json, timeout, accept } -> { status, body | json |
+ * base64 }. `accept`: statuses from 400 up that are answers too, or "any". `query`: names and values that are
+ * added to the address, percent-encoded.
  * External, repeat_safe for GET/HEAD/PUT/DELETE and whenever the idempotency key is sent;
- * the key goes out as Idempotency-Key. `reach`: see httpc.h. */
+ * the key goes out as Idempotency-Key. In query, headers, json and body an object with one name that begins with
+ * one $ is an expression (plugin_express.h); a name that begins with $ is written with two. */
+struct tsn_http_secret {
+    const char *handle;
+    const char *const
+        *to; /* NULL-terminated origins (tsn_url_origin): nowhere else it is sent */
+};
+/* All is borrowed for the life of the registry. */
+struct tsn_http_config {
+    const char *const *reach; /* see httpc.h */
+    const struct tsn_http_secret *secrets;
+    size_t nsecrets;
+};
 tsn_err tsn_action_http_register(struct tsn_registry *r, struct tsn_httpc *c,
-                                 const char *const *reach);
+                                 const struct tsn_http_config *config);
 
 /* mail.send{ to, subject, text | template+vars, attach, reply_to, in_reply_to, references, case,
  * encrypt, sign } -> { message_id }. RFC 5322 and 3834 headers, Message-ID from the idempotency key so that

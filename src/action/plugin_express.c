@@ -189,7 +189,7 @@ static bool is_expression(const json_t *v)
 {
     void *at = json_is_object(v) ? json_object_iter((json_t *)(uintptr_t)v) : NULL;
 
-    return at && json_object_iter_key(at)[0] == '$';
+    return at && json_object_iter_key(at)[0] == '$' && json_object_iter_key(at)[1] != '$';
 }
 
 static tsn_err expand(const struct look *l, const json_t *v, json_t **out, int depth)
@@ -223,9 +223,11 @@ static tsn_err expand(const struct look *l, const json_t *v, json_t **out, int d
         *out = json_object();
         for (void *at = json_object_iter((json_t *)(uintptr_t)v); at && !err;
              at = json_object_iter_next((json_t *)(uintptr_t)v, at)) {
+            const char *name = json_object_iter_key(at);
+
             err = expand(l, json_object_iter_value(at), &made, depth + 1);
-            if (!err)
-                json_object_set_new(*out, json_object_iter_key(at), made);
+            if (!err) /* $$name is a name that begins with $ */
+                json_object_set_new(*out, name + (name[0] == '$' && name[1] == '$'), made);
         }
     } else {
         *out = json_deep_copy(v);

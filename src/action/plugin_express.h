@@ -2,7 +2,7 @@
  *
  * In a request an object with one name is an expression: {"$secret": HANDLE}, {"$join": [e, ...]}, {"$base64":
  * e}, {"$hmac_sha256": {key, over, base64_after?, as: hex|base64}}, {"$ed25519": {key, over, base64_after?}},
- * {"$body": true}. A key with base64_after is base64 behind that prefix (Standard Webhooks: whsec_, whsk_). Source
+ * {"$body": true}; a name of data that begins with $ is written with two. A key with base64_after is base64 behind that prefix (Standard Webhooks: whsec_, whsk_). Source
  * of both signatures: Standard Webhooks 1.0, RFC 2104, RFC 8032. Loop thread.
  */
 #pragma once

@@ -241,8 +241,8 @@ static tsn_err add_real(const struct tsn_sim_config *config, const struct tsn_ma
                         struct tsn_registry *r, struct tsn_loop *loop, struct tsn_httpc *httpc,
                         struct tsn_diag *diag)
 {
-    static const char *const nowhere[] = {NULL};
-    tsn_err err = tsn_action_http_register(r, httpc, nowhere);
+    static const struct tsn_http_config nowhere;
+    tsn_err err = tsn_action_http_register(r, httpc, &nowhere);
 
     if (!err)
         err = tsn_action_mail_register(r, loop, httpc, mail);

@@ -86,20 +86,6 @@ static tsn_err take_data(struct tsn_conf *c)
     return err;
 }
 
-static tsn_err take_http(struct tsn_conf *c)
-{
-    static const char *const known[] = {"reach"};
-    static const char *const none[] = {NULL};
-    const struct tsn_yaml *map;
-    c->out->http_reach = none;
-    tsn_err err = tsn_conf_map(c, "http", &map);
-    if (!err && map)
-        err = tsn_yaml_known(map, "http", known, 1, c->diag);
-    if (!err && map)
-        err = tsn_conf_reach(c, map, "reach", &c->out->http_reach);
-    return err;
-}
-
 /* Prefixes are part of names people type and of entries. */
 tsn_err tsn_conf_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const char **out)
 {
@@ -194,7 +180,7 @@ static const struct {
     {"people", tsn_conf_people},
     {"mail", tsn_conf_mail_section},
     {"form", tsn_conf_form},
-    {"http", take_http},
+    {"http", tsn_conf_http},
     {"publisher", tsn_conf_publisher},
     {"cases", take_cases},
     {"products", tsn_conf_products},

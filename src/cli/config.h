@@ -124,6 +124,7 @@
 #include "intake/intake.h"
 #include "seal/sealing.h"
 #include "intake/schedule.h"
+#include "loop/httpc.h"
 #include "mail/mail.h"
 
 struct tsn_config {
@@ -158,9 +159,10 @@ struct tsn_config {
     const json_t *lists;         /* publish: lists:; NULL = none */
     struct tsn_mail_config mail; /* template_dir as above */
     struct tsn_mail_intake_config
-        mail_intake;               /* inboxes, PGP, limits; the rest is the node's */
-    struct tsn_form_config form;   /* likewise; text_dir NULL = as installed */
-    const char *const *http_reach; /* NULL-terminated; never NULL */
+        mail_intake;             /* inboxes, PGP, limits; the rest is the node's */
+    struct tsn_form_config form; /* likewise; text_dir NULL = as installed */
+    struct tsn_http_config http; /* reach is never NULL */
+    struct tsn_proxy proxy;      /* url NULL: none */
     int64_t workers, resident, cpu_ms, wall_ms; /* 0 = the engine's default */
     const struct tsn_exec_config *exec;         /* borrowed by the actions */
     size_t nexec;

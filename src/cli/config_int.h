@@ -96,3 +96,4 @@ tsn_err tsn_conf_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const ch
 
 tsn_err tsn_conf_secrets(struct tsn_conf *c);
 tsn_err tsn_conf_exec(struct tsn_conf *c);
+tsn_err tsn_conf_http(struct tsn_conf *c);

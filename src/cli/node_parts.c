@@ -226,9 +226,11 @@ tsn_err tsn_node_open_actions(struct node *n, struct tsn_diag *diag)
     if (!err)
         err = tsn_httpc_open(&n->httpc, n->loop);
     if (!err)
+        tsn_httpc_proxy(n->httpc, &n->config->proxy);
+    if (!err)
         err = tsn_registry_open(&n->registry);
     if (!err)
-        err = tsn_action_http_register(n->registry, n->httpc, n->config->http_reach);
+        err = tsn_action_http_register(n->registry, n->httpc, &n->config->http);
     if (!err) {
         struct tsn_mail_config mail = n->config->mail;
         if (read_reference_key(n))

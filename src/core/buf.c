@@ -118,6 +118,20 @@ tsn_err tsn_buf_printf(struct tsn_buf *b, const char *fmt, ...)
     return err;
 }
 
+void tsn_buf_percent(struct tsn_buf *b, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)s[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                     (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+
+        if (plain)
+            tsn_buf_putc(b, s[i]);
+        else
+            tsn_buf_printf(b, "%%%02X", c);
+    }
+}
+
 void tsn_buf_markup(struct tsn_buf *b, const char *s, size_t n, char odd, const char *keep)
 {
     for (size_t i = 0; i < n; i++) {

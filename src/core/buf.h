@@ -29,6 +29,8 @@ tsn_err tsn_buf_vprintf(struct tsn_buf *b, const char *fmt, va_list ap)
 /* Appends text as the content or an attribute's value of HTML and XML: & < > " ' as entities. Control
  * characters below 0x20 that are not in `keep` become `odd`; '\0': they stay. */
 void tsn_buf_markup(struct tsn_buf *b, const char *s, size_t n, char odd, const char *keep);
+/* Appends text percent-encoded (RFC 3986): unreserved characters stay as they are. */
+void tsn_buf_percent(struct tsn_buf *b, const char *s, size_t n);
 void tsn_buf_shift(struct tsn_buf *b, size_t n); /* drops n bytes at the front */
 /* Moves the bytes out (malloc'ed, NUL-terminated); the buffer is empty afterwards. */
 char *tsn_buf_take(struct tsn_buf *b, size_t *len_out);

@@ -10,6 +10,7 @@
 
 #include "core/fault.h"
 #include "core/log.h"
+#include "core/secret.h"
 
 tsn_err tsn_httpc_open(struct tsn_httpc **out, struct tsn_loop *loop)
 {
@@ -126,6 +127,9 @@ tsn_err tsn_xfer_start(struct tsn_httpc *c, const struct tsn_xfer_request *req,
     tsn_err err = tsn_xfer_check(req, diag);
     if (err)
         return err;
+    const struct tsn_proxy *p = tsn_proxy_used(c->proxy, req->url) ? c->proxy : NULL;
+    if (p && p->password && !tsn_secret_get(p->password, NULL))
+        return tsn_secret_missing(p->password, diag);
     struct tsn_arena *arena = tsn_arena_new();
     struct tsn_xfer *x = tsn_arena_alloc(arena, sizeof(*x));
     x->arena = arena;

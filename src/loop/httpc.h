@@ -2,8 +2,10 @@
  *
  * Address guard (OPENSOCKET and PREREQ callbacks): refuses loopback, private, link-local, CGNAT,
  * multicast, unspecified, ULA, mapped and NAT64 forms unless `reach` lists the exact address
- * ("127.0.0.1:8443" or "127.0.0.1"). No proxies, no netrc, protocols limited, redirects are
+ * ("127.0.0.1:8443" or "127.0.0.1"). No netrc, protocols limited, redirects are
  * followed by us per hop, at most `redirects`. Byte cap counts after decompression.
+ * Proxies: the one of tsn_httpc_proxy and no other; the environment's are not looked at. Through it the guard
+ * cannot see where a name leads, so that is the proxy's to refuse; addresses that are not public never go there.
  * Loop thread only. Everything in a request is copied by start.
  */
 #pragma once
@@ -18,6 +20,21 @@ struct tsn_httpc;
 tsn_err tsn_httpc_open(struct tsn_httpc **out, struct tsn_loop *loop);
 /* Pending transfers end inside: TSN_ECANCELLED, or TSN_EOUTCOME when something was sent. */
 void tsn_httpc_close(struct tsn_httpc *c);
+
+/* For http and https; mail goes straight. */
+struct tsn_proxy {
+    const char *url;      /* http://host:port or https://host:port; NULL = none */
+    const char *user;     /* Basic authentication (RFC 9110 11.7); NULL = none */
+    const char *password; /* a handle (core/secret.h), looked up at each request */
+    const char *const
+        *direct; /* NULL-terminated: names (with all below them), addresses, networks */
+};
+/* Before the first transfer; borrowed until close. */
+void tsn_httpc_proxy(struct tsn_httpc *c, const struct tsn_proxy *proxy);
+/* Can an entry of `direct` ever match? Pure. */
+bool tsn_proxy_direct_ok(const char *entry);
+/* The origin of a web address, "https://host:443", lower case; false: it is none. Pure. */
+bool tsn_url_origin(const char *url, char *out, size_t cap);
 
 struct tsn_header {
     const char *name, *value;

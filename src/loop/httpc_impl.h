@@ -38,7 +38,8 @@ struct tsn_httpc {
     struct tsn_loop *loop;
     struct tsn_pool *pools;
     size_t npools;
-    struct tsn_xfer *live; /* started, done not called yet */
+    struct tsn_xfer *live;         /* started, done not called yet */
+    const struct tsn_proxy *proxy; /* NULL = none */
     bool closing;
 };
 
@@ -56,6 +57,7 @@ struct tsn_xfer {
     char error[CURL_ERROR_SIZE];
     char *url; /* of this hop */
     bool smtp, has_effect;
+    bool proxied;     /* this hop goes through the proxy */
     bool same_origin; /* still where the caller sent it: credentials may go along */
     int redirects_left;
     int64_t deadline_ms; /* monotonic */
@@ -82,6 +84,11 @@ bool tsn_address_text_allowed(const char *ip, int port, const char *const *reach
                               size_t cap);
 /* An entry of `reach` that can never match is a mistake. */
 bool tsn_reach_ok(const char *entry);
+
+/* httpc_proxy.c: does a request for this address go through the proxy? NULL: no. */
+bool tsn_proxy_used(const struct tsn_proxy *proxy, const char *url);
+/* NULL: no proxy at all. */
+void tsn_proxy_setup(const struct tsn_proxy *proxy, CURL *e);
 
 /* httpc_pool.c */
 struct tsn_pool *tsn_pool_get(struct tsn_httpc *c, const char *const *reach);

@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/text.h"
 
 #define IDLE_POOLS 16
 
@@ -46,8 +47,12 @@ curl_socket_t tsn_pool_open_socket(void *clientp, curlsocktype purpose,
 {
     struct tsn_xfer *x = clientp;
     char where[sizeof(x->denied)];
-    if (purpose != CURLSOCKTYPE_IPCXN ||
-        !tsn_address_allowed(&addr->addr, x->req.reach, where, sizeof(where))) {
+    if (purpose != CURLSOCKTYPE_IPCXN) {
+        tsn_copy(x->denied, sizeof(x->denied), "a socket of another kind");
+        return CURL_SOCKET_BAD;
+    }
+    /* Through the proxy the address is the proxy's own, which the configuration names. */
+    if (!x->proxied && !tsn_address_allowed(&addr->addr, x->req.reach, where, sizeof(where))) {
         memcpy(x->denied, where, sizeof(where));
         return CURL_SOCKET_BAD;
     }

@@ -75,11 +75,31 @@ static bool judge_mail(struct tsn_xfer *x, CURLcode code)
     return true;
 }
 
+/* The proxy's own no: it did not let the request through. */
+static bool judge_proxy(struct tsn_xfer *x, CURLcode code)
+{
+    long said = 0;
+    char why[80];
+
+    curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &said);
+    if (code == CURLE_OK && x->result.status == 407)
+        said = 407;
+    else if (code == CURLE_OK || said < 300)
+        return false;
+    (void)snprintf(why, sizeof(why), "the proxy answered %ld", said);
+    fail(x, said >= 500 || said == 429 ? TSN_ENET : TSN_EREMOTE, "H069", why);
+    if (said == 407)
+        tsn_diag_hint(&x->result.diag, "`http: proxy:` of tocsin.yaml has user and password");
+    return true;
+}
+
 void tsn_xfer_judge(struct tsn_xfer *x, CURLcode code)
 {
     struct tsn_xfer_result *r = &x->result;
     take_answer(x);
     if (x->smtp && judge_mail(x, code))
+        return;
+    if (x->proxied && judge_proxy(x, code))
         return;
     if (x->too_big || code == CURLE_FILESIZE_EXCEEDED) {
         char why[80];
@@ -97,7 +117,7 @@ void tsn_xfer_judge(struct tsn_xfer *x, CURLcode code)
         refused_by_guard(x);
         return;
     case CURLE_COULDNT_CONNECT:
-        if (x->denied[0])
+        if (x->denied[0] && !x->proxied)
             refused_by_guard(x);
         else
             fail(x, TSN_ENET, "H062", words(x, code));
@@ -128,23 +148,6 @@ void tsn_xfer_judge(struct tsn_xfer *x, CURLcode code)
 
 /* --- redirects --- */
 
-static bool origin_of(const char *url, char *out, size_t cap)
-{
-    CURLU *u = curl_url();
-    char *scheme = NULL, *host = NULL, *port = NULL;
-    bool ok = curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
-              curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-              curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-              curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
-    if (ok)
-        ok = (size_t)snprintf(out, cap, "%s://%s:%s", scheme, host, port) < cap;
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(u);
-    return ok;
-}
-
 static bool stop_here(struct tsn_xfer *x, const char *why)
 {
     fail(x, TSN_EREMOTE, "H067", why);
@@ -162,8 +165,8 @@ bool tsn_xfer_redirected(struct tsn_xfer *x)
     if (!to)
         return false;
     char from_origin[512], to_origin[512];
-    if (!origin_of(x->url, from_origin, sizeof(from_origin)) ||
-        !origin_of(to, to_origin, sizeof(to_origin)))
+    if (!tsn_url_origin(x->url, from_origin, sizeof(from_origin)) ||
+        !tsn_url_origin(to, to_origin, sizeof(to_origin)))
         return stop_here(x, "the redirect's target cannot be read");
     if (x->redirects_left-- <= 0)
         return stop_here(x, "too many redirects");

@@ -178,7 +178,8 @@ static int on_prereq(void *user, char *ip, char *local_ip, int port, int local_p
     (void)local_port;
     struct tsn_xfer *x = user;
     char where[sizeof(x->denied)];
-    if (!tsn_address_text_allowed(ip, port, x->req.reach, where, sizeof(where))) {
+    if (!x->proxied &&
+        !tsn_address_text_allowed(ip, port, x->req.reach, where, sizeof(where))) {
         memcpy(x->denied, where, sizeof(where));
         return CURL_PREREQFUNC_ABORT;
     }
@@ -334,7 +335,8 @@ tsn_err tsn_xfer_setup(struct tsn_xfer *x)
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->error);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* never wait for a resolver thread */
-    curl_easy_setopt(e, CURLOPT_PROXY, "");      /* whatever the environment says */
+    x->proxied = !x->smtp && tsn_proxy_used(x->client->proxy, x->url);
+    tsn_proxy_setup(x->proxied ? x->client->proxy : NULL, e);
     curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);

@@ -152,9 +152,24 @@ static json_t *from_object(struct walk *w, int idx, int depth)
     return obj;
 }
 
+/* A secret of prelude 28: only a request takes one, which got its expression before it came here. */
+static bool is_secret(lua_State *L, int idx)
+{
+    bool yes = luaL_getmetafield(L, idx, "__metatable") != LUA_TNIL;
+
+    if (!yes)
+        return false;
+    yes = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "secret") == 0;
+    lua_pop(L, 1);
+    return yes;
+}
+
 static json_t *from_table(struct walk *w, int idx, int depth)
 {
     lua_Integer n;
+    if (is_secret(w->L, idx))
+        return refuse(w,
+                      "is a secret: it goes into query, headers, json or body of http.request");
     if (depth >= TSN_VALUE_DEPTH)
         return refuse(w, "is nested too deeply (at most 32)");
     w->above[depth] = lua_topointer(w->L, idx);

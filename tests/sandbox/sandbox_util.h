@@ -59,8 +59,8 @@ static inline void sandbox_open_file(struct sandbox *s, const char *source, size
     json_object_set_new(s->files, "lib/ring.lua", json_string("return require 'lib.ring'"));
     json_object_set_new(s->files, "lib/broken.lua",
                         json_string("return {\n  a = 1\n  b = 2 }"));
-    s->connectors =
-        sandbox_json("{\"edge\":[\"apply\",\"plan_block\",\"remove\"],\"mail\":[\"send\"]}");
+    s->connectors = sandbox_json("{\"edge\":[\"apply\",\"plan_block\",\"remove\"],\"http\":["
+                                 "\"request\"],\"mail\":[\"send\"]}");
     s->rcase = sandbox_json(
         "{\"id\":\"c1\",\"name\":\"PSIRT-2026-0001\",\"title\":\"Odd traffic\",\"set\":\"x\","
         "\"receipt\":\"TR-1\",\"report\":{\"kind\":\"incident\",\"title\":\"Odd\","

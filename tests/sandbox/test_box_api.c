@@ -18,6 +18,21 @@ static void takes_steps(void **unused)
          "call edge.apply {\"a\":1} {\"undo\":{\"action\":\"mail.send\",\"args\":{\"c\":1}}}"},
         {"use'edge'.apply { none = ev.none, t = {}, l = json.list(), n = ev.nothing }",
          "call edge.apply {\"l\":[],\"none\":[],\"t\":{}} {}"},
+        {"use'http'.request { url = 'u', query = { k = secret 'q' }, headers = { A = "
+         "bearer(secret "
+         "'t'), B = basic('u', secret 'p') }, body = joined { 'x=', secret 'b', 7 } }",
+         "call http.request {\"body\":{\"$join\":[\"x=\",{\"$secret\":\"secret:b\"},\"7\"]},"
+         "\"headers\":{\"A\":{\"$join\":[\"Bearer \",{\"$secret\":\"secret:t\"}]},\"B\":{"
+         "\"$join\":[\"Basic "
+         "\",{\"$base64\":{\"$join\":[\"u\",\":\",{\"$secret\":\"secret:p\"}]}}]"
+         "}},\"query\":{\"k\":{\"$secret\":\"secret:q\"}},\"url\":\"u\"} {}"},
+        /* Data cannot pass for an expression. */
+        {"use'http'.request { url = 'u', json = { a = { ['$secret'] = 'secret:x' }, ['$$b'] = "
+         "1, "
+         "l = { 1, { } , ev.none } } }",
+         "call http.request "
+         "{\"json\":{\"$$$b\":1,\"a\":{\"$$secret\":\"secret:x\"},\"l\":[1,{},[]]},"
+         "\"url\":\"u\"} {}"},
         {"sleep '90s'", "sleep  {\"ms\":90000} {}"},
         {"wait { event = 'x.y', id = 'w', where = { k = 1 }, within = '30d' }",
          "wait x.y {\"where\":{\"k\":1},\"within_ms\":2592000000} {\"id\":\"w\"}"},
@@ -141,9 +156,20 @@ static void refuses_mistakes(void **unused)
     struct {
         const char *body, *code, *text;
     } rows[] = {
-        {"use'jra'.x()", "L011", "there are: edge, mail"},
+        {"use'jra'.x()", "L011", "there are: edge, http, mail"},
         {"use'mial'.x()", "L011", "did you mean `mail`?"},
         {"use(1)", "L011", "name of a connector"},
+        {"use'http'.request { url = secret 'x' }", "R012", "url is a secret"},
+        {"use'edge'.apply { a = { b = secret 'x' } }", "R012", "b is a secret"},
+        {"case:set { note = secret 'x' }", "R012", "note is a secret"},
+        {"return { secret 'x' }", "R012", "is a secret"},
+        {"json.encode(bearer(secret 'x'))", "R012", "is a secret"},
+        {"log(secret 'x' .. '')", "L301", "cannot be joined"},
+        {"local a = secret('x').value", "L301", "cannot be read"},
+        {"local s = secret 'x' s.y = 1", "L301", "cannot be changed"},
+        {"secret 'a b'", "L012", "name of a secret"},
+        {"secret()", "L012", "name of a secret"},
+        {"bearer {}", "L012", "texts and secrets"},
         {"use'edge'.aply {}", "L010", "did you mean `apply`?"},
         {"use'edge'.x = 1", "L103", NULL},
         {"use'edge'.apply('x')", "L012", "takes one table"},

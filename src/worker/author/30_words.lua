@@ -49,6 +49,11 @@ local words = {
   ["report:update"] = { "t:{ state:string, message?:string }", "any", "Tells the reporter how it stands." },
   ["report:acknowledge"] = { "t:tocsin.report.acknowledge", "any",
     "Mail to the reporter; nothing when they left no address." },
+  secret = { "name:string", "tocsin.Secret",
+    "A secret of `http: secrets:`: goes into query, headers, json or body of http.request, to where it may go." },
+  joined = { "parts:(string|number|tocsin.Secret)[]", "tocsin.Secret", "Texts and secrets as one: joined { \"Token \", secret \"name\" }." },
+  bearer = { "token:string|tocsin.Secret", "tocsin.Secret", "\"Bearer \" and the token, for an Authorization header." },
+  basic = { "user:string|tocsin.Secret, password:string|tocsin.Secret", "tocsin.Secret", "Basic authentication, for an Authorization header." },
   now = { "", "integer ms", "Milliseconds since 1970 of the last thing that happened: the same at every replay." },
   timestamp = { "ms:integer", "string", "RFC 3339, UTC." },
   uuid = { "", "string", "Made up, and the same at every replay." },
@@ -200,6 +205,7 @@ local head = [[
 
 ---@alias tocsin.Duration string  "30m" "2h" "1d": a unit is required
 ---@class tocsin.Field
+---@class tocsin.Secret
 ---@class tocsin.Answer
 ---@field by string  who answered
 ---@field at string  when

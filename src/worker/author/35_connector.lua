@@ -6,21 +6,7 @@
 local native, api = ...
 local raise = native.raise
 
--- Opaque values: what goes out is an expression that only the core can evaluate.
-local expressions = {}
-local opaque = {
-  __metatable = "secret",
-  __newindex = function() raise("L301", "a secret cannot be changed") end,
-  __index = function() raise("L301", "a secret cannot be read", "put it into a request as it is, or use joined { }") end,
-  __tostring = function() return "***" end,
-  __concat = function() raise("L301", "a secret cannot be joined to a text", "joined { \"Bearer \", settings.token }") end,
-}
-
-local function make(expression)
-  local value = setmetatable({}, opaque)
-  expressions[value] = expression
-  return value
-end
+local expressions, make, part = native.expressions, native.opaque, native.secret_part
 
 -- Settings as the connector sees them: handles become opaque, tables are copies.
 local function given(value)
@@ -53,35 +39,6 @@ local function plain(value, where)
     copy[key] = plain(one, where)
   end
   return #copy == 0 and next(copy) == nil and value or copy
-end
-
-local function part(value, what)
-  if type(value) == "table" and expressions[value] then
-    return expressions[value]
-  end
-  if type(value) == "string" or type(value) == "number" then
-    return tostring(value)
-  end
-  raise("L012", what .. " takes texts and secrets, not a " .. type(value))
-end
-
--- joined { "Bearer ", settings.token }
-function api.joined(parts)
-  local list = {}
-  for i, one in ipairs(native.table_arg("joined", parts)) do
-    list[i] = part(one, "joined")
-  end
-  return make { ["$join"] = list }
-end
-
-function api.bearer(token)
-  return api.joined { "Bearer ", token }
-end
-
--- Basic authentication (RFC 7617).
-function api.basic(user, password)
-  return make { ["$join"] = { "Basic ", { ["$base64"] = { ["$join"] = {
-    part(user, "basic"), ":", part(password, "basic") } } } } }
 end
 
 -- The body of the request as it goes out, for signatures.

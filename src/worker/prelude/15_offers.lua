@@ -56,6 +56,8 @@ native.offers = {
   ["report:update"] = step,
   ["report:acknowledge"] = { step = true, fields = { template = "text!", vars = "table" } },
 
+  secret = {}, joined = {}, bearer = {}, basic = {},
+
   now = {}, timestamp = {}, uuid = {}, random = {}, one_of = {}, sorted = {}, log = {},
   string = { library = true }, table = { library = true }, math = { library = true },
   utf8 = { library = true }, json = { library = true },

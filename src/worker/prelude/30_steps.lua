@@ -31,6 +31,13 @@ local function undo_of(what, undo, args)
     action = action_of[action] or action
     if type(action) == "string" and action:find("^[%w_]+%.[%w_.]+$") and
         (its_args == nil or type(its_args) == "table") then
+      if action == "http.request" and its_args then
+        local copy = {}
+        for key, value in pairs(its_args) do
+          copy[key] = value
+        end
+        its_args = native.request_args(copy)
+      end
       return { action = action, args = its_args or args }
     end
   end
@@ -72,6 +79,9 @@ function native.call(action, args)
     if plain[1] ~= nil then
       raise("L012", action .. " takes named fields, not a list")
     end
+  end
+  if action == "http.request" then
+    plain = native.request_args(plain)
   end
   if type(plain.retry) == "table" then
     opts.retry = retry_of(action, plain.retry)

@@ -5,18 +5,21 @@
 #include <dirent.h>
 
 #include "action/builtin.h"
+#include "core/secret.h"
 #include "loop/httpd.h"
 #include "unit/loop/xfer_harness.h"
 
 static struct lab lab;
 static struct lab_call call;
 static const char *reach_list[2];
+static struct tsn_http_config http_config;
 static char reach_text[32];
 
 static int setup(void **state)
 {
     (void)state;
     lab_open(&lab);
+    http_config = (struct tsn_http_config){0};
     loop = lab.loop;
     return tsn_httpc_open(&client, lab.loop);
 }
@@ -34,6 +37,7 @@ static void reach(const struct raw *r)
 {
     snprintf(reach_text, sizeof(reach_text), "127.0.0.1:%d", r->port);
     reach_list[0] = reach_text;
+    http_config.reach = reach_list;
 }
 
 /* --- http.request --- */
@@ -49,7 +53,7 @@ static void ask(const char *answer, const char *more, enum tsn_outcome want, cha
     reach(&r);
     raw_go(&r);
     if (!tsn_registry_find(lab.registry, "http.request"))
-        assert_int_equal(tsn_action_http_register(lab.registry, client, reach_list), 0);
+        assert_int_equal(tsn_action_http_register(lab.registry, client, &http_config), 0);
     snprintf(args, sizeof(args), "{\"url\":\"http://127.0.0.1:%d/x?y=1\"%s}", r.port, more);
     lab_call_free(&call);
     lab_expect(&lab, &call, "http.request", args, want);
@@ -111,7 +115,8 @@ static void test_http_sends(void **state)
 
     (void)state;
     assert_int_equal(tsn_httpd_open(&d, lab.loop, &config, NULL), 0);
-    assert_int_equal(tsn_action_http_register(lab.registry, client, to_self), 0);
+    http_config.reach = to_self;
+    assert_int_equal(tsn_action_http_register(lab.registry, client, &http_config), 0);
     snprintf(args, sizeof(args),
              "{\"url\":\"http://127.0.0.1:%d/"
              "x\",\"json\":{\"b\":1,\"a\":2},\"headers\":{\"X-A\":\"v\"}}",
@@ -159,6 +164,171 @@ static void test_http_statuses(void **state)
     }
 }
 
+/* What Retry-After asks for reaches the engine: seconds or a date, at most an hour. */
+static void test_http_retry_after(void **state)
+{
+    char date[40], answer[200];
+    time_t then = (time_t)(tsn_clock_wall_ms() / 1000) + 90;
+    struct tm at;
+    struct {
+        const char *value;
+        int64_t least, most;
+    } rows[] = {
+        {"7", 7000, 7000}, {date, 60000, 90000}, {"999999999", 3600000, 3600000},
+        {"-5", 0, 0},      {"soon", 0, 0},       {"Sun, 06 Nov 1994 08:49:37 GMT", 0, 0}};
+    static const char *const statuses[] = {"408", "425", "429", "503"};
+
+    (void)state;
+    assert_non_null(gmtime_r(&then, &at));
+    assert_true(strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &at) > 0);
+    for (size_t k = 0; k < sizeof(statuses) / sizeof(statuses[0]); k++)
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            (void)snprintf(answer, sizeof(answer),
+                           "HTTP/1.1 %s X\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
+                           statuses[k], rows[i].value);
+            ask(answer, "", TSN_OUTCOME_RETRY, NULL, 0);
+            if (call.call.retry_after_ms < rows[i].least ||
+                call.call.retry_after_ms > rows[i].most)
+                fail_msg("%s: %lld", rows[i].value, (long long)call.call.retry_after_ms);
+        }
+    /* A refusal that no waiting changes. */
+    ask("HTTP/1.1 404 No\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", "", TSN_OUTCOME_FAIL,
+        NULL, 0);
+    assert_int_equal(call.call.retry_after_ms, 0);
+}
+
+/* A gateway that gave up does not say whether the server behind it acted. */
+static void test_http_gateways(void **state)
+{
+    static const struct {
+        const char *status, *method;
+        enum tsn_outcome want;
+    } rows[] = {
+        {"502", "GET", TSN_OUTCOME_RETRY},     {"502", "HEAD", TSN_OUTCOME_RETRY},
+        {"502", "POST", TSN_OUTCOME_UNKNOWN},  {"502", "PUT", TSN_OUTCOME_UNKNOWN},
+        {"504", "GET", TSN_OUTCOME_RETRY},     {"504", "DELETE", TSN_OUTCOME_UNKNOWN},
+        {"504", "PATCH", TSN_OUTCOME_UNKNOWN}, {"503", "POST", TSN_OUTCOME_RETRY},
+        {"429", "POST", TSN_OUTCOME_RETRY},    {"500", "POST", TSN_OUTCOME_FAIL},
+    };
+    char answer[100], more[60];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)snprintf(answer, sizeof(answer), "HTTP/1.1 %s X\r\nContent-Length: 0\r\n\r\n",
+                       rows[i].status);
+        (void)snprintf(more, sizeof(more), ",\"method\":\"%s\"", rows[i].method);
+        ask(answer, more, rows[i].want, NULL, 0);
+    }
+}
+
+static void test_http_accept(void **state)
+{
+    static const char gone[] = "HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno";
+    static const char down[] = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n";
+
+    (void)state;
+    ask(gone, ",\"accept\":[404]", TSN_OUTCOME_OK, NULL, 0);
+    assert_int_equal(tsn_json_int(call.result, "status", 0), 404);
+    assert_string_equal(tsn_json_str(call.result, "body", ""), "no");
+    ask(gone, ",\"accept\":[409,410]", TSN_OUTCOME_FAIL, NULL, 0);
+    ask(gone, ",\"accept\":\"any\"", TSN_OUTCOME_OK, NULL, 0);
+    ask(down, ",\"accept\":\"any\"", TSN_OUTCOME_OK, NULL, 0);
+    ask(down, ",\"accept\":[]", TSN_OUTCOME_RETRY, NULL, 0);
+    lab_call_free(&call);
+    assert_int_not_equal(
+        lab_start(&lab, &call, "http.request", "{\"url\":\"http://a/\",\"accept\":\"all\"}"),
+        0);
+    lab_call_free(&call);
+    assert_int_not_equal(
+        lab_start(&lab, &call, "http.request", "{\"url\":\"http://a/\",\"accept\":[\"x\"]}"),
+        0);
+}
+
+static void test_http_query(void **state)
+{
+    char heard[2000];
+
+    (void)state;
+    ask("HTTP/1.1 204 No\r\n\r\n",
+        ",\"query\":{\"a b\":\"c&d=\\u00e9\",\"n\":7,\"t\":true,\"z\":\"~-._\"}",
+        TSN_OUTCOME_OK, heard, sizeof(heard));
+    assert_non_null(
+        strstr(heard, "GET /x?y=1&a%20b=c%26d%3D%C3%A9&n=7&t=true&z=~-._ HTTP/1.1\r\n"));
+    lab_call_free(&call);
+    assert_int_not_equal(lab_start(&lab, &call, "http.request",
+                                   "{\"url\":\"http://a/\",\"query\":{\"a\":{\"b\":1}}}"),
+                         0);
+    lab_call_free(&call);
+    assert_int_not_equal(lab_start(&lab, &call, "http.request",
+                                   "{\"url\":\"http://a/#f\",\"query\":{\"a\":\"b\"}}"),
+                         0);
+}
+
+/* A secret goes where the configuration says, and nowhere else; data never becomes one. */
+static void test_http_secrets(void **state)
+{
+    static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    static const char secrets[] =
+        ",\"method\":\"POST\",\"query\":{\"k\":{\"$secret\":\"secret:one\"}},\"headers\":{"
+        "\"A\":{\"$join\":["
+        "\"Bearer "
+        "\",{\"$secret\":\"secret:one\"}]}},\"json\":{\"t\":{\"$secret\":\"secret:one\"},"
+        "\"d\":{\"$$secret\":\"secret:one\"}}";
+    char heard[2000], origin[64], args[600];
+    const char *to[] = {origin, "https://elsewhere.example:443", NULL};
+    const struct tsn_http_secret grants[] = {{"secret:one", to}};
+    struct raw r;
+
+    (void)state;
+    assert_int_equal(tsn_secret_put("secret:one", "va/lue one", 10), 0);
+    assert_int_equal(tsn_secret_put("secret:two", "value two!", 10), 0);
+    http_config.secrets = grants;
+    http_config.nsecrets = 1;
+    /* The port is known when the server is there. */
+    raw_start(&r, CANNED, ok, strlen(ok));
+    reach(&r);
+    raw_go(&r);
+    (void)snprintf(origin, sizeof(origin), "http://127.0.0.1:%d", r.port);
+    assert_int_equal(tsn_action_http_register(lab.registry, client, &http_config), 0);
+    (void)snprintf(args, sizeof(args), "{\"url\":\"http://127.0.0.1:%d/x\"%s}", r.port,
+                   secrets);
+    lab_expect(&lab, &call, "http.request", args, TSN_OUTCOME_OK);
+    (void)tsn_copy(heard, sizeof(heard), r.heard.data);
+    raw_stop(&r);
+    assert_non_null(strstr(heard, "POST /x?k=va%2Flue%20one HTTP/1.1\r\n"));
+    assert_non_null(strstr(heard, "A: Bearer va/lue one\r\n"));
+    assert_non_null(
+        strstr(heard, "\r\n\r\n{\"d\":{\"$secret\":\"secret:one\"},\"t\":\"va/lue one\"}"));
+    /* Another port is another origin; so is a name that only begins like it. */
+    static const char *const elsewhere[] = {
+        "http://127.0.0.1:1/", "https://127.0.0.1/", "http://elsewhere.example/",
+        "https://elsewhere.example.evil.example/", "https://elsewhere.example:8443/"};
+    for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
+        lab_call_free(&call);
+        (void)snprintf(args, sizeof(args), "{\"url\":\"%s\"%s}", elsewhere[i], secrets);
+        assert_int_equal(lab_start(&lab, &call, "http.request", args), TSN_EDENIED);
+        assert_string_equal(call.diag.code, "K004");
+        assert_non_null(strstr(call.diag.what, "may not go to"));
+    }
+    /* One that is not granted at all, one that is not set, and places that take none. */
+    lab_call_free(&call);
+    (void)snprintf(args, sizeof(args),
+                   "{\"url\":\"%s/\",\"headers\":{\"A\":{\"$secret\":\"secret:two\"}}}",
+                   origin);
+    assert_int_equal(lab_start(&lab, &call, "http.request", args), TSN_EDENIED);
+    lab_call_free(&call);
+    tsn_secret_drop("secret:one");
+    (void)snprintf(args, sizeof(args),
+                   "{\"url\":\"%s/\",\"headers\":{\"A\":{\"$secret\":\"secret:one\"}}}",
+                   origin);
+    assert_int_equal(lab_start(&lab, &call, "http.request", args), TSN_ENOTFOUND);
+    assert_string_equal(call.diag.code, "K001");
+    lab_call_free(&call);
+    assert_int_not_equal(
+        lab_start(&lab, &call, "http.request", "{\"url\":{\"$secret\":\"secret:one\"}}"), 0);
+    tsn_secret_forget();
+}
+
 /* Bytes that are no text cannot stand in JSON as they are; they must not vanish either. */
 static void test_http_binary(void **state)
 {
@@ -178,7 +348,7 @@ static void test_http_lost(void **state)
     raw_start(&r, SILENT, "", 0);
     reach(&r);
     raw_go(&r);
-    assert_int_equal(tsn_action_http_register(lab.registry, client, reach_list), 0);
+    assert_int_equal(tsn_action_http_register(lab.registry, client, &http_config), 0);
     snprintf(args, sizeof(args), "{\"url\":\"http://127.0.0.1:%d/\",\"timeout\":\"300ms\"}",
              r.port);
     /* A read may simply be tried again; what changes something is unknown. */
@@ -224,7 +394,7 @@ static void test_http_refused(void **state)
     };
 
     (void)state;
-    assert_int_equal(tsn_action_http_register(lab.registry, client, NULL), 0);
+    assert_int_equal(tsn_action_http_register(lab.registry, client, &http_config), 0);
     for (size_t i = 0; i < sizeof(args) / sizeof(args[0]); i++) {
         tsn_err err = lab_start(&lab, &call, "http.request", args[i]);
 
@@ -443,9 +613,12 @@ static void test_smtp(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_http_answers),  T(test_http_sends),   T(test_http_statuses), T(test_http_binary),
-        T(test_http_lost),     T(test_http_refused), T(test_maildir),       T(test_both_forms),
-        T(test_maildir_fails), T(test_mail_refused), T(test_smtp),
+        T(test_http_answers), T(test_http_sends),       T(test_http_statuses),
+        T(test_http_binary),  T(test_http_retry_after), T(test_http_gateways),
+        T(test_http_accept),  T(test_http_query),       T(test_http_secrets),
+        T(test_http_lost),    T(test_http_refused),     T(test_maildir),
+        T(test_both_forms),   T(test_maildir_fails),    T(test_mail_refused),
+        T(test_smtp),
     };
     tsn_log_level_set(TSN_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

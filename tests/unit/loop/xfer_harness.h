@@ -113,8 +113,16 @@ static inline void serve_mail(struct raw *r, int fd)
 static inline void serve_http(struct raw *r, int fd)
 {
     char line[4096];
-    while (read_line(r, fd, line, sizeof(line)) && strcmp(line, "\r\n") != 0)
+    size_t body = 0;
+    while (read_line(r, fd, line, sizeof(line)) && strcmp(line, "\r\n") != 0) {
         tsn_buf_puts(&r->heard, line);
+        if (strncasecmp(line, "Content-Length: ", 16) == 0)
+            body = (size_t)strtoul(line + 16, NULL, 10);
+    }
+    if (body)
+        tsn_buf_puts(&r->heard, "\r\n");
+    for (char c; body > 0 && wait_readable(r, fd) && recv(fd, &c, 1, 0) == 1; body--)
+        tsn_buf_putc(&r->heard, c);
     if (r->part == SILENT) {
         (void)wait_readable(r, fd); /* until the client gives up */
         return;
