@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include "core/clock.h"
+#include "core/secret.h"
 #include "seal/sealing.h"
 #include "store/record_case.h"
 #include "store/record_run.h"
@@ -263,6 +264,23 @@ tsn_err tsn_read_status(struct tsn_store *st, struct tsn_read *rd, json_t **out)
     return 0;
 }
 
+/* Handles that the configuration names and nobody has set; each once. */
+static json_t *secrets_missing(const struct tsn_api *api)
+{
+    const struct tsn_api_config *c = &api->config;
+    json_t *out = json_array();
+    for (size_t i = 0; i < c->nsecret_uses; i++) {
+        const char *handle = c->secret_uses[i].handle;
+        bool again = tsn_secret_get(handle, NULL) != NULL;
+        for (size_t k = 0; k < i && !again; k++)
+            again = strcmp(c->secret_uses[k].handle, handle) == 0;
+        if (!again)
+            json_array_append_new(out, json_pack("{s:s, s:s}", "handle", handle, "where",
+                                                 c->secret_uses[i].where));
+    }
+    return out;
+}
+
 void tsn_finish_status(struct tsn_req *req, json_t *out)
 {
     const struct tsn_api *api = req->api;
@@ -277,6 +295,7 @@ void tsn_finish_status(struct tsn_req *req, json_t *out)
     json_object_set_new(out, "feeds", feeds_json(api));
     json_object_set_new(out, "publication", publish_json(api));
     json_object_set_new(out, "keys", tsn_keys_status(api));
+    json_object_set_new(out, "secrets_missing", secrets_missing(api));
     json_t *reasons = tsn_ready_reasons(api);
     json_object_set_new(out, "ready", json_boolean(json_array_size(reasons) == 0));
     json_object_set_new(out, "reasons", reasons);

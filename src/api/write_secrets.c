@@ -195,7 +195,7 @@ void tsn_finish_secrets(struct tsn_req *req, json_t *out)
     for (size_t i = 0; i < c->nsecret_uses; i++) {
         const struct tsn_secret_use *u = &c->secret_uses[i];
         json_t *item = item_of(json_object_get(out, "items"), u->handle, u->origin);
-        if (!u->origin)
+        if (!u->origin || strcmp(u->origin, "clear") == 0)
             json_array_append_new(json_object_get(item, "used"), json_string(u->where));
     }
 }

@@ -1,6 +1,6 @@
-/* cmd_node.c - init, serve, config check, tokens: what an operator does.
+/* cmd_node.c - init, serve, tokens: what an operator does.
  *
- * Owns nothing. One thread; init and config check need no daemon.
+ * Owns nothing. One thread; init needs no daemon.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "action/plugin_pin.h"
 #include "cli/client.h"
+#include "cli/cmd_config.h"
 #include "cli/config.h"
 #include "cli/node.h"
 #include "cli/out.h"
@@ -136,8 +137,8 @@ int tsn_cmd_init(struct tsn_cli *cli)
 
 /* --- serve ------------------------------------------------------------------------------- */
 
-static int load(struct tsn_cli *cli, const char *path, int exit_code,
-                struct tsn_config **config)
+int tsn_cmd_load(struct tsn_cli *cli, const char *path, int exit_code,
+                 struct tsn_config **config)
 {
     struct tsn_diag diag;
     tsn_diag_init(&diag);
@@ -155,7 +156,7 @@ int tsn_cmd_serve(struct tsn_cli *cli)
     struct tsn_config *config;
     struct tsn_diag diag;
     tsn_diag_init(&diag);
-    int rc = load(cli, tsn_place_config(cli), TSN_EXIT_FAILED, &config);
+    int rc = tsn_cmd_load(cli, tsn_place_config(cli), TSN_EXIT_FAILED, &config);
     if (rc)
         return rc;
     const struct tsn_node_config in = {
@@ -175,110 +176,6 @@ int tsn_cmd_serve(struct tsn_cli *cli)
                         : err == TSN_ETAMPERED && diag.code[0] == 'V' ? TSN_EXIT_TAMPERED
                                                                       : TSN_EXIT_FAILED,
                         &diag);
-}
-
-/* --- config check ------------------------------------------------------------------------- */
-
-struct checks {
-    struct tsn_cli *cli;
-    json_t *list;
-    size_t bad;
-};
-
-static void check(struct checks *c, const char *id, const char *result, const char *text)
-{
-    json_array_append_new(
-        c->list, json_pack("{s:s, s:s, s:s}", "id", id, "result", result, "text", text));
-    if (strcmp(result, "fail") == 0)
-        c->bad++;
-    if (c->cli->json || c->cli->quiet)
-        return;
-    (void)printf("  ");
-    tsn_out_text(c->cli, stdout,
-                 strcmp(result, "ok") == 0     ? TSN_GREEN
-                 : strcmp(result, "warn") == 0 ? TSN_YELLOW
-                                               : TSN_RED,
-                 strcmp(result, "ok") == 0     ? "ok  "
-                 : strcmp(result, "warn") == 0 ? "warn"
-                                               : "FAIL");
-    (void)printf(" %-11s", id);
-    tsn_out_text(c->cli, stdout, TSN_PLAIN, text);
-    (void)printf("\n");
-}
-
-static void check_playbooks(struct checks *c, const struct tsn_config *config)
-{
-    struct tsn_arena *a = c->cli->arena;
-    const char *dir =
-        config->playbook_dir ? config->playbook_dir : tsn_place_shared(a, "playbooks");
-    if (!dir || access(dir, R_OK | X_OK) != 0) {
-        check(c, "playbooks", "fail",
-              tsn_arena_printf(a, "%s cannot be read", dir ? dir : "no directory: it"));
-        return;
-    }
-    for (size_t i = 0; i < config->nrules; i++) {
-        const char *file = tsn_arena_printf(a, "%s/%s.lua", dir, config->rules[i].run);
-        if (access(file, R_OK) != 0)
-            check(c, "rules", "warn",
-                  tsn_arena_printf(a, "%s runs `%s`, and %s is not there", config->rules[i].on,
-                                   config->rules[i].run, file));
-    }
-    check(c, "playbooks", "ok", dir);
-}
-
-static void check_plugins(struct checks *c, const struct tsn_config *config)
-{
-    struct tsn_arena *a = c->cli->arena;
-    for (size_t i = 0; i < config->nplugins; i++) {
-        const struct tsn_plugin_config *p = &config->plugins[i];
-        const char *dir = tsn_plugin_dir(c->cli, p->name, p->dir);
-        struct tsn_manifest m = {0};
-        struct tsn_diag diag;
-        char digest[TSN_PIN_LEN + 1];
-        tsn_diag_init(&diag);
-        if (tsn_manifest_declared(a, dir, &m, &diag) ||
-            tsn_plugin_digest(dir, m.library, digest, &diag))
-            check(c, "plugins", "fail", tsn_arena_printf(a, "%s: %s", p->name, diag.what));
-        else if (!p->sha256 || strcmp(p->sha256, digest) != 0)
-            /* No reason to hold back everything else: a unit may ask us before each start. */
-            check(c, "plugins", "warn",
-                  tsn_arena_printf(a,
-                                   "%s in %s %s and will not be started: tocsin plugin accept "
-                                   "%s",
-                                   p->name, dir,
-                                   p->sha256 ? "has changed since it was accepted"
-                                             : "is not accepted yet",
-                                   p->name));
-        else
-            check(c, "plugins", "ok", tsn_arena_printf(a, "%s in %s", p->name, dir));
-    }
-}
-
-int tsn_cmd_config_check(struct tsn_cli *cli)
-{
-    const char *path = cli->nargs ? cli->arg[0] : tsn_place_config(cli);
-    struct tsn_config *config = NULL;
-    int rc = load(cli, path, TSN_EXIT_PROBLEMS, &config);
-    if (rc || !config)
-        return rc;
-    struct checks c = {cli, json_array(), 0};
-    if (!cli->json && !cli->quiet)
-        (void)printf("%s\n", config->file);
-    check(&c, "schema", "ok",
-          tsn_arena_printf(cli->arena, "%zu people, %zu rules, %zu feeds, %zu plugins",
-                           config->npeople, config->nrules, config->nfeeds, config->nplugins));
-    check_playbooks(&c, config);
-    check_plugins(&c, config);
-    rc = c.bad ? TSN_EXIT_PROBLEMS : TSN_EXIT_OK;
-    json_t *out = json_pack("{s:s, s:o}", "file", config->file, "checks", c.list);
-    if (rc)
-        tsn_out_json_not_ok(cli, out, rc);
-    else
-        tsn_out_json(cli, out);
-    json_decref(out);
-    if (rc)
-        tsn_out_say(cli, "%zu problem%s.", c.bad, c.bad == 1 ? "" : "s");
-    return rc;
 }
 
 /* --- tokens ------------------------------------------------------------------------------ */

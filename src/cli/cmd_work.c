@@ -237,6 +237,23 @@ static void status_keys(struct tsn_cli *cli, const json_t *keys)
     }
 }
 
+static void status_secrets(struct tsn_cli *cli, const json_t *missing)
+{
+    const json_t *one;
+    size_t i;
+    json_array_foreach(missing, i, one)
+    {
+        const char *handle = tsn_json_str(one, "handle", "");
+        bool ours = strncmp(handle, "secret:", 7) == 0;
+        heading(cli, "SECRET");
+        (void)printf("   ");
+        tsn_out_text(cli, stdout, TSN_YELLOW, "nobody has set ");
+        tsn_out_text(cli, stdout, TSN_YELLOW, handle);
+        (void)printf("  %s%s%s\n", ours ? "(tocsin secret set " : "(",
+                     ours ? handle + 7 : tsn_json_str(one, "where", ""), ")");
+    }
+}
+
 /* The tasks that this person may decide, or those that others must. */
 static void status_tasks(struct tsn_cli *cli, const json_t *tasks, bool mine)
 {
@@ -316,6 +333,7 @@ int tsn_cmd_status(struct tsn_cli *cli)
     status_publication(cli, json_object_get(out, "publication"));
     (void)printf("\n");
     status_keys(cli, json_object_get(out, "keys"));
+    status_secrets(cli, json_object_get(out, "secrets_missing"));
     heading(cli, "AUDIT");
     (void)printf("    %lld entries\n",
                  (long long)tsn_json_int(json_object_get(out, "audit"), "entries", 0));

@@ -30,7 +30,6 @@
  *   form: { listen: 127.0.0.1:8430, coordinator: CERT/CC, coordinator_url: "https://kb.cert.org/vince/",
  *           policy: "https://acme.example/safe-harbour", answer: 2d, update: 14d,   # promises
  *           proxies: [ 127.0.0.1 ], reports_per_hour: 200, per_network: 10, texts: texts }
- *   http: { reach: [ "127.0.0.1:9000" ] }     # the same for http.request
  *   publisher: { name: Acme, namespace: "https://acme.example", contact: psirt@acme.example,
  *                prefix: ACME-SA, versions: integer,   # or semantic; and as a CVE numbering authority, when you are one:
  *                cna_org: 8254265b-2729-46b6-b9e3-3dfca2d5bfca, cna_name: acme,
@@ -93,6 +92,10 @@
  *                                   # dir: [as installed]; internal: true [false]: of our own
  *                                   # house, may know of what is under embargo;
  *                                   # settings go to the plugin as JSON, paths in them as they are
+ *   http: { reach: [ "10.0.0.7:443" ] }       # what http.request may connect to besides public addresses
+ *     proxy: { url: "http://proxy.acme.example:3128", user: tocsin, password: secret:proxy,
+ *              direct: [ acme.example, 10.0.0.0/8 ] }      # of all HTTP that goes out
+ *     secrets: [ { name: tickets, to: [ "https://tickets.acme.example" ] } ]   # of playbooks
  *   exec:                           # programs that playbooks may start, as exec.NAME; never a shell
  *     - { name: whois, program: /usr/bin/whois, args: [ "--", "{address}" ], effect: read,   # or write; doubt
  *         timeout: 20s, cpu: 10s, memory: 256MiB, output: 64KiB }

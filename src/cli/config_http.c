@@ -10,10 +10,12 @@ static tsn_err origin(struct tsn_conf *c, const struct tsn_yaml *at, const char 
 {
     char full[300];
     const char *host = strstr(text, "://");
-    if (!host || !tsn_url_origin(text, full, sizeof full) || host[3 + strcspn(host + 3, "/?#")] ||
+    if (!host || !tsn_url_origin(text, full, sizeof full) ||
+        host[3 + strcspn(host + 3, "/?#")] ||
         (strncmp(full, "https://", 8) != 0 && strncmp(full, "http://", 7) != 0)) {
         tsn_diag_hint(c->diag, "https://tickets.acme.example, without a path");
-        return tsn_yaml_fail(at, c->diag, TSN_EINPUT, "C036", "`%.100s` is not an origin", text);
+        return tsn_yaml_fail(at, c->diag, TSN_EINPUT, "C036", "`%.100s` is not an origin",
+                             text);
     }
     *out = tsn_arena_strdup(c->arena, full);
     return 0;
@@ -81,7 +83,8 @@ static tsn_err take_proxy(struct tsn_conf *c, const struct tsn_yaml *http)
     if (!err)
         err = tsn_conf_text(c, map, "user", false, 200, &p->user);
     if (!err)
-        err = tsn_conf_secret(c, map, "password", "password_file", p->user != NULL, &p->password);
+        err =
+            tsn_conf_secret(c, map, "password", "password_file", p->user != NULL, &p->password);
     if (!err && p->password && !p->user)
         err = tsn_yaml_fail(map, c->diag, TSN_EINPUT, "C013",
                             "`user` is missing: a password needs one");

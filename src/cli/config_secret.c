@@ -100,6 +100,7 @@ tsn_err tsn_conf_secret(struct tsn_conf *c, const struct tsn_yaml *map, const ch
                              "`%s` and `%s` both say what the secret is", key, file_key);
     if (path) {
         *handle = tsn_arena_printf(c->arena, "file:%s", path);
+        note_use(c, file, *handle, "clear");
         return put_file(c, file, path, *handle, true);
     }
     if (!tsn_secret_is_handle(text)) {

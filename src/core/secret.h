@@ -20,7 +20,7 @@
 #define TSN_SECRET_SHOWN "***" /* what stands in its place */
 
 /* Where the configuration names a handle: `where` is FILE:LINE. `origin`: "file" or "credential" where it
- * says where the value is, NULL where it is used. */
+ * says where the value is, "clear" where a file stands in place of a handle, NULL where it is used. */
 struct tsn_secret_use {
     const char *handle, *where, *origin;
 };

@@ -81,7 +81,8 @@ bool tsn_proxy_used(const struct tsn_proxy *proxy, const char *url)
 {
     CURLU *u = curl_url();
     char *host = NULL, where[96];
-    bool used = proxy && curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
+    bool used = proxy &&
+                curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
                 curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK;
 
     if (used) { /* curl has written numbers in any spelling as a.b.c.d by now */
@@ -109,7 +110,8 @@ bool tsn_proxy_used(const struct tsn_proxy *proxy, const char *url)
 
 void tsn_proxy_setup(const struct tsn_proxy *proxy, CURL *e)
 {
-    const char *password = proxy && proxy->password ? tsn_secret_get(proxy->password, NULL) : NULL;
+    const char *password =
+        proxy && proxy->password ? tsn_secret_get(proxy->password, NULL) : NULL;
 
     /* Whatever the environment says: both options given. */
     curl_easy_setopt(e, CURLOPT_PROXY, proxy ? proxy->url : "");

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Twenty sentinels in every place that takes a secret; every way to fail is driven; then every output is
+"""Sentinels in every place that takes a secret; every way to fail is driven; then every output is
 searched for them in every form: standard output and error, log, database with its log, bundles, exports,
 API, files. Also the commands, rotation, and what a configuration may say."""
 import base64
 import glob
 import http.server
+import json
 import os
 import pty
 import shutil
@@ -16,7 +17,7 @@ import urllib.parse
 
 import tocsin_test as t
 
-SENTINELS = ["S3nt1nel/%02d+x\"y\\=%s" % (i, os.urandom(6).hex()) for i in range(20)]
+SENTINELS = ["S3nt1nel/%02d+x\"y\\=%s" % (i, os.urandom(6).hex()) for i in range(27)]
 PLAIN_PASSWORD = "S3nt1nel-file-" + os.urandom(6).hex()
 
 
@@ -46,9 +47,29 @@ def search(what, data, found):
                 break
 
 
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """A proxy that repeats what it is told, and lets nobody through before the task of the playbook is answered."""
+    seen, lets = [], False
+
+    def log_message(self, *args):
+        pass
+
+    def refuse(self):
+        told = self.headers.get("Proxy-Authorization", "")
+        Proxy.seen.append((self.command, self.path, told))
+        body = ("no: %s %s" % (told, self.path)).encode()
+        self.send_response(407, "no " + told)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = True
+
+    do_GET = do_POST = do_CONNECT = refuse
+
+
 class Echo(http.server.BaseHTTPRequestHandler):
     """Answers with what it was told, as badly written services do."""
-    status, seen = 200, []
+    status, seen, whole = 200, [], []
 
     def log_message(self, *args):
         pass
@@ -56,8 +77,10 @@ class Echo(http.server.BaseHTTPRequestHandler):
     def any(self):
         told = self.headers.get("Authorization", "")
         Echo.seen.append(told)
-        body = ('{"echo": "%s", "detail": "bad token %s"}'
-                % ((told.replace("\\", "\\\\").replace('"', '\\"'),) * 2)).encode()
+        length = int(self.headers.get("Content-Length") or 0)
+        Echo.whole.append((self.path, dict(self.headers), self.rfile.read(length).decode()))
+        body = json.dumps({"echo": told, "detail": "bad token %s" % told, "path": self.path,
+                           "body": Echo.whole[-1][2]}).encode()
         self.send_response(Echo.status, "no " + told)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -120,12 +143,64 @@ return playbook {
       try("c " .. how, function() return leakc.look { how = how } end)
     end
     try("vince", function() return vince.case { case = "VU#123456", part = "vuls" } end)
+    local http, talks = use "http", use "talks"
+    local where = WHERE
+    local function requests(tag)
+      for name, t in sorted {
+        header = { url = where .. "/h", headers = { Authorization = bearer(secret "play") } },
+        query = { url = where .. "/q", query = { key = secret "play", other = "x" } },
+        body = { url = where .. "/b", method = "POST", body = joined { "key=", secret "play" } },
+        json = { url = where .. "/j", json = { deep = { secret "play" }, data = { ["$secret"] = "secret:play" } } },
+        basic = { url = where .. "/a", headers = { Authorization = basic("u", secret "play") } },
+        elsewhere = { url = "http://127.0.0.1:10/", headers = { A = secret "play" } },
+        missing = { url = where .. "/m", headers = { A = secret "nobody" } },
+        other = { url = where .. "/o", headers = { A = secret "imap" } },
+        nowhere = { url = where .. "/\\n", query = { key = secret "play" } },
+        lost = { url = CLOSED .. "/", query = { key = secret "play" }, retry = { attempts = 1 } },
+        proxied = { url = "http://svc.example/p", headers = { A = secret "play-out" }, query = { k = secret "play-out" } },
+        tunnel = { url = "https://svc.example/p", headers = { A = secret "play-out" } },
+      } do
+        try(tag .. "http " .. name, function() return http.request(t) end)
+      end
+      try(tag .. "talks result", function() return talks.peek {} end)
+      for _, how in ipairs { "fine", "wrong", "join" } do
+        try(tag .. "talks " .. how, function() return talks.say { how = how } end)
+      end
+    end
+    requests "first "
     ask { id = "go", role = "go", title = "The service refuses now", fields = { why = text { } } }
     try("vince 403", function() return vince.case { case = "VU#123456", part = "vuls" } end)
+    requests ""
     try("mail", function() return mail.send { to = "a@b.example", subject = "s", text = "t" } end)
     leaky.act { how = "unknown" }
     return case:close { resolution = "ok" }
   end }
+"""
+
+
+TALKS_MANIFEST = """
+name: talks
+lua: talks.lua
+settings: [ { name: url, type: url, need: true }, { name: token, type: secret, need: true } ]
+actions: [ { name: say, effect: write, doubt: repeat_safe, attempts: 1 }, { name: peek, effect: read, attempts: 1 } ]
+"""
+TALKS = """
+return connector { peek = {
+  request = function(_, ctx) return http { url = ctx.settings.url .. "/peek", accept = "any" } end,
+  response = function(_, _, ctx) return { token = ctx.settings.token } end,
+}, say = {
+  request = function(args, ctx)
+    if args.how == "join" then
+      return http { url = ctx.settings.url .. ctx.settings.token }
+    end
+    return http { method = "POST", url = ctx.settings.url .. "/" .. args.how, headers = {
+      Authorization = bearer(ctx.settings.token) }, json = { token = ctx.settings.token,
+      sign = hmac { key = ctx.settings.token, over = "x" } }, accept = { 403 } }
+  end,
+  response = function(reply, args, ctx)
+    if args.how == "wrong" then return fail("wrong", reply.json.detail) end
+    return { said = { reply.json.echo }, all = reply.json }
+  end } }
 """
 
 
@@ -143,7 +218,18 @@ def make_node():
     mailer, got = socket.create_server(("127.0.0.1", 0)), []
     threading.Thread(target=smtp, args=(mailer, got), daemon=True).start()
     web, port = "127.0.0.1:%d" % echo.server_address[1], mailer.getsockname()[1]
+    out = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=out.serve_forever, daemon=True).start()
     node = t.make_dir({
+        "http": {"reach": [web, "127.0.0.1:9"], "secrets": [
+                     {"name": "play", "to": ["http://" + web, "http://127.0.0.1:9"]},
+                     {"name": "play-out", "to": ["http://svc.example", "https://svc.example"]},
+                     {"name": "nobody", "to": ["http://" + web]}],
+                 "proxy": {"url": "http://127.0.0.1:%d" % out.server_address[1], "user": "u",
+                           "password": "secret:proxy"}},
+        "hooks": [{"name": "in", "scheme": "github", "key": "secret:hook", "case": "/case"}],
+        "feeds": [{"name": "cisco", "kind": "cisco", "url": "http://%s/f/" % web, "every": "1h",
+                   "client_id": "c", "secret": "secret:feed", "token_url": "http://%s/token" % web, "reach": [web]}],
         "products": [{"id": "p"}], "playbooks": {"dir": "books"},
         "rules": [{"on": "report.accepted", "run": "leak"}],
         "secrets": [{"name": "in-file", "file": "in.file"}, {"name": "in-cred", "credential": "cred"}],
@@ -161,8 +247,12 @@ def make_node():
                           "deep": {"er": {"file": "secret:in-file", "cred": "secret:in-cred",
                                           "own": "credential:own", "none": "secret:nobody"}}}},
             {"name": "leakc", "dir": "leakc",
-             "settings": {"key": "secret:c0", "plain": "text", "nobody": "secret:nobody"}}]})
-    write(os.path.join(node.root, "books", "leak.lua"), BOOK)
+             "settings": {"key": "secret:c0", "plain": "text", "nobody": "secret:nobody"}},
+            {"name": "talks", "dir": "talks", "settings": {"url": "http://" + web, "token": "secret:talks"}}]})
+    write(os.path.join(node.root, "books", "leak.lua"),
+          BOOK.replace("WHERE", '"http://%s"' % web).replace("CLOSED", '"http://127.0.0.1:9"'))
+    write(os.path.join(node.root, "talks", "manifest.yaml"), TALKS_MANIFEST)
+    write(os.path.join(node.root, "talks", "talks.lua"), TALKS)
     write(os.path.join(node.root, "in.file"), s[0] + "\n")
     write(os.path.join(node.root, "creds", "cred"), s[1])
     write(os.path.join(node.root, "creds", "own"), s[2] + "\n")
@@ -174,7 +264,7 @@ def make_node():
 
 
 STORED = {"vince": 3, "smtp": 4, "imap": 5, "c0": 6, **{"l%d" % i: 7 + i for i in range(8)},
-          "unused": 15, "rotated": 16}
+          "unused": 15, "rotated": 16, "play": 20, "play-out": 21, "proxy": 22, "hook": 23, "feed": 24, "talks": 25}
 
 
 def start(node):
@@ -216,6 +306,25 @@ def test_twenty_sentinels():
         assert mailed and mailed[-1] == s[4], "the real value went out"
         assert "Token " + s[3] in Echo.seen
         node.wait_for(lambda: "imap.failed" in node.log_text())
+        # What went out is the real value, in its place, and only where it may go.
+        sent = {path.split("?")[0]: (path, headers, body) for path, headers, body in Echo.whole}
+        assert sent["/h"][1]["Authorization"] == "Bearer " + s[20]
+        assert urllib.parse.parse_qs(urllib.parse.urlsplit(sent["/q"][0]).query)["key"] == [s[20]], sent["/q"]
+        assert sent["/b"][2] == "key=" + s[20]
+        assert json.loads(sent["/j"][2]) == {"deep": [s[20]], "data": {"$secret": "secret:play"}}
+        assert sent["/a"][1]["Authorization"] == "Basic " + base64.b64encode(("u:" + s[20]).encode()).decode()
+        assert "/m" not in sent and "/o" not in sent
+        assert sent["/fine"][1]["Authorization"] == "Bearer " + s[25]
+        assert any(c == "CONNECT" for c, _, _ in Proxy.seen) and any(c == "GET" for c, _, _ in Proxy.seen)
+        assert all(base64.b64decode(told.split()[1]).decode() == "u:" + s[22] for _, _, told in Proxy.seen), Proxy.seen
+        # The first round had answers that repeat all of it.
+        assert "first http header: fine" in node.cli("case", "timeline", node.http(
+            "GET", "/api/v1/cases", check=200).json["items"][0]["id"], "--all", check=0).out
+        # A hook with a wrong signature and a right one; a feed that is refused.
+        node.http("POST", "/hooks/in", {"a": s[23]}, {"X-Hub-Signature-256": "sha256=" + "0" * 64}, check=401)
+        cli(node, outputs, "feed", "poll", "cisco", check=7)
+        node.wait_for(lambda: any(s[24] in body or urllib.parse.quote(s[24], safe="") in body
+                                  for _, _, body in Echo.whole), 30)
         # Errors of the commands themselves.
         cli(node, outputs, "secret", "set", "short", stdin="1234567", check=2)
         cli(node, outputs, "secret", "set", "bad/name", stdin=s[19], check=1)
@@ -252,6 +361,12 @@ def test_twenty_sentinels():
         for word in ("***", "plugin.said", "child.stderr", "plugin.no_secret", "K004", "plugin.died"):
             assert word in told, "%s is not in the log: was that path driven?" % word
         timeline = node.cli("case", "timeline", case, "--all", check=0).out
+        assert "http elsewhere: " in timeline and "may not go to" in timeline
+        assert "secret cannot be put into a result" in timeline
+        for word in ("http header", "http query", "http body", "http json", "http basic", "http missing", "http other",
+                     "http lost", "http proxied", "http tunnel", "talks fine", "talks wrong", "talks join",
+                     "talks result"):
+            assert word + ": " in timeline, (word, timeline)
         for word in ("look ok", "look fail", "look nonsense", "look traceback", "act ok", "act fail", "c ok",
                      "c fail", "c crash", "vince", "vince 403", "mail"):
             assert word + ": " in timeline, (word, timeline)
@@ -299,6 +414,36 @@ def test_sealed_and_rotated():
         node.start()
         node.wait_for(lambda: node.log_text().count("plugin.ready") >= 2)
         assert node.cli("audit", "log", "--limit", "100", check=0).out.count("secret.set") == 2
+        node.stop()
+
+
+def test_what_is_missing_or_in_clear_is_said():
+    """config check and status name secrets that nobody has set; config check those that lie about in clear."""
+    with t.make_dir({"mail": {"smtp": {"url": "smtp://h", "user": "u", "password_file": "smtp.password"}},
+                     "http": {"secrets": [{"name": "tickets", "to": ["https://tickets.example"]}]},
+                     "secrets": [{"name": "in-file", "file": "in.file"}],
+                     "plugins": [{"name": "account", "settings": {
+                         "url": "ldaps://l.example", "bind": "cn=t", "base": "dc=x", "password": "secret:in-file",
+                         "sessions": {"url": "https://x.example", "token_file": "/run/token"}}}]}) as node:
+        write(os.path.join(node.root, "smtp.password"), "12345678 in clear\n")
+        write(os.path.join(node.root, "in.file"), "12345678 in a file\n")
+
+        def said():
+            checks = node.cli("config", "check", check=0).json["checks"]
+            return [c["text"] for c in checks if c["id"] == "secrets" and c["result"] == "warn"]
+        first = said()
+        assert len(first) == 3, first
+        assert "tocsin secret set tickets" in " ".join(first), first
+        assert [x for x in first if "smtp.password holds a secret in clear" in x], first
+        assert [x for x in first if "plugin account" in x and "token_file" in x], first
+        assert "12345678" not in " ".join(first)
+        node.start()
+        missing = node.http("GET", "/api/v1/status", check=200).json["secrets_missing"]
+        assert [m["handle"] for m in missing] == ["secret:tickets"] and "tocsin.yaml:" in missing[0]["where"], missing
+        assert "tocsin secret set tickets" in node.cli("status", check=0, json=False).out
+        node.cli("secret", "set", "tickets", stdin="the value of it", check=0)
+        assert node.http("GET", "/api/v1/status", check=200).json["secrets_missing"] == []
+        assert len(said()) == 2  # beside the daemon, which has the store open
         node.stop()
 
 

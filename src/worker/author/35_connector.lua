@@ -135,6 +135,22 @@ local function load_methods(file)
   return methods
 end
 
+-- A result is for the playbook and the record: no secret goes there, not even its handle.
+local function told(value)
+  if type(value) == "table" then
+    if expressions[value] then
+      raise("L301", "a secret cannot be put into a result")
+    end
+    for key, one in pairs(value) do
+      if type(key) == "string" and key:sub(1, 1) == "$" then
+        raise("L302", "result: a name may not begin with $: " .. key)
+      end
+      told(one)
+    end
+  end
+  return value
+end
+
 local function finished(value)
   if value == nil then
     return { outcome = "ok", result = {} }
@@ -143,9 +159,9 @@ local function finished(value)
     if value.request then
       raise("L303", "a response does not make a request: that is what the next stage is for")
     end
-    return { outcome = value.outcome, result = value.result and plain(value.result, "result"), error = value.error }
+    return { outcome = value.outcome, result = value.result and told(value.result), error = value.error }
   end
-  return { outcome = "ok", result = plain(native.table_arg("the result of a response", value), "result") }
+  return { outcome = "ok", result = told(native.table_arg("the result of a response", value)) }
 end
 
 -- One step of a call: the reply that came last is looked at, then the next request is made.

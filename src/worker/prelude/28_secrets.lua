@@ -13,7 +13,9 @@ local use_joined = "joined { \"Token \", secret \"name\" }"
 local opaque = {
   __metatable = "secret",
   __newindex = function() raise("L301", "a secret cannot be changed") end,
-  __index = function() raise("L301", "a secret cannot be read", "put it into a request as it is, or use joined { }") end,
+  __index = function()
+    raise("L301", "a secret cannot be read", "put it into a request as it is, or use joined { }")
+  end,
   __tostring = function() return "***" end,
   __concat = function() raise("L301", "a secret cannot be joined to a text", use_joined) end,
   __len = function() raise("L301", "a secret has no length here") end,

@@ -148,11 +148,14 @@ static void refusals_of_the_proxy(void **state)
 static void never_through_the_proxy(void **state)
 {
     static const char *const urls[] = {
-        "http://127.0.0.1:%d/",       "http://2130706433:%d/",     "http://0x7f.1:%d/",
-        "http://0177.0.0.1:%d/",      "http://127.1:%d/",          "http://[::1]:%d/",
-        "http://[::ffff:7f00:1]:%d/", "http://169.254.169.254:%d/", "http://10.0.0.1:%d/",
-        "http://localhost:%d/",       "http://LocalHost.:%d/",     "http://a.localhost:%d/",
-        "https://192.168.1.1:%d/",    "http://[fd00::1]:%d/",      "http://[fe80::1%%25lo]:%d/"};
+        "http://127.0.0.1:%d/",       "http://2130706433:%d/",
+        "http://0x7f.1:%d/",          "http://0177.0.0.1:%d/",
+        "http://127.1:%d/",           "http://[::1]:%d/",
+        "http://[::ffff:7f00:1]:%d/", "http://169.254.169.254:%d/",
+        "http://10.0.0.1:%d/",        "http://localhost:%d/",
+        "http://LocalHost.:%d/",      "http://a.localhost:%d/",
+        "https://192.168.1.1:%d/",    "http://[fd00::1]:%d/",
+        "http://[fe80::1%%25lo]:%d/"};
     char url[100];
 
     (void)state;
@@ -208,10 +211,10 @@ static void straight_where_it_says_so(void **state)
     static const struct {
         const char *entry;
         bool good;
-    } entries[] = {{"a.example", true},    {"10.0.0.0/8", true},  {"10.0.0.1", true},
-                   {"fd00::/8", true},     {"::1", true},         {"10.0.0.0/33", false},
+    } entries[] = {{"a.example", true},     {"10.0.0.0/8", true}, {"10.0.0.1", true},
+                   {"fd00::/8", true},      {"::1", true},        {"10.0.0.0/33", false},
                    {"a.example:80", false}, {"*", false},         {"", false},
-                   {".a.example", false},  {"http://a", false},   {"a/b", false}};
+                   {".a.example", false},   {"http://a", false},  {"a/b", false}};
     for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
         if (tsn_proxy_direct_ok(entries[i].entry) != entries[i].good)
             fail_msg("%s", entries[i].entry);
