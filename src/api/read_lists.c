@@ -6,6 +6,7 @@
 
 #include <string.h>
 #include "core/text.h"
+#include "intake/noise.h"
 #include "store/record_advisory.h"
 #include "store/record_case.h"
 #include "store/record_run.h"
@@ -153,26 +154,58 @@ static void add_run_name(struct tsn_store *st, struct tsn_arena *arena, json_t *
     json_object_set_new(item, "playbook", tsn_view_text(r.title));
 }
 
+/* Newest first, those that rank low behind all others; `after` says by its own rank where it stands. */
+static tsn_err reports_ranked(struct tsn_store *st, struct tsn_read *rd, struct tsn_filter *f,
+                              size_t nf, size_t limit, json_t *items, const char **next)
+{
+    const char *after = rd->param[TSN_PARAM_AFTER];
+    struct tsn_rec_report last;
+    bool low = false;
+    tsn_err err = 0;
+    if (after && tsn_store_get(st, rd->op.arena, &tsn_table_report, after, &last) == 0)
+        low = last.noise >= TSN_NOISE_LOW;
+    for (int pass = low; pass < 2 && !err && !*next; pass++) {
+        f[nf] = (struct tsn_filter){"noise", pass ? TSN_CMP_GT : TSN_CMP_LT, NULL,
+                                    pass ? TSN_NOISE_LOW - 1 : TSN_NOISE_LOW};
+        const struct tsn_list how = {.filters = f,
+                                     .nfilters = nf + 1,
+                                     .descending = true,
+                                     .limit = limit + 1 - json_array_size(items),
+                                     .after = pass == low ? after : NULL};
+        void *list = NULL;
+        size_t n = 0;
+        err = tsn_store_list(st, rd->op.arena, &tsn_table_report, &how, &list, &n);
+        const struct tsn_rec_report *r = list;
+        for (size_t i = 0; i < n && !err; i++) {
+            if (json_array_size(items) == limit) {
+                *next = tsn_json_str(json_array_get(items, limit - 1), "id", NULL);
+                break;
+            }
+            json_t *item = tsn_view_report(&r[i], false);
+            add_case_name(st, rd->op.arena, item, r[i].case_id);
+            json_array_append_new(items, item);
+        }
+    }
+    return err;
+}
+
 tsn_err tsn_read_reports(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {
-    struct tsn_filter f[2];
-    size_t nf = 0, n;
-    const char *case_id, *next;
-    void *rows;
+    struct tsn_filter f[3];
+    size_t nf = 0, limit;
+    const char *case_id, *next = NULL;
     tsn_err err = param_case(st, rd, &case_id);
+    if (!err)
+        err = tsn_read_limit(rd, 100, 1000, &limit);
     if (err)
         return err;
     filter_text(f, &nf, "case_id", case_id);
     filter_text(f, &nf, "kind", rd->param[TSN_PARAM_KIND]);
-    err = page(st, rd, &tsn_table_report, f, nf, true, &rows, &n, &next);
-    if (err)
-        return err;
     json_t *items = json_array();
-    for (size_t i = 0; i < n; i++) {
-        const struct tsn_rec_report *r = &((const struct tsn_rec_report *)rows)[i];
-        json_t *item = tsn_view_report(r, false);
-        add_case_name(st, rd->op.arena, item, r->case_id);
-        json_array_append_new(items, item);
+    err = reports_ranked(st, rd, f, nf, limit, items, &next);
+    if (err) {
+        json_decref(items);
+        return err;
     }
     *out = tsn_view_list(items, next);
     return 0;

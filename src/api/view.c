@@ -8,6 +8,7 @@
 #include <string.h>
 #include "core/clock.h"
 #include "core/text.h"
+#include "intake/noise.h"
 #include "store/record_advisory.h"
 #include "store/record_case.h"
 #include "store/record_run.h"
@@ -121,6 +122,9 @@ json_t *tsn_view_report(const struct tsn_rec_report *r, bool full)
                   tsn_view_text(r->source), "received_at", tsn_view_time(r->received_at));
     const char *title = tsn_json_str(body, "title", NULL);
     json_object_set_new(out, "title", tsn_view_text(title));
+    json_object_set_new(out, "rank", json_string(r->noise >= TSN_NOISE_LOW ? "low" : "normal"));
+    if (json_object_get(body, "noise"))
+        json_object_set(out, "noise", json_object_get(body, "noise"));
     if (full)
         json_object_set(out, "report", body);
     json_decref(body);

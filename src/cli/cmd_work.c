@@ -16,6 +16,7 @@ int tsn_cmd_report_list(struct tsn_cli *cli)
 {
     static const struct tsn_column columns[] = {{"RECEIPT", "name", TSN_AS_TEXT},
                                                 {"KIND", "kind", TSN_AS_TEXT},
+                                                {"RANK", "rank", TSN_AS_TEXT},
                                                 {"CASE", "case_name", TSN_AS_TEXT},
                                                 {"RECEIVED", "received_at", TSN_AS_TIME},
                                                 {"TITLE", "title", TSN_AS_TEXT}};

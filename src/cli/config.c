@@ -197,6 +197,7 @@ static const struct {
     {"schedules", tsn_conf_schedules},
     {"publish", tsn_conf_publish},
     {"hooks", tsn_conf_hooks},
+    {"noise", tsn_conf_noise},
 };
 
 static tsn_err take_all(struct tsn_conf *c)

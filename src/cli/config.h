@@ -69,6 +69,8 @@
  *   hooks:                          # webhooks that come in at /hooks/NAME: docs/hooks.md
  *     - { name: jira, scheme: hmac, header: X-Hub-Signature, prefix: "sha256=", key: "secret:jira",
  *         case: /issue/fields/labels/0 }   # scheme: [standard] github hmac; or report: { ... }
+ *   noise:                          # what ranks a report low, beside src/intake/noise.json: docs/casework.md
+ *     - { name: casino, weight: 3, any: [ "online casino" ] }   # weight: 0 switches a shipped one off
  *   feeds:                          # kinds: docs/feeds.md
  *     - { name: acme, kind: csaf, url: "https://acme.example/csaf/", every: 10m, parallel: 4,
  *         reach: [ "127.0.0.1:8081" ], hash: required, signature: required, keys: acme.asc,
@@ -149,6 +151,7 @@ struct tsn_config {
     size_t nschedules;
     const struct tsn_hook *hooks; /* intake/hook.h */
     size_t nhooks;
+    const json_t *noise; /* rules: intake/noise.h */
     const struct tsn_feed_config *feeds;
     size_t nfeeds;
     struct tsn_decide_config decide;

@@ -1,9 +1,11 @@
-/* config_hooks.c - `hooks:` of the configuration: who may send webhooks, and what they become.
+/* config_hooks.c - `hooks:` and `noise:` of the configuration: who may send webhooks and what they
+ * become; what ranks a report low.
  * Owns nothing; all in the arena. */
 #include "cli/config_int.h"
 
 #include <string.h>
 #include "intake/hook.h"
+#include "intake/noise.h"
 
 static void drop(void *p)
 {
@@ -100,4 +102,46 @@ tsn_err tsn_conf_hooks(struct tsn_conf *c)
     c->out->hooks = all;
     c->out->nhooks = at;
     return err;
+}
+
+/* Also without the section: the shipped rules are there then. */
+tsn_err tsn_conf_noise(struct tsn_conf *c)
+{
+    static const char *const known[] = {"name", "weight", "any"};
+    const struct tsn_yaml *list = NULL;
+    json_t *own = json_array(), *all = NULL;
+    size_t n;
+    tsn_err err = tsn_conf_list(c, c->root, "noise", false, &list, &n);
+    for (const struct tsn_yaml *i = list; i && !err; i = i->next) {
+        int64_t weight = 0;
+        const char *name = NULL, *const *any = NULL;
+        size_t words = 0;
+        err = tsn_conf_item(c, i, "noise");
+        if (!err)
+            err = tsn_yaml_known(i, "noise", known, TSN_CONF_COUNT(known), c->diag);
+        if (!err)
+            err = tsn_conf_name(c, i, "name", true, &name);
+        if (!err)
+            err = tsn_yaml_int(i, "weight", true, -10, 10, &weight, c->diag);
+        if (!err)
+            err = tsn_yaml_strs(c->arena, i, "any", weight != 0, &any, &words, c->diag);
+        json_t *rule = json_pack("{s:s*, s:I}", "name", name, "weight", (json_int_t)weight);
+        for (size_t k = 0; k < words && !err; k++) {
+            if (strlen(any[k]) < 3)
+                err = tsn_yaml_fail(tsn_yaml_find(i, "any"), c->diag, TSN_EINPUT, "C014",
+                                    "a phrase of under 3 bytes says nothing: `%s`", any[k]);
+            if (k == 0)
+                json_object_set_new(rule, "any", json_array());
+            json_array_append_new(json_object_get(rule, "any"), json_string(any[k]));
+        }
+        json_array_append_new(own, rule);
+    }
+    if (!err)
+        err = tsn_noise_rules(own, &all, c->diag);
+    json_decref(own);
+    if (err)
+        return err;
+    tsn_arena_defer(c->arena, drop, all);
+    c->out->noise = all;
+    return 0;
 }

@@ -81,6 +81,7 @@ tsn_err tsn_conf_customers(struct tsn_conf *c);
 tsn_err tsn_conf_rules(struct tsn_conf *c);
 tsn_err tsn_conf_schedules(struct tsn_conf *c);
 tsn_err tsn_conf_hooks(struct tsn_conf *c);
+tsn_err tsn_conf_noise(struct tsn_conf *c);
 tsn_err tsn_conf_feeds(struct tsn_conf *c);
 tsn_err tsn_conf_decisions(struct tsn_conf *c); /* config_decide.c */
 tsn_err tsn_conf_plugins(struct tsn_conf *c);

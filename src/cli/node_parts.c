@@ -310,7 +310,8 @@ tsn_err tsn_node_open_engine(struct node *n, struct tsn_diag *diag)
                                          .writer = n->writer,
                                          .casework = &n->casework,
                                          .rules = n->config->rules,
-                                         .nrules = n->config->nrules};
+                                         .nrules = n->config->nrules,
+                                         .noise = n->config->noise};
     return tsn_intake_open(&n->intake, &ic);
 }
 

@@ -13,5 +13,6 @@ struct tsn_embedded {
 extern const struct tsn_embedded tsn_sql_sqlite[];
 extern const struct tsn_embedded tsn_prelude[];
 extern const struct tsn_embedded tsn_form_assets[];   /* src/form: style and script */
+extern const struct tsn_embedded tsn_noise_data[];    /* src/intake/noise.json */
 extern const struct tsn_embedded tsn_verify_script[]; /* src/verify/verify.py */
 extern const struct tsn_embedded tsn_author[]; /* src/worker/author: the author's tools */

@@ -206,7 +206,7 @@ static tsn_err write_report(struct tsn_store *st, struct tsn_arena *arena,
     char id[TSN_ULID_LEN + 1];
     tsn_id_new(id);
     *id_out = tsn_arena_strdup(arena, id);
-    char *text = tsn_json_text(part->normal);
+    char *text = tsn_json_text(part->kept);
     const char *kind = tsn_json_str(part->normal, "kind", "incident");
     struct tsn_field fields[] = {
         {.name = "args", .data = text, .len = strlen(text)},
@@ -232,7 +232,8 @@ static tsn_err write_report(struct tsn_store *st, struct tsn_arena *arena,
                                  .kind = kind,
                                  .source = part->source,
                                  .body = text,
-                                 .received_at = now_ms};
+                                 .received_at = now_ms,
+                                 .noise = part->noise};
     if (!err)
         err = tsn_store_insert(st, &tsn_table_report, &rec);
     if (!err)

@@ -3,6 +3,7 @@
  * Owns the snapshot of which playbook each rule starts; the loop thread writes it, the store's
  * thread copies from it. Everything else here is loop thread, but for apply_report. */
 #include "intake/intake_int.h"
+#include "intake/noise.h"
 
 #include <string.h>
 #include "casework/case_reporter.h"
@@ -222,15 +223,30 @@ static tsn_err write_report(struct tsn_store *st, const struct tsn_intake *in,
                                 .facts = r->facts,
                                 .product = product,
                                 .by = r->by};
+    json_t *kept = json_copy((json_t *)(uintptr_t)r->normal),
+           *event = json_copy((json_t *)(uintptr_t)r->event), *reasons;
+    int64_t noise =
+        tsn_noise_of(in->config.noise, cases ? cases->products : NULL, r->normal, &reasons);
+    tsn_arena_defer(r->arena, drop_json, kept);
+    tsn_arena_defer(r->arena, drop_json, event);
+    if (json_array_size(reasons)) {
+        json_object_set(kept, "noise", reasons);
+        json_object_set(event, "noise", reasons);
+    }
+    json_decref(reasons);
+    json_object_set_new(event, "rank", json_string(noise >= TSN_NOISE_LOW ? "low" : "normal"));
     struct tsn_event_new ev = {.source = r->source,
                                .kind = case_id ? "report.joined" : "report.accepted",
-                               .body = r->event,
+                               .body = event,
                                .open = case_id ? NULL : &open,
                                .case_id = case_id,
                                .by = r->by,
                                .quiet = case_id != NULL};
-    struct tsn_report_part part = {
-        .receipt = r->receipt, .source = r->source, .normal = r->normal};
+    struct tsn_report_part part = {.receipt = r->receipt,
+                                   .source = r->source,
+                                   .normal = r->normal,
+                                   .kept = kept,
+                                   .noise = noise};
     tsn_err err =
         tsn_event_write(st, r->arena, in, &ev, r->dedupe, &part, r->now_ms, out, answer, diag);
     return err ? err

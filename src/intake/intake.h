@@ -26,6 +26,7 @@ struct tsn_intake_config {
     const struct tsn_casework_config *casework;
     const struct tsn_rule *rules;
     size_t nrules;
+    const json_t *noise; /* tsn_noise_rules(); NULL: no report ranks low */
     /* How rules find their playbook; NULL = tsn_engine_playbook(engine). Tests give their own. */
     const struct tsn_playbook *(*playbook)(const char *name, void *user);
     void *playbook_user;

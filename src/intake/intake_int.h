@@ -27,7 +27,9 @@ struct tsn_intake {
 /* The report that an event brings along; store thread. */
 struct tsn_report_part {
     const char *receipt, *source;
-    const json_t *normal;
+    const json_t *normal; /* as it came: what the digest is over */
+    const json_t *kept;   /* with the reasons to rank it low */
+    int64_t noise;
 };
 
 /* "sha256 hex of scope LF source LF key" */

@@ -12,7 +12,7 @@ TABLE(case, 0);
 
 static const struct tsn_col report_cols[] = {
     TEXT(report, id),     TEXT(report, name),   TEXT(report, case_id),    TEXT(report, kind),
-    TEXT(report, source), SEALED(report, body), INT(report, received_at),
+    TEXT(report, source), SEALED(report, body), INT(report, received_at), INT(report, noise),
 };
 TABLE(report, 2);
 

@@ -23,8 +23,8 @@ extern const struct tsn_table tsn_table_case;
 
 struct tsn_rec_report {
     const char *id, *name /* TR-... */, *case_id, *kind, *source /* api cli mail */;
-    const char *body; /* sealed; JSON as received, normalised */
-    int64_t received_at;
+    const char *body;           /* sealed; JSON as received, normalised */
+    int64_t received_at, noise; /* noise: its score, intake/noise.h */
 };
 extern const struct tsn_table tsn_table_report;
 

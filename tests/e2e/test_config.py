@@ -150,6 +150,8 @@ BAD = [
     ("secret twice", "C032", PEOPLE + "http: { secrets: [ { name: a, to: [ \"https://a\" ] }, "
      "{ name: §a, to: [ \"https://b\" ] } ] }\n", "twice"),
     ("reach wildcard port", "C037", PEOPLE + "http: { reach: [ §\"10.0.0.1:*\" ] }\n", ""),
+    ("short phrase of noise", "C014", PEOPLE + "noise:\n  - { name: a, weight: 2, any: §[ ab ] }\n", ""),
+    ("noise without phrases", "C013", PEOPLE + "noise:\n  - §{ name: a, weight: 2 }\n", "any"),
     ("listen name", "C038", PEOPLE + "server: { listen: §\"localhost:80\" }\n", ""),
     ("listen no port", "C038", PEOPLE + "server: { listen: §127.0.0.1 }\n", ""),
     ("id with a space", "C039", "people:\n  - { id: §\"a b\", roles: [ c ] }\n", ""),

@@ -356,6 +356,61 @@ def test_kills():
         t.run_cli(["audit", "verify", os.path.join(n.root, "data")], check=0)
 
 
+def test_noise_ranks_low():
+    """Reasons from rules that are data; behind all others in the list, and otherwise as any report."""
+    beg = ("Hello team, I am an ethical\nhacker and found that your domain has no SPF record. Am I "
+           "eligible for\na reward? Waiting for your positive response.")
+    scan = ("Our Nessus scan found: X-Frame-Options missing, cookie without HttpOnly, server banner "
+            "shown. See the scan report below for the details of all hosts.")
+    real = ("Edge Gateway 9.2.1: the login page can be framed, X-Frame-Options is missing, and a click "
+            "changes the admin password. Steps: log in, open the page, click.")
+    with node() as n:
+        n.start()
+        for i, (mid, text, more) in enumerate((
+                ("beg", beg, ""), ("real", real, ""), ("scan", scan, ""),
+                ("list", "Buy at our online casino. " * 9, "Precedence: bulk\n"),
+                ("plain", "A heap overflow in the web server.", ""))):
+            put(n, mid, raw(mid=mid, sender="%s@x.example" % mid, text=text, more=more, subject="About " + mid))
+            settled(n, i + 1)
+        rows = n.cli("report", "list", check=0).json["items"]
+        assert [r["title"] for r in rows] == ["About plain", "About real", "About list", "About scan",
+                                              "About beg"], rows
+        assert [r["rank"] for r in rows] == ["normal"] * 2 + ["low"] * 3, rows
+        why = {r["title"]: set(r.get("noise", [])) for r in rows}
+        assert why["About beg"] == {"begs-for-bounty", "scanner-output", "no-product", "no-detail"}, why
+        assert why["About scan"] == {"scanner-output", "no-product", "no-detail"}, why
+        assert why["About list"] == {"bulk", "no-product"}, why
+        assert why["About real"] == {"scanner-output"} and why["About plain"] == {
+            "no-product", "no-detail"}, why
+        # One page after the other gives the same order.
+        got, after = [], ""
+        while after is not None:
+            page = n.http("GET", "/api/v1/reports?limit=1" + after).json
+            got += [r["title"] for r in page["items"]]
+            after = "&after=" + page["next"] if page.get("next") else None
+        assert got == [r["title"] for r in rows], got
+        # None is rejected: each has its open case, its run and its answer (never a list).
+        assert {c["state"] for c in n.cli("case", "list", check=0).json["items"]} == {"open"}
+        assert len(n.cli("run", "list", check=0).json["items"]) == 5
+        assert sorted(m["To"] for m in answers(n, 4)) == ["%s@x.example" % x for x in (
+            "beg", "plain", "real", "scan")]
+        body = n.cli("show", [r for r in rows if r["title"] == "About real"][0]["name"], check=0).json
+        assert '"9.2.1"' in json.dumps(body), body
+        n.stop()
+        # A rule of one's own, and a shipped one switched off.
+        n.config["noise"] = [{"name": "casino", "weight": 3, "any": ["Online  Casino"]},
+                             {"name": "scanner-output", "weight": 0}]
+        n.write_config()
+        n.start()
+        put(n, "c2", raw(mid="c2", sender="c2@x.example", subject="Casino", text="An ONLINE\ncasino. " * 20))
+        put(n, "s2", raw(mid="s2", sender="s2@x.example", subject="Scan again", text=scan))
+        settled(n, 7)
+        rows = {r["title"]: r for r in n.cli("report", "list", check=0).json["items"]}
+        assert rows["Casino"]["noise"] == ["no-product", "casino"] and rows["Casino"]["rank"] == "low", rows
+        assert rows["Scan again"]["rank"] == "normal", rows
+        n.stop()
+
+
 def test_languages():
     """The answer is in the language of the mail, where it is clear and we have it; else in English."""
     with node() as n:

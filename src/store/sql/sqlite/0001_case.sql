@@ -24,8 +24,11 @@ CREATE TABLE "report" (
   "kind" TEXT,
   "source" TEXT,
   "body" BLOB,
-  "received_at" INTEGER NOT NULL DEFAULT 0
+  "received_at" INTEGER NOT NULL DEFAULT 0,
+  "noise" INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX report_noise ON "report" ("noise") WHERE "noise" > 0;
 
 CREATE INDEX report_case_id ON "report" ("case_id");
 
