@@ -125,6 +125,16 @@ static void put_part(struct form *f, json_t *part, const char *prefix)
     }
 }
 
+static void put_key(struct form *f, json_t *key, const char *prefix)
+{
+    json_t *row = json_copy(key);
+    char path[256];
+
+    (void)snprintf(path, sizeof(path), "%s%s", prefix, tsn_json_str(key, "part", ""));
+    json_object_set_new(row, "part", json_string(path));
+    json_array_append_new(f->keys, row);
+}
+
 static void put_words(struct tsn_buf *b, const json_t *doc)
 {
     const char *text = tsn_json_str(doc, "text", "");
@@ -190,7 +200,8 @@ static void put_doc(struct form *f, json_t *doc, const char *prefix, int depth)
     f->opened = was || opened;
     put_words(opened ? &f->outside : &f->text, doc);
     join(f->problems, json_object_get(doc, "problems"));
-    join(f->keys, json_object_get(doc, "keys"));
+    list = json_object_get(doc, "keys");
+    json_array_foreach(list, i, one) put_key(f, one, prefix);
     list = json_object_get(doc, "problems");
     json_array_foreach(list, i, one)
     {
@@ -300,6 +311,96 @@ static void put_twin(struct form *f, const char *p, size_t n)
     json_object_set_new(f->out, "twin", json_string(hex));
 }
 
+/* --- fields --- */
+
+/* The key that a mail program sends along (Autocrypt 1.1): of the sender, or nobody's. */
+static void put_autocrypt(struct form *f, const json_t *h)
+{
+    const char *s = tsn_json_str(h, "autocrypt", NULL), *from = sender(h),
+               *addr = s ? strcasestr(s, "addr=") : NULL,
+               *data = s ? strstr(s, "keydata=") : NULL;
+    size_t n = 0;
+    char *key;
+
+    if (!addr || !data)
+        return;
+    addr += 5;
+    if (strlen(from) != strcspn(addr, "; \t") || strncasecmp(addr, from, strlen(from)) != 0)
+        return;
+    key = tsn_alloc(strlen(data) + 1);
+    for (const char *c = data + 8; *c && *c != ';'; c++) {
+        if (!strchr(" \t\r\n", *c))
+            key[n++] = *c;
+    }
+    key[n] = '\0';
+    json_array_append_new(f->keys,
+                          json_pack("{s:s, s:I, s:I, s:s}", "part", "Autocrypt", "line",
+                                    (json_int_t)0, "at", (json_int_t)0, "data", key));
+    free(key);
+}
+
+/* A field of the joined text is shown with the part whose words it is. */
+static void name_part(const struct form *f, json_t *field)
+{
+    const char *value = tsn_json_str(field, "value", ""), *text;
+    const json_t *part;
+    size_t i;
+
+    json_array_foreach(f->parts, i, part)
+    {
+        text = tsn_json_str(part, "text", NULL);
+        if (text && strcasestr(text, value)) {
+            json_object_set(field, "part", json_object_get(part, "path"));
+            return;
+        }
+    }
+}
+
+static void put_keys(struct form *f, json_t *fields)
+{
+    const json_t *key;
+    size_t i, n;
+
+    json_array_foreach(f->keys, i, key)
+    {
+        const struct tsn_mail_source in = {.part = tsn_json_str(key, "part", NULL)};
+        const char *data = tsn_json_str(key, "data", "");
+        size_t len = strlen(data);
+        char *bytes = tsn_alloc(len / 4 * 3 + 4), fpr[65] = "";
+
+        if (tsn_unbase64(bytes, len / 4 * 3 + 4, &n, data, len) == 0)
+            tsn_mail_key_fpr(fpr, bytes, n);
+        tsn_mail_field(fields, &in, "pgp_key", fpr, strlen(fpr), tsn_json_int(key, "line", 1),
+                       (size_t)tsn_json_int(key, "at", 0));
+        free(bytes);
+    }
+}
+
+/* Subject, what is read as the mail, what stands around it, then every other part with words:
+ * attachments, forwarded mails, the other alternative. */
+static void put_fields(struct form *f, const char *const *products)
+{
+    json_t *fields = json_array(), *one;
+    size_t i;
+
+    tsn_mail_fields(fields, &(struct tsn_mail_source){.text = f->subject, .subject = true},
+                    products);
+    tsn_mail_fields(fields, &(struct tsn_mail_source){.text = f->text.data}, products);
+    json_array_foreach(fields, i, one) if (tsn_json_int(one, "line", 0) > 0) name_part(f, one);
+    tsn_mail_fields(fields, &(struct tsn_mail_source){.text = f->outside.data, .outside = true},
+                    products);
+    json_array_foreach(f->parts, i, one)
+    {
+        if (tsn_json_str(one, "text", NULL))
+            tsn_mail_fields(fields,
+                            &(struct tsn_mail_source){.text = tsn_json_str(one, "text", ""),
+                                                      .part = tsn_json_str(one, "path", "")},
+                            products);
+    }
+    put_keys(f, fields);
+    json_object_set_new(f->out, "fields", fields);
+}
+
 json_t *tsn_mail_form(json_t *doc, const struct tsn_mail_read_config *config, const void *p,
                       size_t n)
 {
@@ -338,8 +439,8 @@ json_t *tsn_mail_form(json_t *doc, const struct tsn_mail_read_config *config, co
     json_object_set_new(f.out, "text", json_string(f.text.data));
     if (f.outside.len)
         json_object_set_new(f.out, "outside_text", json_string(f.outside.data));
-    json_object_set_new(f.out, "fields",
-                        tsn_mail_fields(f.subject, f.text.data, config->products));
+    put_autocrypt(&f, h);
+    put_fields(&f, config->products);
     json_object_set_new(f.out, "parts", f.parts);
     json_object_set_new(f.out, "attachments", f.attachments);
     json_object_set_new(f.out, "keys", f.keys);

@@ -38,9 +38,21 @@ void tsn_mail_read_cancel(struct tsn_mail_read *m);
 /* Parser document with results in its crypto entries to the final object. New reference. */
 json_t *tsn_mail_form(json_t *doc, const struct tsn_mail_read_config *config, const void *p,
                       size_t n);
-/* What the text says, as fields with their line: cvss, cve, cwe, product, version, disclosure,
- * credit, exploited, public. New reference: [{name, value, line}]. */
-json_t *tsn_mail_fields(const char *subject, const char *text, const char *const *products);
+/* What a text says, as fields with their place, put to `out`, each name and value once: [{name, value,
+ * line, at, part?, outside?}]: docs/mail.md. `line` from 1, `at` in bytes, both in `text`; line 0 is
+ * the subject (`part` NULL, text a subject). */
+struct tsn_mail_source {
+    const char *text;
+    const char *part; /* its path; NULL: the joined text, or the subject */
+    bool subject, outside;
+};
+void tsn_mail_fields(json_t *out, const struct tsn_mail_source *in,
+                     const char *const *products);
+/* One field: also of what is no text, as a key. */
+void tsn_mail_field(json_t *out, const struct tsn_mail_source *in, const char *name,
+                    const char *value, size_t n, int64_t line, size_t at);
+/* The fingerprint of a public key, armored or not: 40 (v4) or 64 (v6) digits; "" = it is none. */
+void tsn_mail_key_fpr(char out[65], const char *p, size_t n);
 /* incident or weakness, by the words used (docs/mail.md lists them). */
 const char *tsn_mail_kind(const char *subject, const char *text);
 /* "en" "de" "zh" "ja", or NULL: not clear. Static. */

@@ -29,6 +29,10 @@ json_t *tsn_mime_protected(GMimeObject *o);
 void tsn_mime_walk(struct tsn_mime *m, GMimeObject *o, const char *path, int depth);
 /* mime_pgp.c: PGP inside a text. True when the text is PGP and must not be shown as it is. */
 bool tsn_mime_inline_pgp(struct tsn_mime *m, const char *path, const char *s, size_t n);
+/* One public key at [at, at+len) of the part [s, s+n); all armored ones of a part. */
+void tsn_mime_key(struct tsn_mime *m, const char *path, const char *s, size_t n, size_t at,
+                  size_t len);
+void tsn_mime_keys(struct tsn_mime *m, const char *path, const char *s, size_t n);
 
 /* mime_text.c */
 /* Any bytes of a stated character set (NULL: none stated) as clean UTF-8 with \n line ends. */

@@ -8,6 +8,8 @@
 #include "parser/mime_int.h"
 
 #define BLOCKS_MAX 10
+#define KEY_BEGIN  "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+#define KEY_END    "-----END PGP PUBLIC KEY BLOCK-----"
 
 /* The marker at the start of a line at or behind `from`; n when there is none. */
 static size_t line_with(const char *s, size_t n, size_t from, const char *marker)
@@ -70,11 +72,25 @@ static void signed_words(struct tsn_mime *m, const char *path, const char *s, si
     tsn_buf_free(&inner);
 }
 
-static void key_block(struct tsn_mime *m, const char *path, const char *s, size_t n)
+void tsn_mime_key(struct tsn_mime *m, const char *path, const char *s, size_t n, size_t at,
+                  size_t len)
 {
+    json_int_t line = 1;
+
+    for (size_t i = 0; i < at && i < n; i++)
+        line += s[i] == '\n';
     if (json_array_size(m->keys) < BLOCKS_MAX)
-        json_array_append_new(
-            m->keys, json_pack("{s:s, s:o}", "part", path, "data", tsn_mime_data(s, n)));
+        json_array_append_new(m->keys, json_pack("{s:s, s:I, s:I, s:o}", "part", path, "line",
+                                                 line, "at", (json_int_t)at, "data",
+                                                 tsn_mime_data(s + at, len)));
+}
+
+void tsn_mime_keys(struct tsn_mime *m, const char *path, const char *s, size_t n)
+{
+    for (size_t at = 0, end; (at = line_with(s, n, at, KEY_BEGIN)) < n; at = end) {
+        end = line_end(s, n, line_with(s, n, at, KEY_END));
+        tsn_mime_key(m, path, s, n, at, end - at);
+    }
 }
 
 bool tsn_mime_inline_pgp(struct tsn_mime *m, const char *path, const char *s, size_t n)
@@ -84,7 +100,7 @@ bool tsn_mime_inline_pgp(struct tsn_mime *m, const char *path, const char *s, si
     } blocks[] = {
         {"-----BEGIN PGP MESSAGE-----", "-----END PGP MESSAGE-----", "encrypted"},
         {"-----BEGIN PGP SIGNED MESSAGE-----", "-----END PGP SIGNATURE-----", "signed"},
-        {"-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----", "key"}};
+        {KEY_BEGIN, KEY_END, "key"}};
     struct tsn_buf outside;
     size_t at = 0;
     bool any = false;
@@ -110,7 +126,7 @@ bool tsn_mime_inline_pgp(struct tsn_mime *m, const char *path, const char *s, si
         end = line_end(s, n, end);
         at = end;
         if (which == 2) {
-            key_block(m, path, s + best, end - best);
+            tsn_mime_key(m, path, s, n, best, end - best);
             continue;
         }
         any = true;

@@ -115,6 +115,15 @@ static bool pgp_file(const char *name, const GByteArray *b)
             b->data[0] == 0xc3);
 }
 
+/* A binary public key: tag 6, old or new format. */
+static bool key_file(const char *name, const GByteArray *b)
+{
+    return name &&
+           (g_str_has_suffix(name, ".gpg") || g_str_has_suffix(name, ".pgp") ||
+            g_str_has_suffix(name, ".key")) &&
+           b->len > 2 && ((b->data[0] & 0xfc) == 0x98 || b->data[0] == 0xc6);
+}
+
 /* A first part that only repeats protected headers for old readers. */
 static bool legacy_display(GMimeObject *o, const char *path)
 {
@@ -125,7 +134,7 @@ static bool legacy_display(GMimeObject *o, const char *path)
 }
 
 static void show(struct tsn_mime *m, json_t *row, const char *path, GMimeObject *o,
-                 const GByteArray *b)
+                 const GByteArray *b, bool attached)
 {
     const char *charset = g_mime_object_get_content_type_parameter(o, "charset");
     const char *s = (const char *)b->data;
@@ -133,7 +142,10 @@ static void show(struct tsn_mime *m, json_t *row, const char *path, GMimeObject 
 
     if (charset)
         json_object_set_new(row, "charset", tsn_mime_string(charset));
-    if (tsn_mime_inline_pgp(m, path, s, b->len))
+    /* An attachment is only words: PGP inside it is the reader's to open. */
+    if (attached)
+        tsn_mime_keys(m, path, s, b->len);
+    else if (tsn_mime_inline_pgp(m, path, s, b->len))
         return;
     tsn_buf_init(&text, 8u << 20);
     tsn_buf_init(&plain, 8u << 20);
@@ -143,7 +155,7 @@ static void show(struct tsn_mime *m, json_t *row, const char *path, GMimeObject 
     else
         tsn_buf_put(&plain, text.data, text.len);
     json_object_set_new(row, "text", json_stringn(plain.data, plain.len));
-    if (!m->hidden && !legacy_display(o, path)) {
+    if (!m->hidden && !attached && !legacy_display(o, path)) {
         if (m->text.len && plain.len)
             tsn_buf_puts(&m->text, "\n");
         tsn_buf_put(&m->text, plain.data, plain.len);
@@ -215,8 +227,7 @@ static void leaf(struct tsn_mime *m, GMimeObject *o, const char *path)
         original_headers(m, b);
         text = false;
     } else if (is(o, "application", "pgp-keys")) {
-        json_array_append_new(m->keys, json_pack("{s:s, s:o}", "part", path, "data",
-                                                 tsn_mime_data(b->data, b->len)));
+        tsn_mime_key(m, path, (const char *)b->data, b->len, 0, b->len);
         attached = true;
     } else if (is(o, "application", "pkcs7-mime") || is(o, "application", "x-pkcs7-mime")) {
         const char *kind = g_mime_object_get_content_type_parameter(o, "smime-type");
@@ -228,8 +239,12 @@ static void leaf(struct tsn_mime *m, GMimeObject *o, const char *path)
     } else if (!text && pgp_file(name, b)) {
         crypto(m, "encrypted", path, tsn_mime_data(b->data, b->len), NULL);
         attached = true;
-    } else if (text && b->len) {
-        show(m, row, path, o, b);
+    } else if (b->len && (is(o, "text", "*") || is(o, "application", "json"))) {
+        show(m, row, path, o, b, !text);
+    } else if (b->len && key_file(name, b)) {
+        tsn_mime_key(m, path, (const char *)b->data, b->len, 0, b->len);
+    } else if (b->len) {
+        tsn_mime_keys(m, path, (const char *)b->data, b->len); /* alice.asc as octets */
     }
     if (!text && !is(o, "message", "delivery-status") &&
         !is(o, "application", "pgp-signature") && !is(o, "application", "pgp-encrypted") &&

@@ -146,10 +146,60 @@ def test_plain_and_fields():
     assert mail["from"] == {"name": "Alice", "mail": "alice@tocsin.example"}
     assert mail["message_id"] == "1@tocsin.example"
     found = {(f["name"], f["value"], f["line"]) for f in mail["fields"]}
+    assert all(f["part"] == "1" and mail["text"].encode()[f["at"]:].startswith(f["value"].encode())
+               for f in mail["fields"]), mail["fields"]
     assert found == {("product", "EX200", 2), ("version", "3.1", 3),
                      ("cve", "CVE-2026-12345", 4), ("cwe", "CWE-79", 4),
                      ("cvss", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 4),
                      ("disclosure", "2026-12-24", 5)}, found
+
+
+def test_fields_of_every_part():
+    """What another part says is offered with the part that says it; a key with its fingerprint."""
+    k = keys()
+    key = gpg(k.home, "--armor", "--export", "mallory@").decode()
+    bare = gpg(k.home, "--export", "dave@")
+    mail = parse(
+        HEAD.replace("A flaw", "CVE-2026-1111 in it") +
+        'Content-Type: multipart/mixed; boundary="m"\n\n--m\n'
+        'Content-Type: multipart/alternative; boundary="a"\n\n--a\n'
+        "Content-Type: text/plain\n\nSee Edge Gateway version 9.2.1, it crashes.\n"
+        "We intend to publish on 2026-12-24, after 90 days.\nBuilt 2020-01-01.\n" + key +
+        "\n--a\nContent-Type: text/html\n\n<p>Also CWE-79</p>\n--a--\n--m\n"
+        "Content-Type: text/plain; name=notes.txt\nContent-Disposition: attachment\n\n"
+        "First\nCVE-2026-2222 too\nCVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N\n"
+        "--m\nContent-Type: message/rfc822\n\nFrom: x@y.example\nSubject: inner\n\nCVE-2026-3333\n"
+        "--m\nContent-Type: application/octet-stream; name=dave.gpg\n"
+        "Content-Transfer-Encoding: base64\n\n" + base64.encodebytes(bare).decode() + "--m--\n")
+    got = {(f["name"], f["value"]): f for f in mail["fields"]}
+
+    def place(name, value):
+        f = got[name, value]
+        return f.get("part"), f["line"]
+
+    assert place("cve", "CVE-2026-1111") == (None, 0)
+    assert place("disclosure", "2026-12-24") == ("1.1", 2)
+    assert place("disclosure", "90 days") == ("1.1", 2)
+    assert ("disclosure", "2020-01-01") not in got
+    assert place("cwe", "CWE-79")[0] == "1.2"
+    assert place("cve", "CVE-2026-2222") == ("2", 2) and got["cve", "CVE-2026-2222"]["at"] == 6
+    assert place("cvss", "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N") == ("2", 3)
+    assert place("cve", "CVE-2026-3333") == ("3.1", 1), got
+    assert place("pgp_key", k.fpr("mallory")) == ("1.1", 4), got
+    assert place("pgp_key", k.fpr("dave"))[0] == "4", got
+    assert "CVE-2026-2222" not in mail["text"]
+    # Inside encryption, and around it.
+    inner = encrypted("Content-Type: text/plain\n\nInside CVE-2026-4444\n", head="").lstrip()
+    mail = parse(HEAD + 'Content-Type: multipart/mixed; boundary="m"\n\n--m\n'
+                 "Content-Type: text/plain\n\nOutside CVE-2026-5555\n--m\n" + inner + "\n--m--\n")
+    got = {(f["name"], f["value"]): f for f in mail["fields"]}
+    assert got["cve", "CVE-2026-4444"]["part"] == "2.2>1" and "outside" not in got["cve", "CVE-2026-4444"]
+    assert got["cve", "CVE-2026-5555"]["outside"] is True, got
+    # Autocrypt: only the sender's own.
+    data = base64.b64encode(gpg(k.home, "--export", "alice@")).decode()
+    for addr, want in (("alice@tocsin.example", [("Autocrypt", 0)]), ("eve@x.example", [])):
+        mail = parse("Autocrypt: addr=%s; keydata=\n %s\n" % (addr, data) + HEAD + BODY)
+        assert [(f["part"], f["line"]) for f in mail["fields"] if f["name"] == "pgp_key"] == want, mail
 
 
 def test_signatures():
