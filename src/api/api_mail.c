@@ -32,13 +32,15 @@ static void done_mail(tsn_err err, int64_t seq, const json_t *info, const struct
 
 void tsn_act_mail(struct tsn_req *req)
 {
-    static const char *const known[] = {"raw", "source"};
+    static const char *const known[] = {"raw", "source", "whole"};
     const char *raw, *source;
     size_t len, n = 0;
+    int64_t whole;
     char *bytes;
 
-    if (!have_mail(req) || !tsn_body_ok(req, known, 2))
+    if (!have_mail(req) || !tsn_body_ok(req, known, 3))
         return;
+    whole = tsn_json_int(req->body, "whole", 0);
     raw = tsn_json_str(req->body, "raw", NULL);
     source = tsn_json_str(req->body, "source", "api");
     if (!raw || !tsn_word_ok(source, 40)) {
@@ -51,7 +53,8 @@ void tsn_act_mail(struct tsn_req *req)
     if (tsn_unbase64(bytes, len / 4 * 3 + 4, &n, raw, len) != 0 || n == 0)
         tsn_body_bad(req, "/raw", "raw is the mail's bytes as base64");
     else
-        tsn_mail_accept(req->api->config.mail, source, bytes, n, done_mail, req);
+        tsn_mail_accept(req->api->config.mail, source, bytes, n,
+                        whole > 0 ? (uint64_t)whole : n, done_mail, req);
     free(bytes);
 }
 

@@ -12,7 +12,8 @@
 #include "core/json.h"
 #include "core/text.h"
 
-#define MAIL_MAX ((size_t)64 << 20)
+#define MAIL_MAX  ((size_t)64 << 20)
+#define MAIL_HEAD ((size_t)25 << 20) /* of a larger one: mail/mail.h */
 
 /* Mail servers put an envelope line in front ("From a@b.example Tue Nov 24 ..."), which is no part of the
  * mail (RFC 4155) and another at each try. */
@@ -33,20 +34,23 @@ int tsn_cmd_mail_receive(struct tsn_cli *cli)
     char *raw;
     json_t *body;
     int exit = TSN_EXIT_OK;
+    uint64_t whole = 0;
     tsn_err err;
 
     tsn_buf_init(&b, MAIL_MAX);
-    err = tsn_buf_read_file(&b, cli->nargs ? cli->arg[0] : "/dev/stdin");
+    err = tsn_buf_read_head(&b, cli->nargs ? cli->arg[0] : "/dev/stdin", MAIL_HEAD, &whole);
     if (err || b.len == 0) {
         tsn_buf_free(&b);
         return tsn_out_failf(cli, TSN_EXIT_FAILED, err ? err : TSN_EINPUT, "M001",
-                             "mails of 1 byte to 64 MiB are taken",
+                             "the mail comes on standard input or as a file",
                              "no mail on standard input");
     }
     drop_envelope(&b);
     raw = tsn_alloc(4 * ((b.len + 2) / 3) + 1);
     tsn_base64(raw, b.data, b.len);
     body = json_pack("{s:s, s:s}", "raw", raw, "source", "pipe");
+    if (whole > MAIL_MAX)
+        json_object_set_new(body, "whole", json_integer((json_int_t)whole));
     free(raw);
     tsn_buf_free(&b);
     tsn_client_ask(cli, "POST", tsn_client_path(cli, "mails"), body, NULL, 0, &a);

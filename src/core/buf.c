@@ -182,6 +182,48 @@ char *tsn_buf_take(struct tsn_buf *b, size_t *len_out)
     return out;
 }
 
+/* /dev/stdin is not opened: that fails for a socket, and for a pipe that another user made (Postfix). */
+static int open_to_read(const char *path)
+{
+    return strcmp(path, "/dev/stdin") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                           : open(path, O_RDONLY | O_CLOEXEC);
+}
+
+tsn_err tsn_buf_read_head(struct tsn_buf *b, const char *path, size_t keep, uint64_t *whole)
+{
+    char chunk[16384];
+    bool cut = false;
+    ssize_t n;
+    tsn_err err = 0;
+    int fd = open_to_read(path);
+
+    *whole = 0;
+    if (fd < 0)
+        return tsn_err_from_errno(errno);
+    while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            err = tsn_err_from_errno(errno);
+            break;
+        }
+        *whole += (uint64_t)n;
+        if (!cut && *whole > b->max) {
+            cut = true;
+            if (b->len > keep) { /* keep is below max: there is more than that by now */
+                b->len = keep;
+                b->data[keep] = '\0';
+            }
+        }
+        if (!cut && !err)
+            err = tsn_buf_put(b, chunk, (size_t)n);
+        if (err)
+            break;
+    }
+    close(fd);
+    return err;
+}
+
 tsn_err tsn_buf_read_file(struct tsn_buf *b, const char *path)
 {
     char chunk[16384];
@@ -189,9 +231,7 @@ tsn_err tsn_buf_read_file(struct tsn_buf *b, const char *path)
     ssize_t n;
     int fd;
 
-    /* Opening /dev/stdin fails for a socket, and for a pipe that another user made (Postfix). */
-    fd = strcmp(path, "/dev/stdin") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-                                         : open(path, O_RDONLY | O_CLOEXEC);
+    fd = open_to_read(path);
     if (fd < 0)
         return tsn_err_from_errno(errno);
     for (;;) {

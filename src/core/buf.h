@@ -36,3 +36,5 @@ void tsn_buf_shift(struct tsn_buf *b, size_t n); /* drops n bytes at the front *
 char *tsn_buf_take(struct tsn_buf *b, size_t *len_out);
 /* Reads a whole file, at most b->max bytes. Blocking: never on the loop thread after start. */
 tsn_err tsn_buf_read_file(struct tsn_buf *b, const char *path);
+/* The same; of a larger file its first `keep` bytes. *whole: its size. */
+tsn_err tsn_buf_read_head(struct tsn_buf *b, const char *path, size_t keep, uint64_t *whole);

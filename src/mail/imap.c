@@ -43,6 +43,7 @@ struct tsn_imap {
     uint32_t uids[UIDS_MAX];
     size_t n, at;
     struct tsn_buf bytes;
+    uint64_t whole; /* size of the message at the server */
     tsn_err err;
     struct tsn_diag diag;
     bool working, closed, placed;
@@ -164,7 +165,8 @@ static void job(uv_work_t *work)
         look(b);
         break;
     case FETCH:
-        b->err = tsn_imap_fetch(b->talk, b->uids[b->at], &b->bytes, &b->diag);
+        b->err = tsn_imap_fetch(b->talk, b->uids[b->at], TSN_MAIL_HEAD, &b->bytes, &b->whole,
+                                &b->diag);
         break;
     case MARK:
         b->err = tsn_imap_seen(b->talk, b->uids[b->at], &b->diag);
@@ -252,7 +254,7 @@ static void job_done(uv_work_t *work, int status)
         return;
     case FETCH:
         b->working = true; /* until it is answered */
-        tsn_mail_accept(b->m, "imap", b->bytes.data, b->bytes.len, accepted, b);
+        tsn_mail_accept(b->m, "imap", b->bytes.data, b->bytes.len, b->whole, accepted, b);
         return;
     case MARK:
         past(b);
@@ -306,7 +308,7 @@ struct tsn_imap *tsn_imap_inbox_open(struct tsn_mail *m, const struct tsn_mail_i
     (void)snprintf(b->name, sizeof(b->name), "%s@%s:%d/%s", inbox->user, inbox->host,
                    inbox->port, inbox->folder);
     b->every_ms = b->wait_ms = inbox->every_ms ? inbox->every_ms : EVERY_MS;
-    tsn_buf_init(&b->bytes, TSN_MAIL_BYTES_MAX + 1);
+    tsn_buf_init(&b->bytes, TSN_MAIL_BYTES_MAX);
     b->timer = tsn_timer_new(m->cfg.loop, on_timer, b);
     place(b, false);
     return b;

@@ -237,7 +237,7 @@ static void take_size(struct tsn_imap_talk *t, const char *line, void *user)
         *(uint64_t *)user = strtoull(at + 12, NULL, 10);
 }
 
-/* The length of a literal that ends this line: "... BODY[] {123}". */
+/* The length of a literal that ends this line: "... BODY[] {123}", "... BODY[]<0> {123}". */
 static bool literal(const char *line, size_t *n)
 {
     const char *open = strrchr(line, '{');
@@ -249,10 +249,10 @@ static bool literal(const char *line, size_t *n)
     return *end == '}' && end[1] == '\0';
 }
 
-tsn_err tsn_imap_fetch(struct tsn_imap_talk *t, uint32_t uid, struct tsn_buf *out,
-                       struct tsn_diag *diag)
+tsn_err tsn_imap_fetch(struct tsn_imap_talk *t, uint32_t uid, size_t keep, struct tsn_buf *out,
+                       uint64_t *whole, struct tsn_diag *diag)
 {
-    char command[64];
+    char command[100];
     uint64_t size = 0;
     const char *line;
     bool ok = false, got = false;
@@ -266,12 +266,14 @@ tsn_err tsn_imap_fetch(struct tsn_imap_talk *t, uint32_t uid, struct tsn_buf *ou
         err = finish(t, "the size of a message", take_size, &size, diag);
     if (err)
         return err;
-    if (size == 0 || size >= out->max)
-        return tsn_diag_set(diag, size ? TSN_ETOOBIG : TSN_ENOTFOUND, "M030",
-                            size ? "message %" PRIu32 " is larger than 64 MiB"
-                                 : "message %" PRIu32 " is gone",
-                            uid);
-    (void)snprintf(command, sizeof(command), "UID FETCH %" PRIu32 " (BODY.PEEK[])", uid);
+    if (size == 0)
+        return tsn_diag_set(diag, TSN_ENOTFOUND, "M030", "message %" PRIu32 " is gone", uid);
+    *whole = size;
+    if (size > out->max) /* too large to be taken whole: its head (RFC 3501 6.4.5) */
+        (void)snprintf(command, sizeof(command), "UID FETCH %" PRIu32 " (BODY.PEEK[]<0.%zu>)",
+                       uid, keep);
+    else
+        (void)snprintf(command, sizeof(command), "UID FETCH %" PRIu32 " (BODY.PEEK[])", uid);
     err = say(t, command, diag);
     while (!err) {
         err = tsn_wire_line(t->wire, LINE_MAX_, &line, diag);
@@ -284,7 +286,7 @@ tsn_err tsn_imap_fetch(struct tsn_imap_talk *t, uint32_t uid, struct tsn_buf *ou
                           : 0;
         if (!literal(line, &n))
             continue;
-        if (n >= out->max)
+        if (n > out->max)
             return tsn_diag_set(diag, TSN_ETOOBIG, "M030", "message %" PRIu32 " is too large",
                                 uid);
         tsn_buf_clear(out);

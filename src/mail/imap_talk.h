@@ -25,7 +25,8 @@ void tsn_imap_close(struct tsn_imap_talk *t); /* LOGOUT; NULL allowed */
 /* UIDs above `after`, lowest first, at most `max`. */
 tsn_err tsn_imap_search(struct tsn_imap_talk *t, uint32_t after, uint32_t *uids, size_t max,
                         size_t *n, struct tsn_diag *diag);
-/* TSN_ETOOBIG: larger than out->max, nothing was read. TSN_ENOTFOUND: gone meanwhile. */
-tsn_err tsn_imap_fetch(struct tsn_imap_talk *t, uint32_t uid, struct tsn_buf *out,
-                       struct tsn_diag *diag);
+/* Of a message larger than out->max its first `keep` bytes; *whole: its size. TSN_ENOTFOUND: gone
+ * meanwhile. */
+tsn_err tsn_imap_fetch(struct tsn_imap_talk *t, uint32_t uid, size_t keep, struct tsn_buf *out,
+                       uint64_t *whole, struct tsn_diag *diag);
 tsn_err tsn_imap_seen(struct tsn_imap_talk *t, uint32_t uid, struct tsn_diag *diag);

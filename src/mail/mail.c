@@ -97,7 +97,7 @@ static void accept_done(struct tsn_op *op)
 }
 
 void tsn_mail_accept(struct tsn_mail *m, const char *source, const void *p, size_t n,
-                     tsn_engine_done *done, void *user)
+                     uint64_t whole, tsn_engine_done *done, void *user)
 {
     struct accept_op *x;
     struct tsn_diag diag;
@@ -128,7 +128,7 @@ void tsn_mail_accept(struct tsn_mail *m, const char *source, const void *p, size
                                    .state = "new",
                                    .case_id = "",
                                    .raw = raw,
-                                   .size = (int64_t)n,
+                                   .size = (int64_t)(whole > n ? whole : n),
                                    .received_at = tsn_clock_wall_ms()};
     m->in_flight++;
     err = tsn_writer_submit(m->cfg.writer, &x->op, TSN_LANE_RUNS);

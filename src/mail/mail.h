@@ -26,7 +26,8 @@ struct tsn_writer;
 struct tsn_reader;
 struct tsn_mail;
 
-#define TSN_MAIL_BYTES_MAX (64u << 20) /* one mail as it comes in */
+#define TSN_MAIL_BYTES_MAX (64u << 20) /* one mail as it comes in; of a larger one: */
+#define TSN_MAIL_HEAD      (25u << 20) /* its first bytes, as many as the parser reads */
 
 struct tsn_mail_inbox {
     const char *maildir; /* absolute: new/ is read, what was taken moves to cur/; NULL: IMAP */
@@ -60,10 +61,10 @@ tsn_err tsn_mail_open(struct tsn_mail **out, const struct tsn_mail_intake_config
                       struct tsn_diag *diag);
 void tsn_mail_close(struct tsn_mail *m);
 
-/* Copies. done after the commit: info = { mail, sha256, duplicate }. TSN_EFULL: try again later.
- * M0xx codes. */
+/* Copies. `whole` > n: the size of a mail that is too large, of which this is the head. done after the
+ * commit: info = { mail, sha256, duplicate }. TSN_EFULL: try again later. M0xx codes. */
 void tsn_mail_accept(struct tsn_mail *m, const char *source, const void *p, size_t n,
-                     tsn_engine_done *done, void *user);
+                     uint64_t whole, tsn_engine_done *done, void *user);
 /* A person says where a held mail belongs: `case_ref` of an open case, or NULL = a new one; or with `terms`,
  * what it answers to the terms of an embargo: accepted or declined (M027). */
 void tsn_mail_decide(struct tsn_mail *m, const struct tsn_actor *who, const char *mail_id,

@@ -419,14 +419,17 @@ json_t *tsn_mail_form(json_t *doc, const struct tsn_mail_read_config *config, co
     tsn_buf_init(&f.outside, 32u << 20);
     f.subject = f.outer_subject = tsn_json_str(h, "subject", NULL);
     put_doc(&f, doc, "", 0);
-    if (n > BYTES_MAX)
+    if (n > BYTES_MAX || config->whole > n)
         json_array_append_new(f.problems,
                               json_pack("{s:s, s:s}", "code", "too-large", "text",
-                                        "over 25 MiB; only the first 25 MiB were read"));
+                                        config->whole > n
+                                            ? "over 64 MiB; only its first 25 MiB were kept"
+                                            : "over 25 MiB; only the first 25 MiB were read"));
     tsn_sha256_once(hash, p, n);
     tsn_hex(hex, hash, sizeof(hash));
     json_object_set_new(f.out, "sha256", json_string(hex));
-    json_object_set_new(f.out, "size", json_integer((json_int_t)n));
+    json_object_set_new(f.out, "size",
+                        json_integer((json_int_t)(config->whole > n ? config->whole : n)));
     put_headers(&f, h);
     put_twin(&f, p, n);
     put_pgp(&f);

@@ -222,10 +222,10 @@ static void load_done(struct tsn_op *op)
     struct load_op *x = (struct load_op *)op;
     struct tsn_mail_job *j = x->job;
     struct tsn_mail *m = j->m;
-    const struct tsn_mail_read_config cfg = {.loop = m->cfg.loop,
-                                             .gnupghome = m->cfg.gnupghome,
-                                             .products = m->cfg.products,
-                                             .case_pattern = m->cfg.case_prefix};
+    struct tsn_mail_read_config cfg = {.loop = m->cfg.loop,
+                                       .gnupghome = m->cfg.gnupghome,
+                                       .products = m->cfg.products,
+                                       .case_pattern = m->cfg.case_prefix};
 
     if (m->closed || op->err || strcmp(x->row.state, "new") != 0 || !x->row.raw) {
         leave(j);
@@ -237,6 +237,7 @@ static void load_done(struct tsn_op *op)
 
         j->raw = tsn_alloc(n / 4 * 3 + 4);
         (void)tsn_unbase64(j->raw, n / 4 * 3 + 4, &j->len, x->row.raw, n);
+        cfg.whole = (size_t)x->row.size;
         j->read = tsn_mail_read_start(&cfg, j->raw, j->len, on_read, j);
     }
     tsn_op_destroy(op);

@@ -21,6 +21,7 @@ struct tsn_mail_read_config {
     const char *const
         *products;            /* NULL-terminated names to look for in the text; may be NULL */
     const char *case_pattern; /* what a case id looks like in a subject: "PSIRT"; its prefix */
+    size_t whole;             /* > n: the mail's size, of which only the head was kept */
     bool bytes;               /* attachments with their content */
 };
 

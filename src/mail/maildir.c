@@ -32,6 +32,7 @@ struct tsn_maildir {
     char names[LIST_MAX][NAME_MAX_ + 1];
     size_t n, at;
     struct tsn_buf bytes;
+    uint64_t whole;
     tsn_err err;
     bool working, closed, full;
     char said[NAME_MAX_ + 1]; /* the file that was complained about last */
@@ -80,7 +81,7 @@ static void read_job(uv_work_t *work)
 
     (void)snprintf(path, sizeof(path), "%s/new/%s", d->dir, d->names[d->at]);
     tsn_buf_clear(&d->bytes);
-    d->err = tsn_buf_read_file(&d->bytes, path);
+    d->err = tsn_buf_read_head(&d->bytes, path, TSN_MAIL_HEAD, &d->whole);
 }
 
 static void move_job(uv_work_t *work)
@@ -163,12 +164,8 @@ static void accepted(tsn_err err, int64_t seq, const json_t *info, const struct 
         return;
     }
     d->err = err;
-    if (err == TSN_ETOOBIG) {
-        say_once(d, d->names[d->at], "is too large");
-        d->at++;
-        next(d);
-        return;
-    }
+    if (tsn_err_class(err) != TSN_CLASS_RETRY)
+        say_once(d, d->names[d->at], "cannot be taken");
     tsn_timer_arm(d->timer, BUSY_MS); /* later, from a new look */
 }
 
@@ -186,7 +183,7 @@ static void read_done(uv_work_t *work, int status)
         return;
     }
     d->working = true; /* until it is answered */
-    tsn_mail_accept(d->m, "maildir", d->bytes.data, d->bytes.len, accepted, d);
+    tsn_mail_accept(d->m, "maildir", d->bytes.data, d->bytes.len, d->whole, accepted, d);
 }
 
 static void list_done(uv_work_t *work, int status)
@@ -219,7 +216,7 @@ struct tsn_maildir *tsn_maildir_open(struct tsn_mail *m, const struct tsn_mail_i
     d->m = m;
     d->every_ms = inbox->every_ms ? inbox->every_ms : EVERY_MS;
     (void)tsn_copy(d->dir, sizeof(d->dir), inbox->maildir);
-    tsn_buf_init(&d->bytes, TSN_MAIL_BYTES_MAX + 1);
+    tsn_buf_init(&d->bytes, TSN_MAIL_BYTES_MAX);
     d->timer = tsn_timer_new(m->cfg.loop, on_timer, d);
     look(d);
     return d;

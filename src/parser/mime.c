@@ -77,10 +77,34 @@ static void fall_back(struct tsn_mime *m)
     }
 }
 
-static void read_message(struct tsn_mime *m, GMimeParser *parser)
+/* A head that was cut inside a field: GMime reads none of it, so it ends with the field before. */
+static GMimeMessage *read_cut(const char *p, size_t n)
+{
+    GMimeMessage *msg = NULL;
+    struct tsn_buf b;
+
+    while (n > 0 && p[n - 1] != '\n')
+        n--;
+    tsn_buf_init(&b, TSN_MIME_BYTES_MAX + 2);
+    tsn_buf_put(&b, p, n);
+    if (n > 0 && tsn_buf_puts(&b, "\r\n") == 0) {
+        GMimeStream *stream = g_mime_stream_mem_new_with_buffer(b.data, b.len);
+        GMimeParser *parser = g_mime_parser_new_with_stream(stream);
+
+        msg = g_mime_parser_construct_message(parser, NULL);
+        g_object_unref(parser);
+        g_object_unref(stream);
+    }
+    tsn_buf_free(&b);
+    return msg;
+}
+
+static void read_message(struct tsn_mime *m, GMimeParser *parser, const char *p, size_t n)
 {
     GMimeMessage *msg = g_mime_parser_construct_message(parser, NULL);
 
+    if (!msg)
+        msg = read_cut(p, n);
     if (!msg) {
         tsn_mime_problem(m, "no-mail", NULL, "not a mail: it has no header");
         return;
@@ -122,7 +146,7 @@ json_t *tsn_mime_parse(enum tsn_mime_what what, bool bytes, const void *p, size_
         GMimeParser *parser = g_mime_parser_new_with_stream(stream);
 
         if (what == TSN_MIME_MESSAGE)
-            read_message(&m, parser);
+            read_message(&m, parser, p, n);
         else
             read_entity(&m, parser);
         g_object_unref(parser);

@@ -12,12 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "loop/loop.h"
 #include "proc/child.h"
 
 #define ARGS_MAX 48
+#define LOOK_MS  200 /* at the size of the output */
 
 static void finish(struct tsn_pgp_job *j)
 {
@@ -32,19 +34,26 @@ static void finish(struct tsn_pgp_job *j)
     free(j);
 }
 
-static void read_output(struct tsn_pgp_job *j)
+/* gpg stops writing some way before --max-output. */
+static bool too_large(struct tsn_pgp_job *j, off_t *size)
 {
     struct stat st;
+
+    *size = j->output >= 0 && fstat(j->fds[j->output], &st) == 0 ? st.st_size : 0;
+    if (*size < (off_t)TSN_PGP_PLAIN_MAX - (1 << 20))
+        return false;
+    j->r.reason = "too-large";
+    j->status.failed = true;
+    return true;
+}
+
+static void read_output(struct tsn_pgp_job *j)
+{
+    struct stat st = {0};
     char *p;
 
-    if (j->output < 0 || fstat(j->fds[j->output], &st) != 0 || st.st_size <= 0)
+    if (too_large(j, &st.st_size) || st.st_size <= 0)
         return;
-    /* gpg stops some way before --max-output. */
-    if (st.st_size >= (off_t)TSN_PGP_PLAIN_MAX - (1 << 20)) {
-        j->r.reason = "too-large";
-        j->status.failed = true;
-        return;
-    }
     p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, j->fds[j->output], 0);
     if (p == MAP_FAILED)
         return;
@@ -79,13 +88,21 @@ static void on_exit_(struct tsn_child *c, int64_t status, int signal, void *user
 static void on_timer(void *user)
 {
     struct tsn_pgp_job *j = user;
+    off_t size;
 
     if (!j->child) { /* could not be started */
         finish(j);
         return;
     }
-    j->r.reason = "timeout";
-    j->status.failed = true;
+    /* Past the limit gpg goes on expanding what it no longer writes: gigabytes, for nobody. */
+    if (!too_large(j, &size)) {
+        if (tsn_clock_mono_ms() < j->until_ms) {
+            tsn_timer_arm(j->timer, LOOK_MS);
+            return;
+        }
+        j->r.reason = "timeout";
+        j->status.failed = true;
+    }
     tsn_child_kill(j->child);
 }
 
@@ -169,7 +186,8 @@ void tsn_pgp_start(struct tsn_pgp_job *j, const char *home, const char *const *w
                                    .on_exit = on_exit_,
                                    .user = j,
                                    .pass = j->fds};
-    struct rlimit size = {TSN_PGP_PLAIN_MAX, TSN_PGP_PLAIN_MAX};
+    struct rlimit size = {TSN_PGP_PLAIN_MAX, TSN_PGP_PLAIN_MAX},
+                  memory = {TSN_PGP_MEMORY, TSN_PGP_MEMORY};
     struct tsn_diag diag;
     size_t n = 0;
 
@@ -191,7 +209,9 @@ void tsn_pgp_start(struct tsn_pgp_job *j, const char *home, const char *const *w
     }
     /* A memory file counts as a file: 443 bytes must not become 300 MB. */
     (void)prlimit(tsn_child_pid(j->child), RLIMIT_FSIZE, &size, NULL);
-    tsn_timer_arm(j->timer, TSN_PGP_TIME_MS);
+    (void)prlimit(tsn_child_pid(j->child), RLIMIT_AS, &memory, NULL);
+    j->until_ms = tsn_clock_mono_ms() + TSN_PGP_TIME_MS;
+    tsn_timer_arm(j->timer, LOOK_MS);
 }
 
 void tsn_pgp_decrypt(struct tsn_loop *loop, const char *home, const void *p, size_t n,

@@ -18,7 +18,8 @@ struct tsn_loop;
 
 #define TSN_PGP_PLAIN_MAX (64u << 20) /* what one message may expand to */
 #define TSN_PGP_TIME_MS   30000
-#define TSN_PGP_TO_MAX    8 /* recipients of one encryption */
+#define TSN_PGP_MEMORY    (512u << 20) /* address space of one gpg */
+#define TSN_PGP_TO_MAX    8            /* recipients of one encryption */
 
 enum tsn_pgp_signature {
     TSN_PGP_NONE,

@@ -11,6 +11,7 @@ struct tsn_pgp_job {
     void *user;
     struct tsn_pgp_result r;
     struct tsn_pgp_status status;
+    int64_t until_ms; /* of the loop's clock */
     bool decrypting;
     bool lines; /* what is no status line goes to r.plain */
     int fds[3]; /* input, signature or output; -1 = none */

@@ -11,7 +11,7 @@
 #include "store/record_system.h"
 
 #define SQL_MAX    8192
-#define SEALED_MAX ((size_t)16 << 20)
+#define SEALED_MAX ((size_t)96 << 20) /* a mail of 64 MiB as base64, and its seal */
 #define LIST_LIMIT 1000
 #define LIST_MAX   100000
 
