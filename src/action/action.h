@@ -119,6 +119,21 @@ tsn_err tsn_registry_share_living(struct tsn_registry *r, const struct tsn_regis
 tsn_err tsn_registry_living(const struct tsn_registry *r, struct tsn_store *st,
                             struct tsn_arena *arena, const char *case_id, const json_t *part,
                             json_t **now);
+/* What the house has laid down about a question that a run of a case puts to people, asked in the
+ * transaction that puts it: *rule is { policy, plan, because, role?, people?, four_eyes?, within_ms?,
+ * escalate? }, a new reference, or NULL when nothing is laid down. `gate` is what is asked, `key` what
+ * the playbook calls the role. Store thread. */
+struct tsn_rule_ask {
+    const char *case_id, *gate, *key;
+    bool approval;
+};
+typedef tsn_err tsn_rule_fn(void *user, struct tsn_store *st, struct tsn_arena *arena,
+                            const struct tsn_rule_ask *ask, json_t **rule);
+/* Before the engine opens. */
+void tsn_registry_set_rule(struct tsn_registry *r, tsn_rule_fn *fn, void *user);
+tsn_err tsn_registry_rule(const struct tsn_registry *r, struct tsn_store *st,
+                          struct tsn_arena *arena, const struct tsn_rule_ask *ask,
+                          json_t **rule);
 /* Runs fn(p) at close: for what an action's `user` points to. */
 void tsn_registry_defer(struct tsn_registry *r, void (*fn)(void *), void *p);
 size_t tsn_registry_list(const struct tsn_registry *r, const struct tsn_action *const **out);

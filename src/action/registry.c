@@ -17,6 +17,8 @@ struct tsn_registry {
     size_t nliving;
     tsn_gate_fn *gate;
     void *gate_user;
+    tsn_rule_fn *rule;
+    void *rule_user;
     struct tsn_arena *arena;
     const struct tsn_action **list;
     size_t n, cap;
@@ -182,4 +184,18 @@ tsn_err tsn_registry_living(const struct tsn_registry *r, struct tsn_store *st,
     for (size_t i = 0; i < r->nliving && err == TSN_ENOTFOUND; i++)
         err = r->living[i].fn(r->living[i].user, st, arena, case_id, part, now);
     return err;
+}
+
+void tsn_registry_set_rule(struct tsn_registry *r, tsn_rule_fn *fn, void *user)
+{
+    r->rule = fn;
+    r->rule_user = user;
+}
+
+tsn_err tsn_registry_rule(const struct tsn_registry *r, struct tsn_store *st,
+                          struct tsn_arena *arena, const struct tsn_rule_ask *ask,
+                          json_t **rule)
+{
+    *rule = NULL;
+    return r->rule && ask->case_id ? r->rule(r->rule_user, st, arena, ask, rule) : 0;
 }

@@ -283,6 +283,8 @@ tsn_err tsn_sim_actions_open(struct tsn_sim *sim, struct tsn_diag *diag)
     /* The same judgement of what may go out as in the daemon; it changes nothing of its user. */
     tsn_registry_set_gate(sim->registry, tsn_access_gate,
                           (void *)(uintptr_t)sim->config.casework);
+    tsn_registry_set_rule(sim->registry, tsn_plan_rule,
+                          (void *)(uintptr_t)sim->config.casework);
     return err ? err : tsn_registry_share_living(sim->registry, sim->real);
 }
 

@@ -75,6 +75,9 @@ tsn_err tsn_access_find(struct tsn_store *st, struct tsn_arena *arena,
 tsn_err tsn_access_gate(void *user, struct tsn_store *st, struct tsn_arena *arena,
                         const struct tsn_action *action, const char *case_id,
                         const json_t *args, int64_t now_ms, struct tsn_diag *diag);
+/* The registry's rule: what the handling plan of the case lays down about a question. */
+tsn_err tsn_plan_rule(void *user, struct tsn_store *st, struct tsn_arena *arena,
+                      const struct tsn_rule_ask *ask, json_t **rule);
 /* What this viewer must not see and what is noted when it is seen; in the arena. */
 tsn_err tsn_access_view(struct tsn_store *st, struct tsn_arena *arena,
                         const struct tsn_casework_config *config, const struct tsn_viewer *who,

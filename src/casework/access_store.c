@@ -408,9 +408,21 @@ static tsn_err ask(struct gate *g, enum tsn_asker kind, const char *name, struct
     if (kind == TSN_ASKER_PUBLIC || g->ask.neutral)
         return 0;
     json_t *to = recipient_of(g, name);
-    const struct tsn_juris_rule *rule = tsn_juris_judge(
-        tsn_policies_now(g->config ? g->config->policies : NULL), g->values, to);
+    const struct tsn_policy_set *set = tsn_policies_now(g->config ? g->config->policies : NULL);
+    const struct tsn_juris_rule *rule = tsn_juris_judge(set, g->values, to);
+    const struct tsn_policy *doc = NULL;
+    const struct tsn_plan *plan = rule ? NULL : tsn_plan_leaves_out(set, g->values, to, &doc);
     json_decref(to);
+    if (plan) {
+        tsn_diag_set(diag, TSN_EDENIED, "W033",
+                     "%s may not go to %.80s: the plan %.40s of %.40s@%lld does not name it",
+                     g->case_name, name, plan->id, doc->name, (long long)doc->version);
+        tsn_diag_hint(diag,
+                      "`tocsin policy explain %s` shows the plan; a changed one is "
+                      "proposed with `tocsin policy propose`",
+                      g->case_name);
+        return TSN_EDENIED;
+    }
     if (!rule)
         return 0;
     tsn_diag_set(diag, TSN_EDENIED, "W032", "%s may not go to %.80s: %.120s (rule %.40s)",

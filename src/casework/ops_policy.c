@@ -19,6 +19,7 @@ tsn_err tsn_case_policy(struct tsn_store *st, struct tsn_arena *arena,
     struct tsn_case_work w = {
         .st = st, .arena = arena, .config = config, .c = *c, .facts = tsn_case_facts(c)};
     *out = tsn_plan_explain(&w);
+    json_object_set_new(*out, "asked", tsn_plan_asked(st, arena, c->id));
     json_decref(w.facts);
     return 0;
 }

@@ -59,6 +59,7 @@ struct tsn_policy {
     const struct tsn_yaml *root;
     const struct tsn_clock_def *clocks;
     const struct tsn_plan *plans;          /* policy_plan.h */
+    const json_t *parties;                 /* of handling: { name: [address, "@domain"] } */
     const struct tsn_juris_rule *rules;    /* policy_plan.h */
     const struct tsn_programme *programme; /* bounty.h; NULL = another kind */
     const struct tsn_keep_rule *keeps;     /* retention.h */

@@ -55,7 +55,7 @@ tsn_err tsn_policy_read_plans(struct tsn_arena *arena, const struct tsn_yaml *ro
                               struct tsn_policy *p, struct tsn_diag *diag)
 {
     static const char *const top[] = {"policy", "kind",   "version", "owner",
-                                      "title",  "source", "plans"};
+                                      "title",  "source", "plans",   "parties"};
     static const char *const known[] = {"id",    "when",      "playbooks", "clocks",
                                         "roles", "approvals", "notify",    "recipients",
                                         "note",  "access"};
@@ -63,6 +63,9 @@ tsn_err tsn_policy_read_plans(struct tsn_arena *arena, const struct tsn_yaml *ro
     tsn_err err = tsn_yaml_known(root, "handling", top, sizeof top / sizeof top[0], diag);
     if (!err)
         err = items_of(root, "plans", &list, &p->nplans, diag);
+    const struct tsn_yaml *parties = tsn_yaml_find(root, "parties");
+    if (!err)
+        err = tsn_plan_read_parties(arena, parties, &p->parties, diag);
     if (err)
         return err;
     struct tsn_plan *plans = tsn_arena_alloc(arena, p->nplans * sizeof *plans), *one = plans;
@@ -73,6 +76,8 @@ tsn_err tsn_policy_read_plans(struct tsn_arena *arena, const struct tsn_yaml *ro
             err = tsn_yaml_str(i, "id", true, &one->id, diag);
         if (!err)
             err = tsn_when_read(arena, tsn_yaml_find(i, "when"), &one->when, diag);
+        if (!err)
+            err = tsn_plan_read_gates(arena, i, parties, one, diag);
         json_t *says = err ? NULL : tsn_policy_yaml_json(i);
         json_object_del(says, "when");
         one->says = says;
@@ -182,11 +187,11 @@ json_t *tsn_plan_explain(const struct tsn_case_work *w)
         json_t *name = json_sprintf("%s@%lld", p->name, (long long)p->version);
         for (size_t k = 0; k < p->nplans; k++) {
             json_t *why = because(&p->plans[k].when, values);
-            json_array_append_new(considered,
-                                  json_pack("{s:O, s:s, s:b, s:b, s:o}", "policy", name, "plan",
-                                            p->plans[k].id, "fits", why == NULL, "applies",
-                                            &p->plans[k] == plan, "because",
-                                            why ? why : json_string("all conditions hold")));
+            json_array_append_new(
+                considered,
+                json_pack("{s:O, s:s, s:b, s:b, s:o}", "policy", name, "plan", p->plans[k].id,
+                          "fits", why == NULL, "applies", &p->plans[k] == plan, "because",
+                          why ? why : tsn_plan_why(&p->plans[k].when, values)));
         }
         for (size_t k = 0; k < p->nclocks; k++) {
             json_t *why = because(&p->clocks[k].applies_if, values);

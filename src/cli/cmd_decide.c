@@ -166,6 +166,12 @@ void tsn_plan_print(struct tsn_cli *cli, FILE *to, const json_t *task)
              tsn_json_str(task, "role", "anybody"),
              not_by && !json_is_null(not_by) ? ", not " : "",
              not_by && !json_is_null(not_by) ? tsn_out_value(cli, not_by) : ""));
+    const json_t *rule = json_object_get(spec, "rule");
+    if (json_is_object(rule))
+        line(cli, to, "Rule",
+             tsn_arena_printf(cli->arena, "plan %s of %s: %s", tsn_json_str(rule, "plan", ""),
+                              tsn_json_str(rule, "policy", ""),
+                              tsn_json_str(rule, "because", "")));
     line(cli, to, "State",
          tsn_json_str(task, "decided_by", NULL)
              ? tsn_arena_printf(cli->arena, "%s by %s", state,

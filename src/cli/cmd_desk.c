@@ -230,6 +230,28 @@ static void explain_list(struct tsn_cli *cli, const json_t *list, const char *wh
     }
 }
 
+/* What was asked in this case, and which rule said who decides. */
+static void explain_asked(struct tsn_cli *cli, const json_t *list)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        const json_t *rule = json_object_get(item, "rule");
+        (void)printf("* %s ", tsn_json_str(item, "task", ""));
+        tsn_out_text(cli, stdout, TSN_BOLD, tsn_json_str(item, "id", ""));
+        (void)printf(" (%s): %lld of %s, ", tsn_json_str(item, "state", ""),
+                     (long long)tsn_json_int(item, "people", 1),
+                     tsn_json_str(item, "role", ""));
+        if (json_is_object(rule))
+            (void)printf("by plan %s of %s, because ", tsn_json_str(rule, "plan", ""),
+                         tsn_json_str(rule, "policy", ""));
+        tsn_out_text(cli, stdout, TSN_PLAIN,
+                     tsn_json_str(rule, "because", "as the playbook says"));
+        (void)printf("\n");
+    }
+}
+
 int tsn_cmd_policy_explain(struct tsn_cli *cli)
 {
     json_t *out;
@@ -248,6 +270,7 @@ int tsn_cmd_policy_explain(struct tsn_cli *cli)
         explain_list(cli, json_object_get(out, "considered"), "plan", "plan", false);
         explain_list(cli, json_object_get(out, "clocks"), "clock", "clock", true);
         explain_list(cli, json_object_get(out, "jurisdictions"), "rule", "rule", false);
+        explain_asked(cli, json_object_get(out, "asked"));
     }
     json_decref(out);
     return TSN_EXIT_OK;

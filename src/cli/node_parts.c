@@ -248,6 +248,8 @@ tsn_err tsn_node_open_actions(struct node *n, struct tsn_diag *diag)
     if (!err)
         tsn_registry_set_gate(n->registry, tsn_access_gate, &n->casework);
     if (!err)
+        tsn_registry_set_rule(n->registry, tsn_plan_rule, &n->casework);
+    if (!err)
         err = tsn_vince_register(n->registry, n->httpc, &n->config->vince);
     if (!err)
         err = tsn_advisory_register(n->registry, &n->config->publisher,

@@ -388,8 +388,10 @@ static tsn_err decide_all(struct deciding *c)
     if (strcmp(x->d.verb, "approve") == 0) {
         bool changed;
 
-        err =
-            tsn_plan_changed(x->o.e->config.registry, c->st, c->a, c->spec, &c->task, &changed);
+        err = tsn_rule_changed(x->o.e, c->st, c->a, c->spec, &c->task, &changed);
+        if (!err && !changed)
+            err = tsn_plan_changed(x->o.e->config.registry, c->st, c->a, c->spec, &c->task,
+                                   &changed);
         if (err)
             return err;
         if (changed)

@@ -551,6 +551,14 @@ void tsn_pages_run(struct tsn_engine *e); /* sends what is due */
 tsn_err tsn_pages_recover(struct tsn_store *st, struct tsn_arena *a, int64_t now_ms);
 void tsn_pages_close(struct tsn_engine *e);
 
+/* --- task_rule.c: store thread */
+/* What the house has laid down goes into spec and task; kind, name, role, case and times are set. */
+tsn_err tsn_rule_apply(struct tsn_engine *e, struct tsn_store *st, struct tsn_arena *a,
+                       json_t *spec, struct tsn_rec_task *t);
+/* *changed: it is another one by now, and spec and task say so. */
+tsn_err tsn_rule_changed(struct tsn_engine *e, struct tsn_store *st, struct tsn_arena *a,
+                         json_t *spec, struct tsn_rec_task *t, bool *changed);
+
 /* --- task_plan.c: store thread */
 /* Shows what lives on as it is now, and gives the task its digest. case_id, run, path, role, quorum
  * are set. */

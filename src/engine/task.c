@@ -65,7 +65,8 @@ struct task_op {
     const char *path, *request;
     json_t *spec; /* gets "seq" on the store thread */
     struct tsn_rest rest;
-    bool rests; /* out */
+    bool rests;      /* out */
+    int64_t wake_at; /* out: sooner than the playbook says, where a rule says so */
     struct tsn_rec_task task;
     char id[TSN_ULID_LEN + 1];
 };
@@ -75,11 +76,35 @@ static void free_json(void *p)
     json_decref(p);
 }
 
+/* What the house has laid down. A sooner end stands in the request, as the playbook's own does. */
+static tsn_err take_rule(struct task_op *x, struct tsn_store *st)
+{
+    struct tsn_arena *a = x->o.op.arena;
+    int64_t due = x->task.due_at;
+    tsn_err err = tsn_rule_apply(x->o.e, st, a, x->spec, &x->task);
+    json_t *request;
+    char *text;
+
+    if (err || x->task.due_at == due)
+        return err;
+    if (tsn_json_parse(x->request, strlen(x->request), &request, NULL))
+        return TSN_EINPUT;
+    x->wake_at = x->task.due_at;
+    if (x->rest.wake_at == 0 || x->wake_at < x->rest.wake_at)
+        x->rest.wake_at = x->wake_at;
+    json_object_set_new(json_object_get(request, "opts"), "wake_at", json_integer(x->wake_at));
+    text = tsn_json_text(request);
+    x->request = tsn_arena_strdup(a, text);
+    free(text);
+    json_decref(request);
+    return 0;
+}
+
 static tsn_err task_apply(struct tsn_op *op, struct tsn_store *st)
 {
     struct task_op *x = (struct task_op *)op;
     struct tsn_arena *a = op->arena;
-    struct tsn_field field = {"args", x->request, strlen(x->request)};
+    struct tsn_field fields[2];
     struct tsn_owned own;
     struct tsn_append e;
     int64_t seq;
@@ -88,18 +113,27 @@ static tsn_err task_apply(struct tsn_op *op, struct tsn_store *st)
 
     if (err)
         return err;
+    x->task.run = own.row.id;
+    x->task.case_id = own.row.case_id;
+    err = take_rule(x, st);
+    if (err)
+        return err;
     e = tsn_run_entry(a, &own.row, x->approve ? "approval.requested" : "task.asked");
     e.step = x->path;
     e.attempt = 1;
     e.reason = x->approve ? "approve" : "ask";
-    e.fields = &field;
-    e.nfields = 1;
+    e.fields = fields;
+    fields[e.nfields++] = (struct tsn_field){"args", x->request, strlen(x->request)};
+    if (json_is_object(json_object_get(x->spec, "rule"))) {
+        text = tsn_json_text(json_object_get(x->spec, "rule"));
+        fields[e.nfields++] =
+            (struct tsn_field){"note", tsn_arena_strdup(a, text), strlen(text)};
+        free(text);
+    }
     err = tsn_store_append(st, &e, &seq);
     if (err)
         return err;
     json_object_set_new(x->spec, "seq", json_integer(seq));
-    x->task.run = own.row.id;
-    x->task.case_id = own.row.case_id;
     x->task.nudge_at = tsn_nudge_next(x->spec, x->task.opened_at, x->task.due_at);
     if (x->approve)
         err = tsn_plan_bind(x->o.e->config.registry, st, a, x->spec, &x->task);
@@ -125,6 +159,8 @@ static void task_done(struct tsn_eop *o)
         return;
     tsn_log(TSN_LOG_INFO, "task.opened", "run", o->run_id, "task", x->task.name, NULL);
     tsn_sweep_at(o->e, x->task.nudge_at);
+    if (x->wake_at > 0)
+        o->step->wake_at = x->wake_at;
     tsn_step_rests(o->step, x->rests);
 }
 
@@ -220,9 +256,9 @@ static const char *task_wrong(const struct tsn_step *s, struct tsn_diag *diag)
 
 static json_t *spec_of(const struct tsn_step *s, const char *role)
 {
-    static const char *const kept[] = {"title",  "role",     "fields",    "show",
-                                       "quorum", "not_by",   "within_ms", "on_timeout",
-                                       "to",     "remind_ms"};
+    static const char *const kept[] = {"title",  "role",      "fields",    "show",
+                                       "quorum", "not_by",    "within_ms", "on_timeout",
+                                       "to",     "remind_ms", "policy"};
     json_t *spec = json_object(), *up;
     size_t n;
 

@@ -35,7 +35,7 @@ native.offers = {
     to = "people", not_by = "people" } },
   approve = { step = true, fields = { id = "text!", role = "text!", title = "text", quorum = "integer",
     not_by = "people", show = "any", within = "duration", on_timeout = "text", escalate = "reminder",
-    remind = "duration", assurance = "text" } },
+    remind = "duration", assurance = "text", policy = "text" } },
   wait = { step = true, fields = { id = "text", event = "text!", where = "table", within = "duration" } },
   sleep = step, patched = step,
   start = { step = true, options = { on_end = "text" } },

@@ -270,6 +270,11 @@ function api.approve(t)
     raise("L012", "approve: `on_timeout` can only be \"reject\"",
       "nobody having answered is never a yes")
   end
+  local gate = native.text_of("approve", t, "policy")
+  if gate ~= nil and not gate:find("^[%w_%-]+$") then
+    raise("L012", "approve: `policy` is the name of an approval in the handling plan",
+      "policy = \"publish\"")
+  end
   local assurance = native.text_of("approve", t, "assurance")
   if assurance ~= nil and assurance ~= "session" then
     raise("L012", "approve: `assurance` can only be \"session\"",
@@ -279,6 +284,7 @@ function api.approve(t)
     title = native.text_of("approve", t, "title") or id,
     role = native.text_of("approve", t, "role", true),
     quorum = quorum,
+    policy = gate,
     not_by = person_or_list("approve", t, "not_by"),
     show = t.show,
     within_ms = within_ms, within = within,
