@@ -2,16 +2,7 @@
 --
 -- Started by `tocsin advisory ahead`, or by the instant of the advisory less `before` of a list. The mail
 -- that asks says nothing of the matter. Whoever accepts (embargo.terms) is told by the next run.
-local embargo = use "embargo"
-local mail = use "mail"
 local psirt = require "lib.psirt"
-
-local function invite(case, to)
-  embargo.invite { party = to.to, note = "advance notice of an advisory" }
-  local ok = pcall(mail.send, { to = to.to, template = "embargo-terms", case = case.name, language = to.language,
-    vars = { case = case.name, name = to.customer } })
-  return ok
-end
 
 return playbook {
   name  = "advance-notice",
@@ -24,7 +15,8 @@ return playbook {
       told = told + (psirt.tell_of(case, ev, to, "advance-notice") and 1 or 0)
     end
     for _, to in ipairs(ev.invite) do
-      asked = asked + (invite(case, to) and 1 or 0)
+      asked = asked + (psirt.invite(case, { mail = to.to, name = to.customer, language = to.language,
+        note = "advance notice of an advisory" }) and 1 or 0)
     end
     return { told = told, asked = asked }
   end,

@@ -1,12 +1,32 @@
 -- Reports that the EU Cyber Resilience Act asks for: early warning in 24 hours, notification in 72, a final report.
 --
--- Hours run through nights and weekends from the moment we are aware. A missed deadline alarms and is recorded; the
--- report is owed all the same. What goes to the authority is released by somebody else than who wrote it.
-local mail, instant = use "mail", use "instant"
+-- Hours run through nights and weekends from the moment we are aware. Each report is made from the facts of the case
+-- on the authority's form; somebody else than who wrote it releases exactly that text. A missed deadline alarms and
+-- is recorded; the report is owed all the same, so what is not released is written again.
+local filing, mail, instant = use "filing", use "mail", use "instant"
+local psirt = require "lib.psirt"
 
-local parts = {
-  { id = "early-warning", due = "24h", asks = "Which product, which countries, malicious or not?" },
-  { id = "notification",  due = "72h", asks = "Nature, severity, measures taken, measures for users" },
+local states = text { required = true, label = "Member states where it is sold" }
+local measures, severity = text { required = true }, choice { "low", "medium", "high", "critical" }
+
+-- What each form asks for; the rest are facts of the case.
+local forms = {
+  weakness = {
+    { id = "early-warning", stage = "early_warning", due = "24h",
+      fields = { member_states = states, exploitation = text { required = true } } },
+    { id = "notification", stage = "notification", due = "72h", fields = { exploitation = text { required = true },
+      nature = text { required = true }, severity = severity, measures = measures, sensitivity = text {} } },
+    { id = "final", stage = "final", due = "14d", after = "measure.available", fields = { severity = severity,
+      description = text { required = true }, impact = text { required = true }, actor = text {}, fix = measures } },
+  },
+  incident = {
+    { id = "early-warning", stage = "incident_early_warning", due = "24h",
+      fields = { malicious = flag "Malicious act suspected?", member_states = states } },
+    { id = "notification", stage = "incident_notification", due = "72h", fields = { nature = text { required = true },
+      assessment = text { required = true }, measures = measures, sensitivity = text {} } },
+    { id = "final", stage = "incident_final", due = "30d", fields = { description = text { required = true },
+      severity = severity, impact = text { required = true }, root_cause = text { required = true }, fix = measures } },
+  },
 }
 
 return playbook {
@@ -27,41 +47,55 @@ return playbook {
       case:note("Not reportable: " .. due.reason)
       return { reported = false }
     end
-    instant.set { name = "exploitation_aware", evidence = due.reason }
-    case:set { reportable = "cra", reason = due.reason }
-    for _, part in ipairs(parts) do
-      clock("cra-" .. part.id):start { due = part.due, owner = "legal" }
+    local incident = case.kind == "incident"
+    instant.set { name = incident and "severe_incident_aware" or "exploitation_aware", evidence = due.reason }
+    local severe = one_of(case.severity or "", "high", "critical")
+    case:set { exploited = not incident or nil, severity = not severe and "high" or nil, reportable = "cra",
+      reason = due.reason }
+    psirt.tell_house(case)
+
+    local function write(form, round)
+      local answers = ask {
+        id = ("write/%s/%d"):format(form.id, round), role = "write", title = "CRA " .. form.id .. " for " .. case.name,
+        remind = "4h", escalate = { after = "8h", to = "legal" }, fields = form.fields,
+      }
+      local by = answers.by
+      answers.by, answers.at = nil, nil
+      local draft = filing.draft { to = "enisa", stage = form.stage, fields = answers }
+      local id = ("release/%s/%d"):format(form.id, round)
+      local go, d = approve {
+        id = id, policy = "file", role = "release", not_by = by, within = "6h", escalate = "executive",
+        title = "Send the " .. form.id .. " to the authority", show = draft,
+      }
+      if not go then
+        case:note(("The %s is not sent: %s"):format(form.id, d.reason))
+        return false
+      end
+      filing.approve { filing = draft.filing, digest = draft.digest, reason = d.reason, approval = id }
+      mail.send { to = ev.inputs.authority, template = "case-update", case = case.name, vars = { case = case.name,
+        name = "colleagues", subject = "CRA Article 14, " .. form.id, text = draft.text } }
+      filing.sent { filing = draft.filing }
+      return true
     end
 
     local sent = {}
-    local function report(id, asks)
-      local text_of = ask {
-        id = "write/" .. id, role = "write", title = "CRA " .. id .. " for " .. case.name, show = asks, remind = "4h",
-        escalate = { after = "8h", to = "legal" }, fields = { content = text { required = true } },
-      }
-      local go, d = approve {
-        id = "release/" .. id, role = "release", not_by = text_of.by, within = "6h", escalate = "executive",
-        title = "Send the " .. id .. " to the authority", show = text_of.content,
-      }
-      if not go then
-        case:note(("The %s is not sent: %s"):format(id, d.reason))
-        return
+    for _, form in ipairs(forms[incident and "incident" or "weakness"]) do
+      -- The final report counts from the day a fix or mitigation is available.
+      if form.after and not wait { event = form.after, within = "180d" } then
+        case:note("No measure after 180 days: the final report is written with what is known")
+      elseif form.after then
+        instant.set { name = "mitigation_available" }
       end
-      mail.send { to = ev.inputs.authority, template = "case-update", vars = { case = case.name,
-        name = "colleagues", subject = "CRA Article 14, " .. id, text = text_of.content } }
-      sent[#sent + 1] = id
+      local name = "cra-" .. form.id
+      clock(name):start { due = form.due, owner = "legal" }
+      for round = 1, 10 do
+        if write(form, round) then
+          clock(name):met {}
+          sent[#sent + 1] = form.id
+          break
+        end
+      end
     end
-
-    for _, part in ipairs(parts) do
-      report(part.id, part.asks)
-      clock("cra-" .. part.id):met {}
-    end
-    -- The final report counts from the day a fix or mitigation is available.
-    local measure = wait { event = "measure.available", within = "180d" }
-    case:note(measure and "A measure is available: the final report is due" or "No measure after 180 days")
-    clock("cra-final"):start { due = "14d", owner = "legal" }
-    report("final", "Description, impact, root cause, the measure")
-    clock("cra-final"):met {}
     return { reported = true, sent = sent }
   end,
 }

@@ -26,6 +26,7 @@ return playbook {
       return case:close { resolution = "not-valid" }
     end
 
+    psirt.tell_house(case)
     local go, d = approve {
       id = "revoke", role = "revoke", within = "30m", escalate = "psirt-lead",
       title = "Revoke the credential of " .. t.owner .. " now", show = { leak = leak, breaks = t.breaks },
@@ -49,6 +50,7 @@ return playbook {
       case:note("It was used: customer-incident or exploited-under-embargo goes on from here")
       return { revoked = done.revoked, used = true }
     end
+    psirt.report_is("valid", "accepted", "closed")
     psirt.tell_reporter(case, "The credential is void", "Thank you. It has been revoked, and nobody has used it.")
     return case:close { resolution = done.revoked and "revoked" or "accepted-risk", reason = d.reason }
   end,

@@ -1,8 +1,11 @@
 -- A customer tells us that something is happening to them now.
 --
--- Acknowledge, triage, contain with a second person's approval, draft a notice, release it with two
--- people, tell the affected customers, close. Started by a rule in tocsin.yaml.
-local mail, edge = use "mail", use "edge"
+-- Acknowledge, triage, contain with a second person's approval, tell the affected customers when two people have
+-- released the notice, see it through recovery and a time of watching, close with what was learnt. Started by a rule.
+local edge, instant = use "edge", use "instant"
+local psirt = require "lib.psirt"
+
+local causes = { "product-caused", "misuse", "customer-environment", "not-an-incident" }
 
 return playbook {
   name   = "customer-incident",
@@ -13,10 +16,11 @@ return playbook {
 
   run = function(case)
     local report = case.report
-    report:acknowledge { template = "ack-incident" }
+    psirt.acknowledge(case)
+    psirt.incident_is("acknowledged")
 
     local t = ask {
-      id = "triage", role = "triage",
+      id = "triage", role = "triage", remind = "1h", escalate = { after = "4h", to = "duty-manager" },
       title  = "Triage " .. case.name .. ": " .. report.title,
       show   = { report = report.text, product = report.product, indicators = report.indicators },
       fields = {
@@ -27,13 +31,18 @@ return playbook {
       },
     }
     case:set { severity = t.severity, product = t.product, exploited = t.exploited, reason = t.reason }
-    if t.exploited then
-      clock("cra-early-warning"):start { due = "24h", owner = "psirt-lead" }
+    local severe = one_of(t.severity, "high", "critical")
+    if severe or t.exploited then
+      psirt.tell_house(case)
+    end
+    if t.exploited then -- aware, by a person's word: the duties of the law count from now
+      instant.set { name = "exploitation_aware", evidence = t.reason }
+      clock("cra-early-warning"):start { due = "24h", owner = "legal" }
     end
 
     -- Containment needs somebody other than the person who judged the severity.
     local indicators = report.indicators or {}
-    if one_of(t.severity, "high", "critical") and #indicators > 0 then
+    if severe and #indicators > 0 then
       local plan = edge.plan_block { indicators = indicators }
       local ok, d = approve {
         id = "contain", role = "contain", not_by = t.by,
@@ -49,22 +58,48 @@ return playbook {
     end
 
     local draft = case:advisory { template = "incident-notice" }
-    local go, why = approve {
+    local told, why = approve {
       id = "notify", role = "publish", quorum = 2, within = "24h",
       title = "Send " .. draft.name .. " to the affected customers", show = draft,
     }
-    if not go then
-      return case:close { resolution = "not-published", reason = why.reason }
+    if not told then
+      case:note("The affected customers are not told: " .. why.reason)
+    else
+      psirt.tell_customers(case, draft)
+      report:update { state = "notified", message = "The affected customers have been informed." }
     end
 
-    for _, customer in ipairs(case:affected_customers()) do
-      mail.send {
-        to = customer.mail, template = "customer-notice",
-        vars = { customer = customer.name, advisory = draft.name, title = draft.title,
-                 text = draft.markdown },
+    -- Until it is over. Whoever is hit again during the time of watching is contained again.
+    local over
+    for round = 1, 10 do
+      over = ask {
+        id = "over/" .. round, role = "triage", title = "Is it over at " .. case.name .. "?", remind = "1d",
+        escalate = { after = "3d", to = "duty-manager" },
+        fields = {
+          cause    = choice(causes),
+          weakness = flag "Is a weakness of ours behind it? It gets a case of its own",
+          watch    = choice { "none", "3d", "7d", "14d" },
+          lessons  = text { required = true },
+        },
       }
+      psirt.incident_is(over.cause)
+      if over.cause ~= "not-an-incident" then
+        psirt.incident_is("containing", "eradicating", "recovering", "monitoring")
+      end
+      local again = over.watch ~= "none" and wait { id = "again/" .. round, event = "incident.again",
+        within = over.watch }
+      if not again then
+        break
+      end
+      psirt.incident_is("containing")
     end
-    report:update { state = "notified", message = "The affected customers have been informed." }
-    return case:close { resolution = "notified", reason = "customers informed" }
+    psirt.incident_is("closed", "lessons")
+    if over.weakness then
+      case:note("A weakness of ours is behind it: report it as one, and link its case")
+    end
+    case:note("Learnt: " .. over.lessons)
+    psirt.tell_reporter(case, "The incident is closed", "Thank you. Write again when anything of it comes back.")
+    return case:close { resolution = told and "notified" or "not-published",
+      reason = told and "customers informed" or why.reason }
   end,
 }

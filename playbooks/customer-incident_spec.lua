@@ -17,6 +17,14 @@ describe("customer incident", function()
     assert.taken(s:approve("notify", "lead2"))
   end
 
+  local function over(s, round, watch, more)
+    local answer = { cause = "product-caused", weakness = false, watch = watch, lessons = "shorter sessions" }
+    for name, value in sorted(more or {}) do
+      answer[name] = value
+    end
+    s:answer("over/" .. round, answer, "resp1")
+  end
+
   it("contains, tells the customers and closes", function()
     local s = start()
     assert.mailed(s, "soc@customer-a.example", { template = "ack-incident" })
@@ -26,6 +34,8 @@ describe("customer incident", function()
     assert.called(s, "edge.apply", { rules = rules })
     release(s)
     assert.mailed(s, "soc@customer-a.example", { template = "customer-notice" })
+    assert.mailed(s, "management@acme.example", { template = "case-alert" })
+    over(s, 1, "none")
     -- The block is taken back when nobody renewed it, also after the case is closed.
     s:advance "29d"
     assert.not_called(s, "edge.remove")
@@ -44,6 +54,7 @@ describe("customer incident", function()
     assert.noted(s, "Containment rejected by timeout")
     assert.clock(s, "cra-early-warning", { due_in = "23h29m" })
     release(s)
+    over(s, 1, "none")
     assert.closed(s, "notified")
   end)
 
@@ -64,6 +75,7 @@ describe("customer incident", function()
     assert.asked(s, "notify")
     assert.truthy(s:approve("notify", "lead1"))
     assert.taken(s:approve("notify", "lead2"))
+    over(s, 1, "none", { cause = "not-an-incident" })
     assert.closed(s, "notified")
   end)
 
@@ -71,6 +83,7 @@ describe("customer incident", function()
     local s = start()
     triage(s, "low", false)
     assert.taken(s:reject("notify", "lead1", "the text names the customer"))
+    over(s, 1, "none")
     assert.closed(s, "not-published")
   end)
 
@@ -79,7 +92,24 @@ describe("customer incident", function()
     triage(s, "low", false)
     s:advance "25h"
     assert.decision(s, "notify", { ok = false, by = "timeout" })
+    over(s, 1, "none")
     assert.closed(s, "not-published")
+  end)
+
+  it("watches, begins again when it comes back, and asks until somebody says that it is over", function()
+    local s = start()
+    triage(s, "low", false)
+    release(s)
+    s:advance "4d" -- reminded, and the duty manager is asked too
+    assert.same({ "resp1", "resp2", "duty1", "duty2" }, s:paged("over/1"))
+    over(s, 1, "7d")
+    s:advance "2d"
+    s:signal("incident.again", { seen = "the same address" })
+    over(s, 2, "3d", { weakness = true })
+    s:advance "3d"
+    assert.noted(s, "A weakness of ours is behind it")
+    assert.called(s, "track.move", { track = "incident", to = "lessons" })
+    assert.closed(s, "notified")
   end)
 
   it("goes without containment when no indicator is known", function()
@@ -112,6 +142,7 @@ describe("customer incident", function()
     triage(s, "critical", true)
     assert.taken(s:approve("contain", "duty1"))
     release(s)
+    over(s, 1, "none")
   end
 
   for_each_step(whole_story, function(step)

@@ -47,7 +47,7 @@ return playbook {
     local got = race {
       function()
         local go, d = approve {
-          id = "release", role = "release", quorum = 2, within = "800d",
+          id = "release", policy = "kit", role = "release", quorum = 2, within = "800d",
           title = "The embargo of " .. case.name .. " is broken: release " .. holding.name .. " and " .. early.name,
           show = { holding = holding, early = early },
         }

@@ -24,6 +24,10 @@ return playbook {
     case:set { severity = t.severity, exploited = t.exploited, remediation = "no_fix_planned",
       cve_tag = "unsupported-when-assigned" }
 
+    psirt.report_is("valid", "accepted")
+    if t.exploited then
+      psirt.tell_house(case)
+    end
     if t.exploited and t.still_used and one_of(t.severity, "high", "critical") then
       local fix, d = approve {
         id = "fix-anyway", role = "except", within = "3d", title = "Fix it although support has ended", show = t,
@@ -37,6 +41,7 @@ return playbook {
 
     local out, d = psirt.release(case, { template = "csaf-vendor", role = "publish", within = "7d",
       text = "Support has ended and no fix is planned. What owners can do: " .. t.instead })
+    psirt.report_is("closed")
     psirt.tell_reporter(case, "The product is out of support", "No fix is planned. Owners can: " .. t.instead)
     return case:close { resolution = out and "published-no-fix" or "held", reason = d.reason }
   end,

@@ -7,7 +7,7 @@ describe("GSMA referral", function()
     local s = sim.start("gsma-referral", { event = { inputs = { gsma = gsma }, report = report },
       case = { kind = "weakness", title = "Paging leaks identities", facts = { report = report } } })
     local answer = { standard = true, several = true, public = false, ours = false, consent = true,
-      summary = "the paging channel leaks identities" }
+      summary = "the paging channel leaks identities", impact = "people can be followed", which = "TS 33.501" }
     for name, value in sorted(change or {}) do
       answer[name] = value
     end
@@ -18,7 +18,9 @@ describe("GSMA referral", function()
   it("redirects what is only in the standard", function()
     local s = start()
     assert.taken(s:approve("refer", "lead1"))
-    assert.mailed(s, gsma)
+    assert.called(s, "gsma.decide", { standard_based = true })
+    assert.mailed(s, gsma, { vars = { subject = "Submission" } })
+    assert.called(s, "filing.sent")
     assert.mailed(s, "finder@research.example")
     s:signal("gsma.reply", { number = "CVD-2026-0001" })
     assert.closed(s, "referred")

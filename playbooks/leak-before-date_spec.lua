@@ -2,11 +2,16 @@
 describe("leak before the date", function()
   local function start()
     local s = sim.start("leak-before-date", {
-      event = { inputs = { where = "https://forum.example/t/1", participants = "a@vendor.example" } },
+      event = { inputs = { where = "https://forum.example/t/1" } },
       case = { kind = "weakness", title = "Heap overflow", product = "edge-gw" },
     })
     s:act("embargo.propose", { ["end"] = "2026-03-01T12:00:00Z" }, "lead1")
     s:act("embargo.accept", { by = "finder" }, "lead2")
+    for _, party in ipairs { "a@vendor.example", "b@vendor.example" } do
+      s:act("embargo.invite", { party = party }, "lead1")
+      s:act("embargo.terms", { party = party, answer = "accepted" }, "lead1")
+    end
+    s:act("embargo.invite", { party = "c@vendor.example" }, "lead1") -- has not answered: hears nothing
     return s
   end
   local function look(s, day, public)
@@ -19,7 +24,6 @@ describe("leak before the date", function()
     assert.called(s, "fact.seen", { fact = "public_aware" })
     assert.mailed(s, "a@vendor.example")
     assert.taken(s:approve("early", "lead1"))
-    assert.taken(s:approve("early", "lead2"))
     assert.same({ public = "details", published = true }, s:result())
   end)
 

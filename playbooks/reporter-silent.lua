@@ -2,6 +2,7 @@
 --
 -- Three letters, each later than the one before; then a person decides: go on without them, or close until they
 -- write again. Whatever they reported, silence is no reason to drop a real flaw.
+local instant = use "instant"
 local psirt = require "lib.psirt"
 
 local pauses = { "7d", "14d", "30d" }
@@ -22,6 +23,7 @@ return playbook {
       end
       local answer = wait { id = "answer/" .. n, event = "report.reply", within = pause }
       if answer then
+        instant.set { name = "reporter_answered" }
         case:note("The reporter has answered after " .. n .. (n == 1 and " letter" or " letters"))
         return { answered = true, letters = n }
       end
@@ -36,6 +38,7 @@ return playbook {
       case:note("Going on without the reporter: " .. t.reason)
       return { answered = false, goes_on = true }
     end
+    psirt.report_is("invalid", "closed")
     case.report:update { state = "closed", message = "We heard nothing. Write again at any time: " .. t.reason }
     return case:close { resolution = "no-answer", reason = t.reason }
   end,

@@ -25,8 +25,22 @@ describe("upstream advisory", function()
     assert.clock(s, "assess", { met = true })
     assert.taken(s:approve("publish", "lead1"))
     assert.mailed(s, "soc@customer-a.example")
-    assert.same(1, #s:calls("mail.send"))
+    assert.same(2, #s:calls("mail.send")) -- the house, and the customer of the one product
+    assert.called(s, "track.move", { track = "upstream", to = "opened" })
     assert.closed(s, "published")
+  end)
+
+  it("asks an owner who still looks again, and takes it as affected in the end", function()
+    local s = start()
+    judge(s, "edge-gw", "under_investigation", "owner1")
+    assert.not_asked(s, "assess/cloud-relay")
+    s:advance "2d"
+    judge(s, "edge-gw/2", "not_affected", "owner1")
+    for round = 1, 5 do
+      judge(s, "cloud-relay" .. (round > 1 and "/" .. round or ""), "under_investigation", "owner2")
+      s:advance "2d"
+    end
+    assert.asked(s, "publish")
   end)
 
   it("closes when nothing is affected", function()

@@ -28,6 +28,9 @@ return playbook {
       return { corrected = false }
     end
 
+    if t.harm then
+      psirt.tell_house(case)
+    end
     local draft = case:advisory { template = "csaf-vendor", text = "Correction: " .. t.reason }
     local go, d = approve {
       id = "correct", role = "publish", not_by = t.by, quorum = t.harm and 1 or 2, within = t.harm and "4h" or "3d",

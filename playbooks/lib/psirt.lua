@@ -2,12 +2,23 @@
 local advisory = use "advisory"
 local mail = use "mail"
 local notice = use "notice"
+local embargo, instant, policy = use "embargo", use "instant", use "policy"
 local score, ssvc, track, weakness = use "score", use "ssvc", use "track", use "weakness"
 
 local psirt = {}
 
+-- One mail, and what came of it. A refusal (embargo, classification, plan, law) is written down and stops nothing.
+local function tell(case, t)
+  t.case = case.name
+  local ok, why = pcall(mail.send, t)
+  if not ok then
+    case:note(("%s was not told: %s"):format(t.to, tostring(why.message or why)))
+  end
+  return ok
+end
+
 -- Mail to the reporter of the case, in their language and their thread, encrypted to their key when we know it.
--- Who left no address reads it by their receipt; then, and without a report, false.
+-- Who left no address reads it by their receipt. True when it was sent; the clock of regular news counts from then.
 function psirt.tell_reporter(case, subject, text)
   local report = case.report
   local contact = report and report.contact
@@ -18,27 +29,71 @@ function psirt.tell_reporter(case, subject, text)
     return false
   end
   local came = report.mail or {}
-  mail.send { to = contact.mail, template = "case-update", case = case.name, language = report.language,
+  local told = tell(case, { to = contact.mail, template = "case-update", language = report.language,
     in_reply_to = came.message_id, encrypt = came.key_fpr,
-    vars = { case = case.name, name = contact.name or "there", subject = subject, text = text } }
-  return true
+    vars = { case = case.name, name = contact.name or "there", subject = subject, text = text } })
+  if told then
+    instant.set { name = "reporter_informed" }
+  end
+  return told
 end
 
--- The same to several: a list of { name, mail }.
+-- The first answer: their report is here, with our number. Stops the clock `acknowledge`.
+function psirt.acknowledge(case)
+  case.report:acknowledge { template = "ack-incident" }
+  instant.set { name = "acknowledged" }
+end
+
+-- The same to several: a list of { name, mail }. How many were told.
 function psirt.tell_all(case, people, subject, text)
-  each(people, function(person)
-    return mail.send { to = person.mail, template = "case-update",
-      vars = { case = case.name, name = person.name or "there", subject = subject, text = text } }
-  end, { limit = 4 })
+  local told = 0
+  for _, ok in ipairs(each(people, function(person)
+    return tell(case, { to = person.mail, template = "case-update",
+      vars = { case = case.name, name = person.name or "there", subject = subject, text = text } })
+  end, { limit = 4 })) do
+    told = told + (ok and 1 or 0)
+  end
+  return told
 end
 
--- "a@x.example, b@y.example" as a list of { mail }; an empty text gives an empty list.
-function psirt.addresses(text)
+-- Who accepted the terms of the embargo, but the reporter, who hears of it in a letter of their own.
+function psirt.participants(case)
+  local contact = case.report and case.report.contact or {}
   local list = {}
-  for address in (text or ""):gmatch("[^%s,;]+") do
-    list[#list + 1] = { mail = address }
+  for _, party in ipairs(embargo.parties {}.parties) do
+    if party.state == "accepted" and party.mail:find("@", 1, true) and party.mail ~= contact.mail then
+      list[#list + 1] = party
+    end
   end
   return list
+end
+
+-- Asks somebody to accept the terms of the embargo; the mail says that there is a matter, and nothing of it.
+function psirt.invite(case, to)
+  embargo.invite { party = to.mail, note = to.note }
+  return tell(case, { to = to.mail, template = "embargo-terms", language = to.language,
+    vars = { case = case.name, name = to.name or "there" } })
+end
+
+-- The people of the house that the handling plan wants told. The mail says that the case wants them, no more.
+function psirt.tell_house(case)
+  local wanted = policy.notify {}
+  for _, one in ipairs(wanted.mails) do
+    tell(case, { to = one.mail, template = "case-alert",
+      vars = { case = case.name, name = one.name, plan = wanted.plan } })
+  end
+  if #wanted.unknown > 0 then
+    case:note("The plan has no address for: " .. table.concat(wanted.unknown, ", "))
+  end
+end
+
+-- The customers of the product, with an advisory of ours.
+function psirt.tell_customers(case, draft, products)
+  each(case:affected_customers { products = products }, function(customer)
+    return tell(case, { to = customer.mail, template = "customer-notice",
+      vars = { customer = customer.name, advisory = draft.name, title = draft.title, text = draft.markdown } })
+  end, { limit = 4 })
+  instant.set { name = "users_informed", evidence = draft.name }
 end
 
 -- One recipient of an advisory is told, as the event of its publication says, and what came of it is written down.
@@ -60,19 +115,16 @@ end
 function psirt.publish(case, draft, products)
   local out = advisory.publish { name = draft.name, digest = draft.digest }
   if out.lists == 0 then
-    each(case:affected_customers { products = products }, function(customer)
-      return mail.send { to = customer.mail, template = "customer-notice",
-        vars = { customer = customer.name, advisory = draft.name, title = draft.title, text = draft.markdown } }
-    end, { limit = 4 })
+    psirt.tell_customers(case, draft, products)
   end
   return out
 end
 
--- A draft that two leads release, published, with customers told. True when it went out.
+-- A draft, released by whom the handling plan names, published, with customers told. True when it went out.
 function psirt.release(case, t)
   local draft = case:advisory { template = t.template, text = t.text }
   local go, d = approve {
-    id = t.id or "publish", role = t.role, quorum = t.quorum or 2, within = t.within or "3d", show = draft,
+    id = t.id or "publish", policy = "publish", role = t.role, within = t.within or "7d", show = draft,
     title = "Release " .. draft.name .. ": " .. draft.title,
   }
   if not go then
@@ -87,6 +139,13 @@ end
 function psirt.report_is(...)
   for _, state in ipairs { ... } do
     pcall(track.move, { track = "report", to = state })
+  end
+end
+
+-- Moves the incident along its track as far as the moves exist.
+function psirt.incident_is(...)
+  for _, state in ipairs { ... } do
+    pcall(track.move, { track = "incident", to = state })
   end
 end
 

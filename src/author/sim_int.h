@@ -34,6 +34,7 @@ struct tsn_sim {
     int64_t hanging; /* calls that will never be answered */
 
     int64_t outcomes; /* committed since open */
+    int64_t starts;   /* two events that are alike are two */
     int64_t crashes;
     int64_t crash_at; /* 0 = never */
     bool crash_every, crash_now;

@@ -201,8 +201,7 @@ static tsn_err start_event(struct tsn_sim *sim, const json_t *what, struct waiti
                               .by = &trigger};
     x->ev = (struct tsn_event_new){
         .source = "spec",
-        .dedupe = tsn_arena_printf(x->op.arena, "%lld",
-                                   (long long)json_array_size(sim->calls) + sim->outcomes),
+        .dedupe = tsn_arena_printf(x->op.arena, "%lld", (long long)++sim->starts),
         .kind = sim->rule.on,
         .body = event,
         .open = &x->fresh,

@@ -121,8 +121,9 @@ static const char *judge_name(const struct tsn_access_ask *ask, const struct tsn
 {
     bool participant = among(c->participants, ask->name);
     bool reporter = among(c->reporters, ask->name), house = under(ask->house, ask->name);
-    /* A person asked them for the terms: they know that there is something. */
-    bool asked = ask->neutral && (reporter || among(c->invited, ask->name));
+    /* They know that there is something: a person asked them for the terms, or they are of the house and
+     * learn no more than that a case wants them. */
+    bool asked = ask->neutral && (reporter || house || among(c->invited, ask->name));
     bool tool = ask->kind == TSN_ASKER_HOST && house; /* our own systems, not a person */
     if (embargo_on(c))
         return participant || tool || asked ? NULL : "embargo";

@@ -288,9 +288,10 @@ tsn_err tsn_access_view(struct tsn_store *st, struct tsn_arena *arena,
 
 static bool neutral(const struct tsn_casework_config *config, const json_t *args)
 {
-    static const char *const plain[] = {"ack-incident", "ack-report", "embargo-terms", NULL};
-    static const char *const keys[] = {"to",          "template",   "vars",   "case",
-                                       "in_reply_to", "references", "encrypt"};
+    static const char *const plain[] = {"ack-incident", "ack-report", "embargo-terms",
+                                        "case-alert", NULL};
+    static const char *const keys[] = {"to",          "template",   "vars",    "case",
+                                       "in_reply_to", "references", "encrypt", "language"};
     const char *name = tsn_json_str(args, "template", NULL), *key;
     const char *const *t =
         config && config->neutral_templates ? config->neutral_templates : plain;

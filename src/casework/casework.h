@@ -34,7 +34,7 @@ struct tsn_casework_config {
     struct tsn_customers *known; /* those of the store, customers.h; NULL = the declared ones */
     const char *const *house; /* domains and hosts of our own, NULL-terminated; may be NULL */
     const char *const
-        *neutral_templates;        /* mails that say nothing; NULL = ack-incident ack-report
+        *neutral_templates; /* mails that say nothing; NULL = ack-incident ack-report case-alert
                                embargo-terms */
     const char *const *markets;    /* NULL-terminated: eu cn uk us; NULL = none */
     struct tsn_policies *policies; /* in force: clocks, plans, ...; NULL = none */

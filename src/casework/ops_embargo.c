@@ -4,6 +4,7 @@
  * reason }, was: [...] }. Ends are moments that mean one thing. */
 #include "casework/case_work.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "core/clock.h"
 #include "core/json.h"
@@ -395,7 +396,35 @@ static tsn_err op_restrict(struct tsn_case_work *w, const json_t *args, json_t *
     return err;
 }
 
+static int by_label(const void *a, const void *b)
+{
+    const struct tsn_rec_track *x = a, *y = b;
+    return strcmp(x->label ? x->label : "", y->label ? y->label : "");
+}
+
+/* embargo.parties{}: { parties: [{ mail, state }] }, by address. */
+static tsn_err op_parties(struct tsn_case_work *w, const json_t *args, json_t **result,
+                          struct tsn_diag *diag)
+{
+    struct tsn_rec_track *rows;
+    size_t n;
+    json_t *list = json_array();
+    (void)args;
+    (void)diag;
+    tsn_err err = tsn_track_list(w->st, w->arena, w->c.id, TSN_TRACK_PARTICIPANT, &rows, &n);
+    if (!err && n > 1)
+        qsort(rows, n, sizeof *rows, by_label);
+    for (size_t i = 0; i < n && !err; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s}", "mail",
+                                              rows[i].label ? rows[i].label : "", "state",
+                                              rows[i].state));
+    *result = json_pack("{s:o}", "parties", list);
+    return err;
+}
+
 const struct tsn_case_op tsn_ops_embargo[] = {
+    {"embargo.parties", "Who was invited, and who accepted the terms", TSN_OP_WORK, "",
+     op_parties},
     {"embargo.propose", "Propose an end, or a revision of it", TSN_OP_WORK, "end! by note",
      op_propose},
     {"embargo.default", "The published default, accepted by silence", TSN_OP_WORK,

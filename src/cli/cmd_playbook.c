@@ -239,8 +239,33 @@ static int write_meta(struct tsn_shop *s, const char *dir)
     return rc;
 }
 
-static int copy_from(struct tsn_shop *s, const char *from, const char *name, const char *path,
-                     const char *spec)
+/* What the text requires comes along, unless it is there: `require "lib.psirt"` is lib/psirt.lua. */
+static int copy_modules(struct tsn_shop *s, const char *from_dir, const char *to_dir,
+                        const char *text)
+{
+    static const char word[] = "require \"lib.";
+    struct tsn_arena *a = s->cli->arena;
+    int rc = 0;
+
+    for (const char *p = strstr(text, word); p && !rc; p = strstr(p, word)) {
+        struct tsn_diag diag;
+
+        p += sizeof(word) - 1;
+        const char *file = tsn_arena_printf(a, "lib/%.*s.lua", (int)strcspn(p, "\"\n"), p);
+        tsn_diag_init(&diag);
+        json_t *module = tsn_bundle_source(from_dir, file, &diag);
+        if (!module)
+            continue; /* lint will say so */
+        (void)mkdir(tsn_arena_printf(a, "%s/lib", to_dir), 0755);
+        rc = write_new(s->cli, tsn_arena_printf(a, "%s/%s", to_dir, file),
+                       json_string_value(module), true);
+        json_decref(module);
+    }
+    return rc;
+}
+
+static int copy_from(struct tsn_shop *s, const char *from, const char *name, const char *to_dir,
+                     const char *path, const char *spec)
 {
     const char *dir, *stem;
     struct tsn_diag diag;
@@ -258,6 +283,8 @@ static int copy_from(struct tsn_shop *s, const char *from, const char *name, con
     char *filled = fill(json_string_value(text), stem, name);
     int rc = write_new(s->cli, path, filled, false);
     free(filled);
+    if (!rc)
+        rc = copy_modules(s, dir, to_dir, json_string_value(text));
     json_decref(text);
     text = tsn_bundle_source(dir, tsn_arena_printf(s->cli->arena, "%s_spec.lua", stem), &diag);
     if (!rc && text) {
@@ -285,7 +312,7 @@ int tsn_cmd_playbook_new(struct tsn_cli *cli)
     const char *path = tsn_arena_printf(cli->arena, "%s/%s.lua", dir, name);
     const char *spec = tsn_arena_printf(cli->arena, "%s/%s_spec.lua", dir, name);
     if (!rc && from) {
-        rc = copy_from(&s, from, name, path, spec);
+        rc = copy_from(&s, from, name, dir, path, spec);
     } else if (!rc) {
         char *text = fill(plain_playbook, "NAME", name);
         rc = write_new(cli, path, text, false);

@@ -11,6 +11,7 @@
 static const char built_in[] =
     "server: { listen: none, organisation: Acme PSIRT, domain: acme.example }\n"
     "data: { dir: nowhere }\n"
+    "cases: { house: [ acme.example ] }\n"
     "people:\n"
     "  - { id: resp1, roles: [ responder ] }\n"
     "  - { id: resp2, roles: [ responder, duty-manager ] }\n"

@@ -76,6 +76,7 @@ class Authors(unittest.TestCase):
         self.assertEqual(code, 0, said)
         with open(os.path.join(self.dir, "ours.lua"), encoding="utf-8") as f:
             self.assertIn('name   = "ours"', f.read())
+        self.assertTrue(os.path.exists(os.path.join(self.dir, "lib", "psirt.lua")), "what it requires comes along")
         self.assertEqual(self.run_tocsin("playbook", "lint", "ours.lua")[0], 0)
         self.assertEqual(self.run_tocsin("playbook", "new", "x", "--from", "nothing")[0], 4)
         self.assertEqual(self.run_tocsin("playbook", "new", "Not/A Name")[0], 2)

@@ -10,6 +10,8 @@ import tocsin_test as t
 FIXTURE = os.path.join(t.SOURCE, "playbooks", "fixtures", "reports", "customer-a.json")
 TRIAGE = ["--assume", "triage.severity=critical", "--assume", "triage.product=edge-gw", "--assume",
           "triage.exploited=true", "--assume", "triage.reason=seen"]
+OVER = ["--assume", "over/1.cause=product-caused", "--assume", "over/1.weakness=false", "--assume",
+        "over/1.watch=none", "--assume", "over/1.lessons=shorter sessions"]
 PLAN = ["--assume", 'edge.plan_block={"rules":["deny 192.0.2.7"],"targets":["fw-1"]}']
 
 
@@ -26,7 +28,7 @@ def says(out, which="lines"):
 def test_a_question_ends_the_path():
     out = check()
     assert not out["complete"]
-    assert says(out) == [("acts", "mail.send"), ("asks", "triage"), ("stops", "triage")], says(out)
+    assert says(out) == [("acts", "mail.send"), ("known", "instant.set"), ("known", "track.move"), ("asks", "triage"), ("stops", "triage")], says(out)
 
 
 def test_an_unknown_result_may_be_passed_on_but_not_looked_into():
@@ -37,7 +39,7 @@ def test_an_unknown_result_may_be_passed_on_but_not_looked_into():
 
 
 def test_both_ways_of_an_approval():
-    out = check("--exit-effects", *TRIAGE, *PLAN, code=10)
+    out = check("--exit-effects", *TRIAGE, *PLAN, *OVER, code=10)
     assert out["complete"] and out["acts"]
     assert ("acts", "edge.apply") in says(out) and ("known", "case.set") in says(out)
     assert ("assumed", "edge.plan_block") in says(out)
@@ -48,7 +50,7 @@ def test_both_ways_of_an_approval():
     assert ("acts", "edge.apply") not in no["contain"] and ("known", "case.note") in no["contain"]
     assert [line["resolution"] for line in out["lines"] if "resolution" in line] == ["notified"], out["lines"]
     assert out["otherwise"][1]["lines"][-1]["resolution"] == "not-published"
-    only = check(*TRIAGE, *PLAN, "--assume", "contain=reject")
+    only = check(*TRIAGE, *PLAN, *OVER, "--assume", "contain=reject")
     assert ("acts", "edge.apply") not in says(only) and [b["id"] for b in only["otherwise"]] == ["notify"]
 
 
@@ -61,7 +63,7 @@ def test_look_ups_are_asked_of_the_real_systems():
                                           "--config", node.config_file] + list(a), **k)
         ask = lambda name, args, **who: node.http("POST", "/api/v1/actions/%s/look" % name, {"args": args}, **who)
         node.wait_for(lambda: ask("edge.plan_block", {"indicators": ["192.0.2.7"]}, as_person="resp2").json["outcome"] == "ok")
-        out = json.loads(live(*TRIAGE, "--json", "--as", "resp1", check=0).out)
+        out = json.loads(live(*TRIAGE, *OVER, "--json", "--as", "resp1", check=0).out)
         assert out["complete"] and ("looked", "edge.plan_block") in says(out), says(out)
         assert ("acts", "edge.apply") in says(out)
         applied = [line["args"] for line in out["lines"] if line.get("name") == "edge.apply"][0]
@@ -129,22 +131,22 @@ def test_a_recorded_run():
         with open(path, encoding="utf-8") as f:
             record = json.load(f)
         names = [item["name"] for item in record["items"]]
-        assert names[:3] == ["mail.send", "triage", "case.set"], names
+        assert names[:5] == ["mail.send", "instant.set", "track.move", "triage", "case.set"], names
         assert record["open"][0]["name"] == "notify" and record["state"] in ("parked", "waiting")
         before = sorted(os.listdir(os.path.join(node.root, "mail", "new")))
 
         # From the daemon and from the file: the same place, forward and back.
-        place = json.loads(debug(path, "--goto", "1", "--json"))
-        assert (place["at"], place["of"]) == (1, len(names)) and place["wants"][0]["name"] == "triage"
-        live = json.loads(t.run_cli(["playbook", "debug", run, "--goto", "1", "--json", "--config",
+        place = json.loads(debug(path, "--goto", "3", "--json"))
+        assert (place["at"], place["of"]) == (3, len(names)) and place["wants"][0]["name"] == "triage"
+        live = json.loads(t.run_cli(["playbook", "debug", run, "--goto", "3", "--json", "--config",
                                      node.config_file, "--as", "resp1"], check=0).out)
         assert live["wants"] == place["wants"]
         end = json.loads(debug(path, "--json"))
         assert end["at"] == len(names) and [w["name"] for w in end["wants"]] == ["notify"]
         assert "recorded" not in end["wants"][0], "nothing is on record for the open question"
         found = debug(path, "--break", "case.set")
-        assert "case.set" in found and "customer-incident.lua" not in found and "2 of" in found, found
-        assert debug(path, "--break", "0.3").startswith("2 of")
+        assert "case.set" in found and "customer-incident.lua" not in found and "4 of" in found, found
+        assert debug(path, "--break", "0.5").startswith("4 of")
         debug(path, "--break", "edge.apply", code=4)
         talk = debug(path, stdin="s\ns\nb\np case.title\np last.outcome\ng 3\nn\nq\n")
         assert talk.count(" of %d" % len(names)) == 6, talk
@@ -159,7 +161,7 @@ def test_a_recorded_run():
         with open(mine, "w", encoding="utf-8") as f:
             f.write(text.replace("    case:set { severity", "    case:note('first')\n    case:set { severity"))
         moved = json.loads(debug(path, "--with", mine, "--json", code=10))
-        assert moved["diverged"]["path"] == "0.3", moved
+        assert moved["diverged"]["path"] == "0.5", moved
         assert (moved["diverged"]["recorded"]["name"], moved["diverged"]["asked"]["name"]) == ("case.set", "case.note")
 
         # As a fixture of a spec: starts another one like it, and guards the code.
@@ -170,7 +172,7 @@ def test_a_recorded_run():
             f.write('describe("recorded", function() it("replays", function()\n'
                     'assert.replays("customer-incident", fixture "runs/tokens") end) end)')
         result = t.run_cli(["playbook", "test", spec])
-        assert result.code == 9 and "no longer does what was recorded, at step 0.3" in result.out, result
+        assert result.code == 9 and "no longer does what was recorded, at step 0.5" in result.out, result
         with open(mine, "w", encoding="utf-8") as f:
             f.write(text)
         assert t.run_cli(["playbook", "test", spec]).code == 0

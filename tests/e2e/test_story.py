@@ -149,6 +149,9 @@ def test_incident_from_report_to_closed_case():
                         as_person="lead1").code in (5, 6)
         restart(node)
         node.cli("approve", notify["name"], "--reason", "text is right", as_person="lead2", check=0)
+        over = node.task(name="over/1")
+        node.cli("answer", over["name"], "--set", "cause=product-caused", "--set", "weakness=false",
+                 "--set", "watch=none", "--set", "lessons=shorter sessions", as_person="resp1", check=0)
 
         done = lambda: node.http("GET", "/api/v1/cases/" + case, check=200).json["state"] == "closed"
         node.wait_for(done)
