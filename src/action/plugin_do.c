@@ -1,6 +1,6 @@
 /* plugin_do.c - requests that a Lua connector makes: actions of the core, begun for a call of its own.
  *
- * The connector has no network; it says `do`, the core fills in secrets, runs http.request or mail.send with
+ * The connector has no network; it says `do`, the core fills in secrets, runs http.request, mail.send or a program of `exec:` with
  * all their guards, and answers `done`. A look-up may only read (GET, HEAD). The request of stage n has the
  * step's key (n = 1) or one made from it, so a repeat of the step repeats the same keys. Loop thread.
  */
@@ -10,6 +10,7 @@
 
 #include "action/plugin_express.h"
 #include "action/plugin_int.h"
+#include "action/plugin_reach.h"
 #include "core/json.h"
 #include "core/secret.h"
 #include "core/text.h"
@@ -96,13 +97,20 @@ static tsn_err allowed(const struct tsn_action *of, const struct tsn_action *a,
 {
     const char *method =
         tsn_json_str(args, "method", json_object_get(args, "json") ? "POST" : "GET");
+    bool web = a && strcmp(a->name, "http.request") == 0,
+         mail = a && strcmp(a->name, "mail.send") == 0,
+         program = a && strncmp(a->name, "exec.", 5) == 0;
 
-    if (!a || (strcmp(a->name, "http.request") != 0 && strcmp(a->name, "mail.send") != 0))
-        return bad(diag, "a connector makes http and mail requests, nothing else");
-    if (of->effect == TSN_EFFECT_NONE &&
-        (strcmp(a->name, "http.request") != 0 ||
-         (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)))
+    if (!web && !mail && !program)
+        return bad(diag, "a connector makes requests by http, mail and programs of `exec:`, "
+                         "nothing else");
+    if (of->effect == TSN_EFFECT_NONE && web && strcmp(method, "GET") != 0 &&
+        strcmp(method, "HEAD") != 0)
         return bad(diag, "a look-up may only read: GET or HEAD");
+    if (of->effect == TSN_EFFECT_NONE && !web && a->effect != TSN_EFFECT_NONE)
+        return bad(diag, "a look-up may only read: no mail, no program that changes something");
+    if ((mail || (program && a->sends)) && !of->sends)
+        return bad(diag, "what tells people something has the effect `send` in the manifest");
     return 0;
 }
 
@@ -169,10 +177,17 @@ static tsn_err begin(struct plugin *p, struct flight *f, const json_t *m, struct
     tsn_err err = json_is_object(given) ? allowed(of->action, a, given, diag)
                                         : bad(diag, "a request has `args`");
 
-    if (!err)
+    /* What a program is given can be seen by others: secrets stay what they are there, and are refused. */
+    if (!err && strncmp(a->name, "exec.", 5) == 0)
+        args = json_deep_copy(given);
+    else if (!err)
         err = fill(p, given, &args, diag);
-    if (err)
+    if (!err)
+        err = tsn_plugin_reach_check(&p->manifest, p->settings, a->name, args, diag);
+    if (err) {
+        json_decref(args);
         return err;
+    }
     e = tsn_alloc(sizeof(*e));
     e->plugin = p;
     e->id = tsn_json_int(m, "id", -1);

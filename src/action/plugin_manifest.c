@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "action/plugin_reach.h"
 #include "core/secret.h"
 #include "core/text.h"
 #include "core/yaml.h"
@@ -384,8 +385,8 @@ static tsn_err read_what(struct tsn_arena *arena, const struct tsn_yaml *root, c
 static tsn_err read_manifest(struct tsn_arena *arena, const char *dir, const char *name,
                              bool declared, struct tsn_manifest *out, struct tsn_diag *diag)
 {
-    static const char *const known[] = {"name", "version", "summary",  "program",    "library",
-                                        "lua",  "actions", "settings", "concurrency"};
+    static const char *const known[] = {"name", "version", "summary",  "program",     "library",
+                                        "lua",  "actions", "settings", "concurrency", "reach"};
     struct tsn_yaml_doc *doc;
     const char *path = tsn_arena_printf(arena, "%s/manifest.yaml", dir),
                *slash = strrchr(dir, '/'),
@@ -421,6 +422,8 @@ static tsn_err read_manifest(struct tsn_arena *arena, const char *dir, const cha
         err = read_what(arena, doc->root, dir, path, out, diag);
     if (!err)
         err = read_settings(arena, doc->root, out, diag);
+    if (!err)
+        err = tsn_plugin_reach_read(arena, doc->root, out, diag);
     if (!err)
         err = read_actions(arena, doc->root, out, diag);
     return err;

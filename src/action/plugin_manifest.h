@@ -17,6 +17,8 @@ struct tsn_manifest {
     const char *lua;         /* file of a Lua connector, as in the manifest; else NULL */
     const char *library;     /* of a C plugin, as in the manifest; else NULL */
     int64_t concurrency;     /* calls at once; 1 to 64 */
+    const char *const *reach_hosts, *const *reach_programs,
+                                        *const *reach_mail; /* plugin_reach.h */
     const struct tsn_action *actions; /* names are NAME.verb; start, cancel, user not set */
     size_t nactions;
     const struct tsn_setting *settings; /* NULL: it does not say; anything goes */

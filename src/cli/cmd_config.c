@@ -97,9 +97,9 @@ static void check_plugins(struct checks *c, const struct tsn_config *config)
         if (p->settings &&
             tsn_json_parse(p->settings, strlen(p->settings), &settings, NULL) == 0)
             check_clear(c, p->name, settings, "");
-        json_decref(settings);
         tsn_diag_init(&diag);
         if (tsn_manifest_declared(a, dir, &m, &diag) ||
+            tsn_manifest_settings(&m, settings, &diag) ||
             tsn_plugin_digest(dir, m.library, digest, &diag))
             check(c, "plugins", "fail", tsn_arena_printf(a, "%s: %s", p->name, diag.what));
         else if (!p->sha256 || strcmp(p->sha256, digest) != 0)
@@ -114,6 +114,7 @@ static void check_plugins(struct checks *c, const struct tsn_config *config)
                                    p->name));
         else
             check(c, "plugins", "ok", tsn_arena_printf(a, "%s in %s", p->name, dir));
+        json_decref(settings);
     }
 }
 

@@ -34,6 +34,30 @@ static const char *verb_of(const char *action)
     return dot ? dot + 1 : "";
 }
 
+static void listed(const char *what, const char *const *list, bool *any)
+{
+    for (size_t i = 0; list && list[i]; i++) {
+        (void)printf("%s%s`%s`",
+                     i      ? ", "
+                     : *any ? "; "
+                            : "Its requests may go to ",
+                     i ? "" : what, list[i]);
+        *any = true;
+    }
+}
+
+/* What plugin_reach.h lets a connector ask for. */
+static void reach_of(const struct tsn_manifest *m)
+{
+    bool any = false;
+    if (!m->lua)
+        return;
+    listed("", m->reach_hosts, &any);
+    listed("programs ", m->reach_programs, &any);
+    listed("mail to ", m->reach_mail, &any);
+    (void)printf("%s what its settings name.\n\n", any ? "; and to" : "Its requests go to");
+}
+
 static void settings_of(const struct tsn_manifest *m)
 {
     if (m->nsettings == 0)
@@ -60,6 +84,7 @@ static void one(const struct tsn_manifest *m)
                  : m->library ? "C plugin"
                               : "Program");
     settings_of(m);
+    reach_of(m);
     (void)printf("| action | touches | in doubt | plan | undo | what it does |\n"
                  "| --- | --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; i < m->nactions; i++) {

@@ -39,7 +39,7 @@ rules:
 feeds:
   - { name: acme, kind: csaf, url: "http://127.0.0.1:8081/csaf/", every: 10m, reach: [ "127.0.0.1:8081" ], parallel: 4 }
 plugins:
-  - { name: edge, settings: { dir: /x, targets: [ a, 1, true, null ], nested: { deep: "1" } } }
+  - { name: edge, settings: { dir: /x, targets: [ a, 1, true, null ], protect: { deep: "1" } } }
 playbooks: { dir: playbooks }
 engine: { workers: 2, resident: 256, cpu: 250ms, wall: 2s }
 """

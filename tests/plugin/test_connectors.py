@@ -515,5 +515,96 @@ def test_what_a_connector_cannot_do():
             assert words in node.log_text() and "R056" in node.log_text(), node.log_text()[-500:]
 
 
+KINDS = """
+local function web(args) return http { url = args.url } end
+local function program(args, ctx)
+  return exec { program = args.program, args = { word = args.secret and ctx.settings.token or args.word } }
+end
+local function text(reply) return { status = reply.status, text = reply.text } end
+local function letter(args) return mail { to = args.to, subject = "s", text = "t" } end
+local function sent(reply) return { id = reply.message_id } end
+return connector {
+  look = { request = web, response = text }, ask = { request = program, response = text },
+  peek_mail = { request = letter, response = sent }, write_mail = { request = letter, response = sent },
+  run = { request = program, response = text }, tell = { request = letter, response = sent },
+}
+"""
+KINDS_MANIFEST = """
+name: kinds
+lua: kinds.lua
+reach: { programs: [ say, change ], mail: [ "@acme.example", one@b.example ] }
+settings: [ { name: url, type: url }, { name: contact, type: text }, { name: token, type: secret } ]
+actions:
+  - { name: look, effect: read, attempts: 1 }
+  - { name: ask, effect: read, attempts: 1 }
+  - { name: peek_mail, effect: read, attempts: 1 }
+  - { name: write_mail, effect: write, attempts: 1 }
+  - { name: run, effect: write, attempts: 1 }
+  - { name: tell, effect: send, attempts: 1 }
+"""
+KINDS_BOOK = """
+local kinds = use "kinds"
+return playbook { name = "tell", title = "Tell", on = "report.accepted",
+  run = function(case)
+    local n = 0
+    local function try(name, action, args)
+      local ok, got = pcall(function() return kinds[action](args) end)
+      case:note(name .. " = " .. json.encode(ok and { ok = got } or { code = got.code, message = got.message }))
+    end
+    try("own host", "look", { url = "http://AT/teams/x" })
+    try("other port", "look", { url = "http://127.0.0.1:1/" })
+    try("other scheme", "look", { url = "https://AT/" })
+    try("other name", "look", { url = "http://localhost:1/" })
+    try("program", "ask", { program = "say", word = "hello there" })
+    try("program not listed", "ask", { program = "other", word = "x" })
+    try("program none", "ask", { program = "nothing", word = "x" })
+    try("program changes", "ask", { program = "change", word = "x" })
+    try("program writes", "run", { program = "change", word = "x" })
+    try("secret argument", "run", { program = "change", secret = true })
+    try("mail looks", "peek_mail", { to = "a@acme.example" })
+    try("mail writes", "write_mail", { to = "a@acme.example" })
+    try("mail domain", "tell", { to = "a@ACME.example" })
+    try("mail listed", "tell", { to = { "one@b.example", "soc@c.example" } })
+    try("mail beyond", "tell", { to = { "one@b.example", "a@acme.example.evil" } })
+    try("mail other", "tell", { to = "two@b.example" })
+    return case:close { resolution = "ok" }
+  end }
+"""
+
+
+def test_kinds_and_reach():
+    """http, mail and programs, each only as far as the manifest and the settings say and the effect allows."""
+    sim = Sim()
+    node = t.make_dir({"http": {"reach": [sim.address, "127.0.0.1:1"]}, "playbooks": {"dir": "books"},
+                       "exec": [{"name": n, "program": "/bin/echo", "args": ["{word}"], "effect": e}
+                                for n, e in (("say", "read"), ("change", "write"), ("other", "read"))],
+                       "plugins": [{"name": "kinds", "dir": "kinds", "internal": True, "settings": {
+                           "url": "http://" + sim.address, "contact": "soc@c.example", "token": "secret:slack"}}],
+                       "rules": [{"on": "report.accepted", "run": "tell"}]})
+    with node:
+        for folder, name, text in (("books", "tell.lua", KINDS_BOOK.replace("AT", sim.address)),
+                                   ("kinds", "kinds.lua", KINDS), ("kinds", "manifest.yaml", KINDS_MANIFEST)):
+            os.makedirs(os.path.join(node.root, folder), exist_ok=True)
+            with open(os.path.join(node.root, folder, name), "w", encoding="utf-8") as f:
+                f.write(text)
+        node.start()
+        node.cli("secret", "set", "slack", stdin=SECRETS["slack"], check=0)
+        report(node)
+        _, said, tale = told(node)
+        assert said["own host"]["ok"]["status"] == 200, said["own host"]
+        assert said["program"]["ok"] == {"text": "hello there\n"}, said["program"]
+        assert said["program writes"]["ok"] == {"text": "x\n"}, said["program writes"]
+        assert "ok" in said["mail domain"] and "ok" in said["mail listed"], (said["mail domain"], said["mail listed"])
+        for name in ("other port", "other scheme", "other name", "program not listed", "mail beyond", "mail other"):
+            assert "ok" not in said[name] and "may not go to" in said[name]["message"], (name, said[name])
+        for name, words in (("program changes", "a look-up may only read"), ("mail looks", "a look-up may only read"),
+                            ("mail writes", "effect `send`"), ("program none", "nothing else"),
+                            ("secret argument", "must be a text")):
+            assert "ok" not in said[name] and words in said[name]["message"], (name, said[name])
+        assert SECRETS["slack"] not in tale
+        assert len(os.listdir(os.path.join(node.data, "mail", "new"))) == 2
+        node.stop()
+
+
 if __name__ == "__main__":
     t.main()

@@ -170,7 +170,7 @@ def test_ways_to_write_it():
     """The pin goes into the file however that is written; what else stands there stays."""
     for text in ("plugins:\n  - { name: edge, dir: edge }  # flow\n",
                  "plugins: [ { dir: edge, name: edge } ]\n",
-                 "plugins:\n  - dir: edge\n    name: \"edge\"   # the one\n    settings: { a: 1 }\n",
+                 "plugins:\n  - dir: edge\n    name: \"edge\"   # the one\n    settings: { dir: /x }\n",
                  "plugins:\n  -\n    name: 'edge'\n    dir: edge\n    sha256: \"" + "0" * 64 + "\"\n",
                  "# Häuser, Übergänge\nplugins:\n- name: edge\n  sha256: " + "0" * 64 + " # old\n  dir: edge\n"):
         with make() as node:

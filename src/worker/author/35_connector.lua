@@ -78,6 +78,12 @@ function api.mail(t)
   return answered { request = { action = "mail.send", args = native.table_arg("mail", t) } }
 end
 
+-- exec { program = "whois", args = { address = "..." } }: a program of `exec:`, as exec.whois takes its arguments.
+function api.exec(t)
+  native.known("exec", t, { program = true, args = true })
+  return answered { request = { action = "exec." .. native.text_of("exec", t, "program", true), args = t.args or {} } }
+end
+
 function api.done(result)
   return answered { outcome = "ok", result = result or {} }
 end
@@ -186,7 +192,7 @@ function native.tools.connector(input)
     local wanted = stages[stage].request(args, ctx)
     if wanted ~= nil then
       if getmetatable(wanted) ~= "answer" then
-        raise("L303", ("the request of %s is not http { } or mail { }"):format(input.action))
+        raise("L303", ("the request of %s is not http { }, mail { } or exec { }"):format(input.action))
       end
       if not wanted.request then
         return finished(wanted)
