@@ -288,23 +288,25 @@ tsn_err tsn_node_open_engine(struct node *n, struct tsn_diag *diag)
     if (!dir)
         return tsn_diag_set(diag, TSN_ENOTFOUND, "S026",
                             "no playbooks are installed, and `playbooks: dir:` names none");
-    const struct tsn_engine_config ec = {.loop = n->loop,
-                                         .writer = n->writer,
-                                         .reader = n->reader,
-                                         .registry = n->registry,
-                                         .picks = tsn_config_picks_json(n->config),
-                                         .calendar = calendar_of,
-                                         .calendar_user = n,
-                                         .people = n->config->people,
-                                         .npeople = n->config->npeople,
-                                         .sees = sees,
-                                         .sees_user = &n->casework,
-                                         .sealing = n->sealing,
-                                         .playbook_dir = dir,
-                                         .workers = (int)n->config->workers,
-                                         .resident = (size_t)n->config->resident,
-                                         .cpu_ms = n->config->cpu_ms,
-                                         .wall_ms = n->config->wall_ms};
+    const struct tsn_engine_config ec = {
+        .loop = n->loop,
+        .writer = n->writer,
+        .reader = n->reader,
+        .registry = n->registry,
+        .picks = tsn_config_picks_json(n->config),
+        .calendar = calendar_of,
+        .calendar_user = n,
+        .people = n->config->people,
+        .npeople = n->config->npeople,
+        .sees = sees,
+        .sees_user = &n->casework,
+        .sealing = n->sealing,
+        .marks = tsn_arena_printf(n->arena, "%s/marks", n->config->data_dir),
+        .playbook_dir = dir,
+        .workers = (int)n->config->workers,
+        .resident = (size_t)n->config->resident,
+        .cpu_ms = n->config->cpu_ms,
+        .wall_ms = n->config->wall_ms};
     tsn_err err = tsn_engine_open(&n->engine, &ec, tsn_node_engine_ready, n, diag);
     if (err)
         return err;

@@ -17,8 +17,9 @@
 struct fault_plan {
     bool any; /* '#N': every point counts */
     char name[64];
-    int64_t at;   /* the hit it acts on, from 1 */
-    tsn_err err;  /* 0 = kill */
+    int64_t at;  /* the hit it acts on, from 1 */
+    tsn_err err; /* 0 = kill */
+    bool aborts;
     int trace_fd; /* -1 = none */
 };
 
@@ -52,7 +53,8 @@ static void read_plan(void)
         mark = strchr(copy, '=');
         if (mark) {
             *mark = '\0';
-            plan.err = err_by_name(mark + 1);
+            plan.aborts = strcmp(mark + 1, "ABORT") == 0;
+            plan.err = plan.aborts ? 0 : err_by_name(mark + 1);
         }
         plan.any = copy[0] == '#';
         mark = plan.any ? copy : strchr(copy, ':');
@@ -93,6 +95,13 @@ static bool due(const char *name)
     return plan.err ? n >= plan.at : n == plan.at;
 }
 
+static void die(void)
+{
+    if (plan.aborts)
+        abort();
+    kill(getpid(), SIGKILL);
+}
+
 void tsn_fault_hook(void (*fn)(const char *name, void *user), void *user)
 {
     hook_user = user;
@@ -108,7 +117,19 @@ void tsn_fault(const char *name)
         return;
     trace_hit(name);
     if (plan.err == 0 && due(name))
-        kill(getpid(), SIGKILL);
+        die();
+}
+
+void tsn_fault_of(const char *name, const char *what)
+{
+    char whole[128];
+
+    pthread_once(&once, read_plan);
+    if (!active || plan.any || plan.err || !what ||
+        (size_t)snprintf(whole, sizeof(whole), "%s/%s", name, what) >= sizeof(whole))
+        return;
+    if (due(whole))
+        die();
 }
 
 tsn_err tsn_fault_err(const char *name)

@@ -86,7 +86,10 @@ tsn_err tsn_engine_open(struct tsn_engine **out, const struct tsn_engine_config 
     e->ready_fn = ready;
     e->ready_user = user;
     e->wake_timer = tsn_timer_new(config->loop, tsn_runmap_tick, e);
-    err = own_actions(config->registry);
+    e->suspect_timer = tsn_timer_new(config->loop, tsn_runmap_suspects, e);
+    err = config->marks ? tsn_marks_open(&e->marks, config->marks, diag) : 0;
+    if (!err)
+        err = own_actions(config->registry);
     if (!err)
         err = tsn_playbooks_read(e, diag);
     if (!err)
@@ -111,7 +114,10 @@ void tsn_engine_close(struct tsn_engine *e)
     tsn_gates_close(e);
     tsn_eop_close(e);
     tsn_timer_destroy(e->wake_timer);
-    e->wake_timer = NULL;
+    tsn_timer_destroy(e->suspect_timer);
+    e->wake_timer = e->suspect_timer = NULL;
+    tsn_marks_close(e->marks);
+    e->marks = NULL;
     tsn_engine_unref(e);
 }
 

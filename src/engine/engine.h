@@ -41,6 +41,7 @@ struct tsn_engine_config {
     struct tsn_reader *reader;
     struct tsn_registry *registry;
     const char *playbook_dir;
+    const char *marks;                    /* file of engine/marks.h; NULL = none */
     int workers;                          /* processes; 0 = 2 */
     size_t resident;                      /* runs with a Lua state per worker; 0 = 256 */
     int64_t cpu_ms;                       /* per activation; 0 = 250 */

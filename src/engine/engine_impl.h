@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "engine/engine.h"
+#include "engine/marks.h"
 #include "core/buf.h"
 #include "core/crypto.h"
 #include "core/id.h"
@@ -121,6 +122,7 @@ struct tsn_run {
     bool resting; /* the op that tells it so is on its way */
     bool held;    /* paused: what is under way ends, nothing new begins */
     unsigned suspected;
+    unsigned mark;             /* in the engine's marks; 0 = none */
     struct tsn_worker *worker; /* resident there */
     char *name, *case_id, *title;
     json_t *roles;          /* of its playbook */
@@ -200,6 +202,10 @@ struct tsn_engine {
     size_t npages;
     bool paging; /* the op that takes what is due is on its way */
     struct tsn_run *queue_first, *queue_last;
+    struct tsn_marks *marks;                      /* NULL = none */
+    struct tsn_run *suspect_first, *suspect_last; /* queued too, to be loaded alone */
+    struct tsn_timer *suspect_timer;
+    int64_t suspect_since; /* monotonic: when the first of them came */
     struct tsn_run *lru_first, *lru_last;
     size_t loading;
 
@@ -234,13 +240,18 @@ void tsn_run_forget(struct tsn_run *r);
 void tsn_run_park(struct tsn_run *r, int64_t wake_at);
 void tsn_run_unload(struct tsn_run *r);                   /* only the Lua state */
 void tsn_run_wake_at(struct tsn_run *r, int64_t wake_at); /* 0 = out of the heap */
+void tsn_runmap_suspects(void *engine);                   /* the suspects' timer */
 void tsn_runmap_tick(void *engine);                       /* the wake timer */
 void tsn_wake_arm(struct tsn_engine *e); /* for the nearest in memory or on disk */
 void tsn_run_touch(struct tsn_run *r);   /* most recently used */
 void tsn_run_unlist(struct tsn_run *r);  /* out of the LRU list */
 void tsn_run_enqueue(struct tsn_run *r);
 struct tsn_run *tsn_run_dequeue(struct tsn_engine *e);
-void tsn_run_undue(struct tsn_run *r); /* drops what waits for delivery */
+/* One that must be loaded alone; they have a queue of their own. NULL: none, or not now. */
+struct tsn_run *tsn_run_suspect(struct tsn_engine *e);
+bool tsn_run_stands_back(const struct tsn_engine *e); /* the others wait for one of them */
+void tsn_run_unmark(struct tsn_run *r);               /* it came on: the mark goes */
+void tsn_run_undue(struct tsn_run *r);                /* drops what waits for delivery */
 void tsn_runmap_close(struct tsn_engine *e);
 
 /* --- sweep.c: what is due on disk */

@@ -24,6 +24,8 @@ static void eop_finish(struct tsn_eop *o)
      * missing there, dropped here, and begun a second time. */
     if (r && !o->reads && r->phase == TSN_PHASE_LOADING)
         r->again = true;
+    if (r && !o->reads && !o->op.err)
+        tsn_run_unmark(r);
     if (!e->closing)
         o->settled(o);
     if (o->step)

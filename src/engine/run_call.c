@@ -357,8 +357,10 @@ static void call_begin(struct tsn_step *s, bool probing)
         call_free(c);
         return;
     }
-    if (!err)
+    if (!err) {
+        tsn_run_unmark(r); /* now somebody else is at work */
         return;
+    }
     call_detach(s);
     call_free(c);
     if (probing)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/clock.h"
+#include "core/fault.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -193,6 +194,7 @@ static tsn_err load_all(struct load_op *l, struct tsn_store *st)
     if (err)
         return err;
     l->found = true;
+    tsn_fault_of("engine.load", l->row.title);
     l->held = l->row.held != NULL;
     tsn_run_unhold(a, &l->row);
     if (stands_still(l->row.state))
@@ -436,6 +438,14 @@ static void go_on(struct tsn_run *r, struct load_op *l)
     tsn_run_unref(r);
 }
 
+static bool writes(const struct tsn_run *r)
+{
+    for (const struct tsn_step *s = r->steps; s; s = s->next)
+        if (s->ops > 0)
+            return true;
+    return r->phase == TSN_PHASE_QUEUED || r->resting;
+}
+
 static void loaded(struct tsn_eop *o)
 {
     struct load_op *l = (struct load_op *)o;
@@ -460,6 +470,9 @@ static void loaded(struct tsn_eop *o)
         tsn_run_stuck(r, "R070", "the journal has another number of results than the run");
     else
         go_on(r, l);
+    /* The worker has the word, an op says more, or it waits for others. */
+    if (!r->dead && r->phase != TSN_PHASE_ACTIVE && r->phase != TSN_PHASE_ENDING && !writes(r))
+        tsn_run_unmark(r);
     tsn_run_pump(e);
 }
 
@@ -480,15 +493,34 @@ static void load_start(struct tsn_run *r)
     tsn_eop_submit(&l->o);
 }
 
+/* What the core died of again and again is not loaded any more; a person looks at it. */
+static void start(struct tsn_run *r)
+{
+    struct tsn_engine *e = r->e;
+    unsigned count = tsn_marks_count(e->marks, r->id);
+
+    if (!r->mark)
+        r->mark = tsn_marks_set(e->marks, r->id);
+    if (count >= TSN_MARKS_STUCK) {
+        r->phase = TSN_PHASE_IDLE;
+        tsn_run_stuck(r, "R025",
+                      "tocsin itself died again and again while it was at this run; "
+                      "the others go on");
+    } else {
+        load_start(r);
+    }
+    tsn_run_unref(r); /* the queue's; the op has its own */
+}
+
 void tsn_run_pump(struct tsn_engine *e)
 {
     struct tsn_run *r;
 
     while (!e->closing && e->ready && e->loading < TSN_LOADS_MAX && tsn_pool_up(e) &&
-           (r = tsn_run_dequeue(e)) != NULL) {
-        load_start(r);
-        tsn_run_unref(r); /* the queue's; the op has its own */
-    }
+           !tsn_run_stands_back(e) && (r = tsn_run_dequeue(e)) != NULL)
+        start(r);
+    if (!e->closing && e->ready && tsn_pool_up(e) && (r = tsn_run_suspect(e)) != NULL)
+        start(r);
 }
 
 void tsn_run_reload(struct tsn_run *r)

@@ -10,7 +10,9 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-#define WAKE_LOOK_MS 60000 /* the wall clock may step: look at least this often */
+#define SUSPECT_LOOK_MS 10
+#define SUSPECT_WAIT_MS 2000  /* then the others stand back */
+#define WAKE_LOOK_MS    60000 /* the wall clock may step: look at least this often */
 
 static size_t bucket_of(const struct tsn_engine *e, const char *id)
 {
@@ -274,6 +276,15 @@ void tsn_run_touch(struct tsn_run *r)
 
 /* --- the ready queue */
 
+static void queue_put(struct tsn_run **first, struct tsn_run **last, struct tsn_run *r)
+{
+    if (*last)
+        (*last)->queue_next = r;
+    else
+        *first = r;
+    *last = r;
+}
+
 void tsn_run_enqueue(struct tsn_run *r)
 {
     struct tsn_engine *e = r->e;
@@ -282,28 +293,70 @@ void tsn_run_enqueue(struct tsn_run *r)
     r->phase = TSN_PHASE_QUEUED;
     r->queue_next = NULL;
     tsn_run_ref(r);
-    if (e->queue_last)
-        e->queue_last->queue_next = r;
-    else
-        e->queue_first = r;
-    e->queue_last = r;
+    if (!r->mark && tsn_marks_count(e->marks, r->id) > 0) {
+        if (!e->suspect_first)
+            e->suspect_since = tsn_clock_mono_ms();
+        queue_put(&e->suspect_first, &e->suspect_last, r);
+        tsn_timer_arm(e->suspect_timer, SUSPECT_LOOK_MS);
+        return;
+    }
+    queue_put(&e->queue_first, &e->queue_last, r);
 }
 
 /* The reference of the queue goes to the caller; forgotten runs are skipped. */
-struct tsn_run *tsn_run_dequeue(struct tsn_engine *e)
+static struct tsn_run *queue_take(struct tsn_run **first, struct tsn_run **last)
 {
     struct tsn_run *r;
 
-    while ((r = e->queue_first) != NULL) {
-        e->queue_first = r->queue_next;
-        if (!e->queue_first)
-            e->queue_last = NULL;
+    while ((r = *first) != NULL) {
+        *first = r->queue_next;
+        if (!*first)
+            *last = NULL;
         r->queue_next = NULL;
         if (!r->dead)
             return r;
         tsn_run_unref(r);
     }
     return NULL;
+}
+
+struct tsn_run *tsn_run_dequeue(struct tsn_engine *e)
+{
+    return queue_take(&e->queue_first, &e->queue_last);
+}
+
+/* --- runs that the core may have died of: marks.h */
+
+bool tsn_run_stands_back(const struct tsn_engine *e)
+{
+    return e->suspect_first &&
+           (!e->queue_first || tsn_clock_mono_ms() - e->suspect_since > SUSPECT_WAIT_MS);
+}
+
+struct tsn_run *tsn_run_suspect(struct tsn_engine *e)
+{
+    struct tsn_run *r;
+
+    if (!tsn_run_stands_back(e) || e->loading > 0 || tsn_marks_active(e->marks) > 0)
+        return NULL;
+    r = queue_take(&e->suspect_first, &e->suspect_last);
+    e->suspect_since = tsn_clock_mono_ms();
+    return r;
+}
+
+void tsn_run_unmark(struct tsn_run *r)
+{
+    tsn_marks_clear(r->e->marks, r->mark);
+    r->mark = 0;
+}
+
+void tsn_runmap_suspects(void *engine)
+{
+    struct tsn_engine *e = engine;
+
+    tsn_run_pump(e);
+    if (e->suspect_first && !e->closing)
+        tsn_timer_arm(e->suspect_timer, SUSPECT_LOOK_MS);
 }
 
 /* --- leaving */
@@ -321,6 +374,7 @@ void tsn_run_forget(struct tsn_run *r)
     if (r->dead)
         return;
     r->dead = true;
+    tsn_run_unmark(r);
     tsn_steps_clear(r);
     tsn_run_unload(r);
     heap_remove(r->e, r);
@@ -347,7 +401,8 @@ void tsn_runmap_close(struct tsn_engine *e)
             tsn_run_forget(r);
         }
     }
-    while ((r = tsn_run_dequeue(e)) != NULL)
+    while ((r = tsn_run_dequeue(e)) != NULL ||
+           (r = queue_take(&e->suspect_first, &e->suspect_last)) != NULL)
         tsn_run_unref(r);
     free(e->buckets);
     free(e->heap);
