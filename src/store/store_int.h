@@ -74,16 +74,25 @@ struct tsn_store {
 sqlite3_stmt *tsn_sql(struct tsn_store *st, const char *sql, tsn_err *err);
 /* Maps a result code; disk-level failures kill the store. */
 tsn_err tsn_sql_err(struct tsn_store *st, int rc);
-/* Brings the schema to the newest of `files` (ended by a NULL name); copies the file first. */
-struct tsn_embedded;
-tsn_err tsn_store_migrate(struct tsn_store *st, const struct tsn_embedded *files, bool create,
-                          struct tsn_diag *diag);
+/* "what: why", at the database's path. */
+tsn_err tsn_store_fail(struct tsn_store *st, struct tsn_diag *diag, tsn_err err,
+                       const char *code, const char *what);
+int tsn_sql_int(struct tsn_store *st, const char *sql); /* first column of the first row; -1 */
+void tsn_make_private(const char *path); /* an empty file that only we may read */
 tsn_err tsn_sql_exec(struct tsn_store *st, const char *sql);
 /* Kills the store: what is on disk is unknown from here on. Returns err. */
 tsn_err tsn_store_die(struct tsn_store *st, tsn_err err);
 /* sqlite3_step for statements without rows; resets. */
 tsn_err tsn_sql_done(struct tsn_store *st, sqlite3_stmt *s);
 uint32_t tsn_store_hash(const char *s);
+
+/* --- store_migrate.c */
+
+/* Brings the layout to the newest of `files` (ended by a NULL name), copying the file first. S011 to S013,
+ * S017. */
+struct tsn_embedded;
+tsn_err tsn_store_migrate(struct tsn_store *st, const struct tsn_embedded *files, bool create,
+                          struct tsn_diag *diag);
 
 /* Not there for the view in force; notes what is seen of closed cases. store_rows.c */
 bool tsn_view_hides(struct tsn_store *st, const char *case_id);

@@ -1,4 +1,4 @@
-/* store_sqlite.c - the SQLite connection: open, migrate, transactions, statements.
+/* store_sqlite.c - the SQLite connection: open, transactions, statements.
  *
  * One connection writes and checkpoints. Its thread is the writer (or an offline command).
  */
@@ -274,15 +274,18 @@ void tsn_store_undo(struct tsn_store *st)
 
 /* --- opening ------------------------------------------------------------------------------- */
 
-static tsn_err fail(struct tsn_store *st, struct tsn_diag *diag, tsn_err err, const char *code,
-                    const char *what)
+tsn_err tsn_store_fail(struct tsn_store *st, struct tsn_diag *diag, tsn_err err,
+                       const char *code, const char *what)
 {
+    const char *why = st->db && (sqlite3_errcode(st->db) & 0xff) != SQLITE_OK
+                          ? sqlite3_errmsg(st->db)
+                          : tsn_err_text(err);
+
     tsn_diag_at(diag, st->path, 0, 0);
-    return tsn_diag_set(diag, err, code, "%s: %s", what,
-                        st->db ? sqlite3_errmsg(st->db) : tsn_err_text(err));
+    return tsn_diag_set(diag, err, code, "%s: %s", what, why);
 }
 
-static int pragma_int(struct tsn_store *st, const char *sql)
+int tsn_sql_int(struct tsn_store *st, const char *sql)
 {
     sqlite3_stmt *s = NULL;
     int v = -1;
@@ -324,105 +327,12 @@ static tsn_err harden(struct tsn_store *st, bool scratch)
     return err;
 }
 
-static int newest_of(const struct tsn_embedded *files)
-{
-    int newest = 0;
-
-    for (; files->name; files++) {
-        int n = (int)strtol(files->name, NULL, 10);
-
-        if (n > newest)
-            newest = n;
-    }
-    return newest;
-}
-
-static void make_private(const char *path)
+void tsn_make_private(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd >= 0)
         close(fd);
-}
-
-/* A consistent copy beside the file, by the backup API. */
-static tsn_err copy_before(struct tsn_store *st, int version, struct tsn_diag *diag)
-{
-    char path[4096];
-    sqlite3 *to = NULL;
-    sqlite3_backup *b;
-    int rc;
-
-    (void)snprintf(path, sizeof(path), "%s.before-%d", st->path, version + 1);
-    make_private(path);
-    rc = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-    b = rc == SQLITE_OK ? sqlite3_backup_init(to, "main", st->db, "main") : NULL;
-    rc = b ? sqlite3_backup_step(b, -1) : SQLITE_CANTOPEN;
-    if (b && sqlite3_backup_finish(b) != SQLITE_OK)
-        rc = SQLITE_IOERR;
-    sqlite3_close(to);
-    if (rc == SQLITE_DONE)
-        return 0;
-    return fail(st, diag, TSN_EIO, "S013",
-                "cannot copy the database before changing its layout");
-}
-
-/* All files of a layout, one area each, in one transaction. */
-static tsn_err step(struct tsn_store *st, const struct tsn_embedded *files, int v)
-{
-    char sql[64];
-    tsn_err err;
-    int ran = 0;
-
-    (void)snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", v);
-    err = tsn_sql_exec(st, "BEGIN IMMEDIATE");
-    for (; !err && files->name; files++) {
-        if (strtol(files->name, NULL, 10) != v)
-            continue;
-        err = tsn_sql_exec(st, (const char *)files->data);
-        ran++;
-    }
-    if (!err && ran == 0)
-        err = TSN_EBUG;
-    if (!err)
-        err = tsn_sql_exec(st, sql);
-    tsn_fault("store.migrate");
-    if (!err)
-        err = tsn_sql_exec(st, "COMMIT");
-    return err;
-}
-
-tsn_err tsn_store_migrate(struct tsn_store *st, const struct tsn_embedded *files, bool create,
-                          struct tsn_diag *diag)
-{
-    int have = pragma_int(st, "PRAGMA user_version"), newest = newest_of(files);
-    tsn_err err = 0;
-
-    if (have > newest) {
-        tsn_diag_hint(diag,
-                      "install the newer tocsin, or restore a copy made before the change");
-        return fail(st, diag, TSN_ESCHEMA, "S012",
-                    "this database was written by a newer version");
-    }
-    if (have == newest)
-        return 0;
-    /* An older file is changed by the writer alone; somebody else's database is never touched. */
-    if (have > 0 && st->read_only) {
-        tsn_diag_hint(diag,
-                      "start tocsin serve once: it copies the file and changes its layout");
-        return fail(st, diag, TSN_ESCHEMA, "S013", "the database is of an older version");
-    }
-    if (have <= 0 &&
-        (st->read_only || !create || pragma_int(st, "SELECT count(*) FROM sqlite_master") != 0))
-        return fail(st, diag, TSN_ENOTFOUND, "S011", "there is no tocsin database here");
-    if (have > 0)
-        err = copy_before(st, have, diag);
-    for (int v = have + 1; !err && v <= newest; v++) {
-        err = step(st, files, v);
-        if (err)
-            fail(st, diag, err, "S013", "cannot bring the database to this version's layout");
-    }
-    return err;
 }
 
 /* "file:" URI of a path: what has a meaning in URIs is escaped. */
@@ -472,13 +382,13 @@ static tsn_err open_file(struct tsn_store *st, const struct tsn_store_config *co
 
     /* Made here so that nobody else can read it from its first byte on. */
     if (config->create && !config->read_only)
-        make_private(config->path);
+        tsn_make_private(config->path);
     flags |= SQLITE_OPEN_NOMUTEX;
     rc = sqlite3_open_v2(config->path, &st->db, flags, config->vfs);
     if (rc == SQLITE_OK) {
         configure(st);
         /* A copy on read-only media has no -shm file and cannot get one. */
-        if (config->read_only && pragma_int(st, "PRAGMA user_version") < 0 &&
+        if (config->read_only && tsn_sql_int(st, "PRAGMA user_version") < 0 &&
             no_shm(sqlite3_errcode(st->db)) && wal_empty(config->path)) {
             sqlite3_close(st->db);
             st->db = NULL;
@@ -492,8 +402,8 @@ static tsn_err open_file(struct tsn_store *st, const struct tsn_store_config *co
     }
     if (rc == SQLITE_OK)
         return 0;
-    return fail(st, diag, access(config->path, F_OK) == 0 ? TSN_EIO : TSN_ENOTFOUND, "S011",
-                "cannot open the database");
+    return tsn_store_fail(st, diag, access(config->path, F_OK) == 0 ? TSN_EIO : TSN_ENOTFOUND,
+                          "S011", "cannot open the database");
 }
 
 static void read_boot_id(struct tsn_store *st)
@@ -539,9 +449,9 @@ tsn_err tsn_store_open(struct tsn_store **out, const struct tsn_store_config *co
     if (!err) {
         err = harden(st, config->scratch);
         if (err == TSN_EBUSY)
-            fail(st, diag, err, "S016", "another process holds the database");
+            tsn_store_fail(st, diag, err, "S016", "another process holds the database");
         else if (err)
-            fail(st, diag, err, "S011", "cannot open the database");
+            tsn_store_fail(st, diag, err, "S011", "cannot open the database");
     }
     if (!err)
         err = tsn_store_migrate(st, tsn_sql_sqlite, config->create, diag);

@@ -112,6 +112,29 @@ static void test_migration_copies_first(void **state)
     lab_close(&l);
 }
 
+/* Between two releases the tables of a layout change and its number does not. */
+static void test_a_layout_of_another_build(void **state)
+{
+    struct lab l;
+    struct tsn_store *st;
+
+    (void)state;
+    lab_open(&l);
+    tsn_store_close(lab_store(&l, false));
+    int made = lab_int(&l, "PRAGMA application_id");
+    assert_int_not_equal(made, 0);
+    assert_int_equal(lab_sql(&l, "PRAGMA application_id=1"), SQLITE_OK);
+    refused(&l, false, TSN_ESCHEMA, "S017");
+    assert_int_equal(lab_int(&l, "PRAGMA user_version"), 1);
+    st = lab_store(&l, true); /* looking is allowed */
+    tsn_store_close(st);
+    char sql[60];
+    (void)snprintf(sql, sizeof(sql), "PRAGMA application_id=%d", made);
+    assert_int_equal(lab_sql(&l, sql), SQLITE_OK);
+    tsn_store_close(lab_store(&l, false));
+    lab_close(&l);
+}
+
 static void test_key_files(void **state)
 {
     struct lab l;
@@ -250,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_migration_copies_first),
+        cmocka_unit_test(test_a_layout_of_another_build),
         cmocka_unit_test(test_key_files),
         cmocka_unit_test(test_node_names),
         cmocka_unit_test(test_read_only_place),
