@@ -2,7 +2,8 @@
 --
 -- The publisher starts this run in the commit that makes a release public, with everything it sends in
 -- the event, frozen. The advisory is `publishing` until the run has finished. A record that CVE Services
--- do not take holds everything behind it until a person decides; a mail that cannot be sent does not.
+-- do not take holds everything behind it until a person decides; a mail that cannot be sent does not. What is
+-- withdrawn or superseded sends no record by itself: at the end a person says what becomes of its ids.
 local psirt = require "lib.psirt"
 local track = use "track"
 
@@ -33,6 +34,36 @@ local function record(ev, one)
   return false
 end
 
+-- The advisory of a published id is withdrawn or superseded: rejected, told the new words, or left, as a person says.
+local function over(case, ev, one)
+  for round = 1, 20 do
+    local t = ask {
+      id = "over/" .. one.cve .. "/" .. round, role = "publish", remind = "1d",
+      title = ("%s no longer holds: what becomes of %s?"):format(ev.advisory, one.cve),
+      show = "reject: the id named no vulnerability. update: its record gets the words of the new version. "
+        .. "leave: the record stays as it is.",
+      fields = { next = choice { "reject", "update", "leave" }, reason = text { required = true } },
+    }
+    if t.next == "leave" then
+      return
+    end
+    local cve = use(ev.connector)
+    local ok, why = pcall(function()
+      if t.next == "reject" then
+        cve.reject { cve = one.cve, reason = t.reason }
+        track.move { track = "cve", subject = one.cve, to = "rejected", reason = "withdrawn", note = t.reason }
+      else
+        cve.publish { cve = one.cve, container = one.container, reference = one.reference }
+        track.move { track = "cve", subject = one.cve, to = "updated", reason = ev.version }
+      end
+    end)
+    if ok then
+      return
+    end
+    case:note(("CVE Services did not do it for %s: %s"):format(one.cve, tostring(why.message or why)))
+  end
+end
+
 return playbook {
   name  = "publication",
   title = "What follows a release",
@@ -51,6 +82,9 @@ return playbook {
       if ok then
         told = told + 1
       end
+    end
+    for _, one in ipairs(ev.over or {}) do
+      over(case, ev, one)
     end
     return { records = records, told = told, failed = #ev.mails - told }
   end,

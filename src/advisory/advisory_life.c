@@ -387,7 +387,40 @@ static tsn_err when(struct tsn_advisory_work *w, int64_t *at)
     return 0;
 }
 
-/* publish { at?, status?, change? }: what was approved, now or then. */
+/* `to`: what follows the files, cve and mail; the files themselves (csaf and web) are one tree that nothing
+ * can be left out of, for records and mails name them. */
+static tsn_err ways(struct tsn_advisory_work *w)
+{
+    static const char *const known[] = {"csaf", "web", "cve", "mail"};
+    const json_t *to = json_object_get(w->ask->args, "to");
+    bool seen[4] = {0};
+    size_t i;
+    json_t *v;
+    json_object_del(w->life, "to");
+    if (!to) {
+        return 0;
+    }
+    json_array_foreach(to, i, v)
+    {
+        size_t k = 0;
+        while (k < 4 && strcmp(known[k], json_is_string(v) ? json_string_value(v) : "") != 0) {
+            k++;
+        }
+        if (k == 4) {
+            break;
+        }
+        seen[k] = true;
+    }
+    if (!json_is_array(to) || i < json_array_size(to) || !seen[0] || !seen[1]) {
+        tsn_diag_hint(w->diag, "csaf,web and then cve, mail or both");
+        return tsn_diag_set(w->diag, TSN_EINPUT, "D112",
+                            "`to` is csaf and web, and what follows them: cve, mail");
+    }
+    json_object_set_new(w->life, "to", json_deep_copy(to));
+    return 0;
+}
+
+/* publish { at?, status?, change?, to? }: what was approved, now or then. */
 static tsn_err publish(struct tsn_advisory_work *w)
 {
     const json_t *approved = json_object_get(w->life, "approved");
@@ -410,6 +443,9 @@ static tsn_err publish(struct tsn_advisory_work *w)
     }
     if (!err) {
         err = says_new(w);
+    }
+    if (!err) {
+        err = ways(w);
     }
     if (!err) {
         json_object_set_new(w->life, "status", json_string(status));
@@ -557,13 +593,13 @@ tsn_err tsn_advisory_approved(struct tsn_store *st, struct tsn_arena *arena,
 static const struct {
     const char *name;
     tsn_err (*fn)(struct tsn_advisory_work *w);
-    const char *keys[5];
+    const char *keys[6];
 } verbs[] = {
     {"edit", edit, {"set", "change"}},
     {"review", review, {"note"}},
     {"changes", changes, {"note"}},
     {"approve", approve, {"digest", "note"}},
-    {"publish", publish, {"at", "status", "change", "digest"}},
+    {"publish", publish, {"at", "status", "change", "digest", "to"}},
     {"unschedule", unschedule, {"note"}},
     {"resume", resume, {"note"}},
     {"ahead", ahead, {"note"}},

@@ -204,6 +204,7 @@ static tsn_err out(struct tsn_advisory_work *w, struct tsn_rec_release *r)
         json_object_del(w->life, "change");
         json_object_del(w->life, "ahead");
         json_object_del(w->life, "ahead_run");
+        json_object_del(w->life, "to");
         err = tsn_advisory_work_save(w, "advisory.published");
     }
     return err;

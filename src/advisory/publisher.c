@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "advisory/advisory_life.h"
 #include "advisory/tell.h"
 #include "core/clock.h"
 #include "core/fault.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "proc/pgp.h"
 #include "store/record_advisory.h"
@@ -17,6 +19,7 @@
 #define SECURITY_LATE_MS INT64_C(2419200000) /* it is renewed 30 days before its end */
 #define REFRESH_MS                                                                             \
     INT64_C(21600000) /* the tree is looked at every six hours: security.txt ends */
+#define KEY_LATE_MS INT64_C(2592000000) /* 30 days, as for the key of mail */
 #define KEY_MAX     ((size_t)1 << 20)
 #define RELEASE_MAX 100000
 
@@ -24,10 +27,13 @@ struct tsn_house {
     struct tsn_house_config config;
     struct tsn_timer *timer;
     bool busy, closed, refresh;
-    int64_t refreshed_ms;   /* monotonic; 0 = never */
-    size_t held;            /* releases whose run has stopped: a person is needed */
-    int64_t security_until; /* of the file as it was last read or written; 0 = none */
-    char reason[400];       /* of the last failure; "" = the last round was good */
+    int64_t refreshed_ms;    /* monotonic; 0 = never */
+    size_t held;             /* releases whose run has stopped: a person is needed */
+    int64_t security_until;  /* of the file as it was last read or written; 0 = none */
+    bool looking;            /* gpg lists keys */
+    int64_t key_until;       /* 0 = never, or not known */
+    const char *key_problem; /* static; NULL = it can sign, and for a while */
+    char reason[400];        /* of the last failure; "" = the last round was good */
 };
 
 /* One look at the store, and what it found; lives through the whole round. */
@@ -56,9 +62,9 @@ struct job {
 static void again(struct tsn_house *h, int64_t ms)
 {
     h->busy = false;
-    if (h->closed) {
+    if (h->closed && !h->looking) {
         free(h);
-    } else {
+    } else if (!h->closed) {
         tsn_timer_arm(h->timer, ms);
     }
 }
@@ -227,6 +233,55 @@ static void watch_security(struct tsn_house *h, int64_t until)
     }
 }
 
+/* What signs must be there, and go on signing longer than readers are told in advance of a new key. */
+static void on_keys(struct tsn_pgp_result *res, void *user)
+{
+    struct tsn_house *h = user;
+    json_t *list = res->reason ? NULL : tsn_pgp_keys_json(res->plain.data), *key;
+    const char *problem = res->reason ? "unknown" : "missing";
+    int64_t now = tsn_clock_wall_ms(), until = 0;
+    size_t i;
+    json_array_foreach(list, i, key)
+    {
+        const char *state = tsn_json_str(key, "state", "");
+        if (strcasecmp(tsn_json_str(key, "fpr", ""), h->config.publish->key) != 0) {
+            continue;
+        }
+        until = tsn_json_int(key, "expires_ms", 0);
+        problem = strcmp(state, "revoked") == 0                             ? "revoked"
+                  : strcmp(state, "expired") == 0 || (until && until < now) ? "expired"
+                  : strcmp(state, "valid") != 0 || !tsn_json_bool(key, "secret", false)
+                      ? "unusable"
+                  : until && until - now < KEY_LATE_MS ? "expires-soon"
+                                                       : NULL;
+    }
+    h->key_until = until;
+    h->key_problem = problem;
+    if (problem) {
+        char when[25] = "";
+        if (until) {
+            tsn_time_format(when, until);
+        }
+        tsn_log(strcmp(problem, "expires-soon") == 0 ? TSN_LOG_WARN : TSN_LOG_ERROR,
+                "publish.key", "code", "P006", "key", h->config.publish->key, "problem",
+                problem, "expires", when, NULL);
+    }
+    json_decref(list);
+    h->looking = false;
+    if (h->closed && !h->busy) {
+        free(h);
+    }
+}
+
+static void look_key(struct tsn_house *h)
+{
+    const struct tsn_publish_config *c = h->config.publish;
+    if (c->dir && c->key && !h->looking) {
+        h->looking = true;
+        tsn_pgp_list(h->config.loop, c->gnupg, on_keys, h);
+    }
+}
+
 static void failed(struct tsn_house *h, const struct tsn_diag *diag)
 {
     tsn_log(TSN_LOG_WARN, "publish.failed", "code", diag->code, "what", diag->what, NULL);
@@ -248,6 +303,7 @@ static void job_done(uv_work_t *work, int status)
     }
     if (!status) {
         watch_security(h, j->security_until);
+        look_key(h);
     }
     tsn_arena_destroy(j->arena);
     free(j);
@@ -518,7 +574,7 @@ void tsn_house_close(struct tsn_house *h)
     tsn_timer_destroy(h->timer);
     h->timer = NULL;
     h->closed = true;
-    if (!h->busy) {
+    if (!h->busy && !h->looking) {
         free(h);
     }
 }
@@ -531,5 +587,8 @@ void tsn_house_state(const struct tsn_house *h, struct tsn_house_state *out)
         out->reason = h->reason[0] ? h->reason : NULL;
         out->held = h->held;
         out->security_until = h->security_until;
+        out->key = out->on ? h->config.publish->key : NULL;
+        out->key_until = h->key_until;
+        out->key_problem = h->key_problem;
     }
 }

@@ -31,6 +31,10 @@ struct tsn_house_state {
     const char *reason; /* why the last round failed; NULL = it did not; until the next round */
     size_t held;        /* public, and what follows has stopped: a person is needed */
     int64_t security_until; /* when security.txt as it lies there ends; 0 = there is none */
+    const char *key;        /* what signs; NULL = nothing does */
+    int64_t key_until;      /* 0 = it has no end */
+    const char
+        *key_problem; /* missing unusable revoked expired expires-soon unknown; NULL = none */
 };
 void tsn_house_state(const struct tsn_house *h, struct tsn_house_state *out);
 /* Nothing new begins; what is under way is waited for by the writer and reader closing. */

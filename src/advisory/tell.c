@@ -366,6 +366,19 @@ static tsn_err recipients(struct tell *t)
     return err;
 }
 
+/* Whether this publication goes that way (cve, mail): all ways unless its `to` names some. */
+static bool goes_by(const struct tell *t, const char *way)
+{
+    json_t *life = NULL;
+    if (t->a->life && *t->a->life) {
+        (void)tsn_json_parse(t->a->life, strlen(t->a->life), &life, NULL);
+    }
+    const json_t *to = json_object_get(life, "to");
+    bool yes = !t->r || !to || has(to, way);
+    json_decref(life);
+    return yes;
+}
+
 /* --- CVE records --------------------------------------------------------------------------------------- */
 
 /* Ids that are ours (reserved by us, so on the case's track), once the reference is public. */
@@ -383,7 +396,9 @@ static void records(struct tell *t)
     }
     bool over = t->a->state && (strcmp(t->a->state, "withdrawn") == 0 ||
                                 strcmp(t->a->state, "superseded") == 0);
-    if (!t->r || !tsn_advisory_env.cve || !url || over || strcmp(t->tlp, "CLEAR") != 0) {
+    /* What is withdrawn or superseded sends no record by itself: a person says what becomes of its ids. */
+    json_t *into = json_object_get(t->event, over ? "over" : "cve");
+    if (!t->r || !tsn_advisory_env.cve || !url || strcmp(t->tlp, "CLEAR") != 0) {
         return;
     }
     json_array_foreach(json_object_get(t->wide, "vulnerabilities"), i, v)
@@ -391,16 +406,15 @@ static void records(struct tell *t)
         const char *id = tsn_json_str(v, "cve", NULL);
         const struct tsn_rec_track *row = id ? row_of(t, "cve", id, NULL) : NULL;
         bool mine = false;
-        for (size_t k = 0; row && k < sizeof ours / sizeof ours[0]; k++) {
+        for (size_t k = over ? 1 : 0; row && k < sizeof ours / sizeof ours[0]; k++) {
             mine = mine || strcmp(row->state, ours[k]) == 0;
         }
         if (mine) {
             json_t *record = tsn_as_cve_record(t->wide, v, tsn_advisory_env.publisher);
             json_array_append_new(
-                json_object_get(t->event, "cve"),
-                json_pack("{s:s, s:O, s:s, s:s}", "cve", id, "container",
-                          json_object_get(json_object_get(record, "containers"), "cna"),
-                          "reference", url, "state", row->state));
+                into, json_pack("{s:s, s:O, s:s, s:s}", "cve", id, "container",
+                                json_object_get(json_object_get(record, "containers"), "cna"),
+                                "reference", url, "state", row->state));
             json_decref(record);
         }
     }
@@ -414,15 +428,17 @@ static tsn_err make(struct tell *t)
     if (err) {
         return err;
     }
-    t->event = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:[], s:[], s:[], s:{}}", "kind",
+    t->event = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:[], s:[], s:[], s:[], s:{}}", "kind",
                          t->r ? "advisory.public" : "advisory.ahead", "advisory", t->a->name,
                          "version", t->version, "about", t->about, "tlp", t->tlp, "connector",
-                         "cve", "cve", "mails", "invite", "letters");
+                         "cve", "cve", "over", "mails", "invite", "letters");
     if (t->r) {
         json_object_set_new(t->event, "release", json_string(t->r->id));
     }
-    records(t);
-    return recipients(t);
+    if (goes_by(t, "cve")) {
+        records(t);
+    }
+    return goes_by(t, "mail") ? recipients(t) : 0;
 }
 
 tsn_err tsn_tell_event(struct tsn_store *st, struct tsn_arena *arena,
@@ -433,6 +449,7 @@ tsn_err tsn_tell_event(struct tsn_store *st, struct tsn_arena *arena,
     tsn_err err = make(&t);
     if (!err) {
         *empty = json_array_size(json_object_get(t.event, "cve")) == 0 &&
+                 json_array_size(json_object_get(t.event, "over")) == 0 &&
                  json_array_size(json_object_get(t.event, "mails")) == 0 &&
                  json_array_size(json_object_get(t.event, "invite")) == 0;
         *event = t.event;
@@ -440,6 +457,45 @@ tsn_err tsn_tell_event(struct tsn_store *st, struct tsn_arena *arena,
         json_decref(t.event);
     }
     tell_free(&t);
+    return err;
+}
+
+tsn_err tsn_tell_plan(struct tsn_store *st, struct tsn_arena *arena,
+                      const struct tsn_rec_advisory *a, json_t **out, struct tsn_diag *diag)
+{
+    struct tsn_rec_release r = {.id = "", .advisory = a->id, .name = a->name, .csaf = ""};
+    json_t *model = NULL, *event = NULL, *mail, *letters, *names, *part;
+    size_t i, k;
+    bool empty;
+    tsn_err err = tsn_advisory_model_of(a, &model, diag);
+    if (err) {
+        return err;
+    }
+    char *text = tsn_json_text(model);
+    r.model = text;
+    err = tsn_tell_event(st, arena, a, &r, &event, &empty, diag);
+    if (!err) {
+        letters = json_object_get(event, "letters");
+        json_array_foreach(json_object_get(event, "mails"), i, mail)
+        {
+            const json_t *letter = json_object_get(letters, tsn_json_str(mail, "letter", ""));
+            names = json_array();
+            json_array_foreach(json_object_get(letter, "attach"), k, part)
+            {
+                json_array_append(names, json_object_get(part, "name"));
+            }
+            json_object_set(mail, "subject", json_object_get(letter, "subject"));
+            json_object_set_new(mail, "attach", names);
+            json_object_del(mail, "letter");
+        }
+        json_object_del(event, "letters");
+        json_object_del(event, "release");
+        json_object_del(event, "kind");
+        json_object_del(event, "connector");
+        *out = event;
+    }
+    free(text);
+    json_decref(model);
     return err;
 }
 

@@ -13,7 +13,8 @@
 #define TSN_TELL_OUT   "publication"
 #define TSN_TELL_AHEAD "advance-notice"
 
-/* { kind, advisory, version, release?, tlp, cve: [{ cve, container, reference }], mails: [{ to, customer,
+/* { kind, advisory, version, release?, tlp, cve: [{ cve, container, reference }], over: [the same, of what is
+ * withdrawn or superseded], mails: [{ to, customer,
  * list, letter, encrypt?, language? }], invite: [{ to, customer, ... }], letters: { LIST or LIST:FORMS:
  * { subject, text, attach } } }. `r` NULL:
  * ahead of publication, from the draft. Whoever was told of this version already is left out. *empty:
@@ -21,6 +22,10 @@
 tsn_err tsn_tell_event(struct tsn_store *st, struct tsn_arena *arena,
                        const struct tsn_rec_advisory *a, const struct tsn_rec_release *r,
                        json_t **event, bool *empty, struct tsn_diag *diag);
+/* What would follow if it were released as it stands, for people: the event without letters, each mail with its
+ * subject and the names of what goes along. New reference. */
+tsn_err tsn_tell_plan(struct tsn_store *st, struct tsn_arena *arena,
+                      const struct tsn_rec_advisory *a, json_t **out, struct tsn_diag *diag);
 /* Makes the run; *run is its id, for tsn_engine_wake after the commit, or NULL: nothing to do. P004
  * without such a playbook. */
 tsn_err tsn_tell_start(struct tsn_store *st, struct tsn_arena *arena,

@@ -28,6 +28,7 @@ struct verb_op {
     const struct tsn_casework_config *casework;
     const char *ref;
     json_t *args, *result;
+    bool dry; /* what it would do is answered, and undone with the op */
 };
 
 /* An advisory of a case that the caller may not see is not there. */
@@ -63,14 +64,28 @@ static tsn_err apply_verb(struct tsn_op *op, struct tsn_store *st)
         x->ask.ref = err ? "" : a.id;
         err = err ? err : seen(x, st, &a);
     }
-    return err ? err : tsn_advisory_act(st, op->arena, &x->ask, &x->result, &op->diag);
+    err = err ? err : tsn_advisory_act(st, op->arena, &x->ask, &x->result, &op->diag);
+    if (!err && x->dry) {
+        struct tsn_rec_advisory a;
+        json_t *plan = NULL;
+        err = tsn_advisory_find(st, op->arena, x->ask.ref, &a, &op->diag);
+        err = err ? err : tsn_tell_plan(st, op->arena, &a, &plan, &op->diag);
+        if (!err) {
+            json_object_set_new(x->result, "plan", plan);
+            json_object_set_new(x->result, "dry_run", json_true());
+            err = TSN_ECONFLICT;
+        }
+    }
+    return err;
 }
 
 static void done_verb(struct tsn_op *op)
 {
     struct verb_op *x = (struct verb_op *)op;
-    if (op->err) {
+    if (op->err && !json_object_get(x->result, "plan")) {
         tsn_req_problem(op->user, op->err, &op->diag);
+    } else if (op->err) {
+        tsn_req_json(op->user, 200, x->result);
     } else {
         struct tsn_engine *engine = ((struct tsn_req *)op->user)->api->config.engine;
         const char *run = tsn_json_str(x->result, "run", NULL);
@@ -90,6 +105,9 @@ static void submit(struct tsn_req *req, const char *verb, const char *ref, json_
     tsn_auth_actor(req, &x->by);
     x->who = tsn_auth_viewer(req);
     x->casework = req->api->config.casework;
+    x->dry = strcmp(verb, "publish") == 0 && tsn_json_bool(args, "dry_run", false);
+    if (strcmp(verb, "publish") == 0)
+        json_object_del(args, "dry_run");
     x->args = args;
     x->ref = ref;
     x->ask = (struct tsn_advisory_ask){
@@ -117,7 +135,7 @@ void tsn_act_advisory_new(struct tsn_req *req)
 /* POST /advisories/{id}/VERB: the last part of the path is the verb. */
 void tsn_act_advisory(struct tsn_req *req)
 {
-    json_t *args = req->body ? json_incref(req->body) : json_object();
+    json_t *args = req->body ? json_copy(req->body) : json_object();
     submit(req, strrchr(req->route->pattern, '/') + 1, req->id, args);
 }
 

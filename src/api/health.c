@@ -123,10 +123,14 @@ static json_t *publish_json(const struct tsn_api *api)
 {
     struct tsn_house_state s;
     tsn_house_state(api->config.house, &s);
-    return s.on ? json_pack("{s:b, s:s?, s:I, s:o}", "ok", s.reason == NULL, "reason", s.reason,
-                            "held", (json_int_t)s.held, "security_txt_expires",
-                            tsn_view_time(s.security_until))
-                : json_null();
+    if (!s.on)
+        return json_null();
+    json_t *key = s.key ? json_pack("{s:s, s:o, s:s?}", "fpr", s.key, "expires_at",
+                                    tsn_view_time(s.key_until), "problem", s.key_problem)
+                        : json_null();
+    return json_pack("{s:b, s:s?, s:I, s:o, s:o}", "ok", s.reason == NULL, "reason", s.reason,
+                     "held", (json_int_t)s.held, "security_txt_expires",
+                     tsn_view_time(s.security_until), "key", key);
 }
 
 void tsn_act_feeds(struct tsn_req *req)
@@ -408,6 +412,17 @@ static void publish_metrics(struct tsn_buf *b, const struct tsn_api *api)
     metric(b, "tocsin_publish_held", "gauge", "releases that wait for a person", s.held);
     metric(b, "tocsin_security_txt_expires_seconds", "gauge",
            "until security.txt ends; 0 when it has", left > 0 ? (uint64_t)left : 0);
+    if (!s.key)
+        return;
+    metric(b, "tocsin_publish_key_ok", "gauge",
+           "1 while the key that signs advisories can, and for another 30 days",
+           s.key_problem == NULL);
+    (void)tsn_buf_printf(
+        b,
+        "# HELP tocsin_publish_key_expires_seconds When it ends, unix time; 0 = "
+        "never\n# TYPE tocsin_publish_key_expires_seconds gauge\n"
+        "tocsin_publish_key_expires_seconds{key=\"%s\"} %lld\n",
+        s.key, (long long)(s.key_until / 1000));
 }
 
 static void seal_metrics(struct tsn_buf *b, const struct tsn_api *api)

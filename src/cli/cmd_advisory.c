@@ -8,6 +8,7 @@
 #include "advisory/lint_other.h"
 #include "cli/config.h"
 #include "cli/out.h"
+#include "cli/preview.h"
 #include "cli/sarif.h"
 #include "core/buf.h"
 #include "core/json.h"
@@ -368,6 +369,88 @@ int tsn_cmd_advisory_draft(struct tsn_cli *cli)
         rc = print_draft(cli, &text, as);
     json_decref(file);
     json_decref(model);
+    tsn_buf_free(&b);
+    tsn_buf_free(&text);
+    return rc;
+}
+
+/* --- preview of a file ------------------------------------------------------------------- */
+
+/* A case file, or a CSAF document as its readers see it; 0 or the exit code. */
+static int render_file(struct tsn_cli *cli, const json_t *file, enum tsn_as as,
+                       struct tsn_buf *text, struct tsn_diag *diag)
+{
+    const struct tsn_publisher *publisher;
+    struct tsn_publisher named;
+    json_t *model = NULL;
+    tsn_err err;
+    int rc = 0;
+    if (json_object_get(json_object_get(file, "document"), "csaf_version")) {
+        err = as == TSN_AS_HTML       ? tsn_advisory_html(file, text)
+              : as == TSN_AS_MARKDOWN ? tsn_advisory_markdown(file, text)
+              : as == TSN_AS_TEXT     ? tsn_advisory_text(file, text)
+                                      : TSN_EINPUT;
+        if (err == TSN_EINPUT)
+            tsn_diag_set(diag, err, "D100", "a CSAF document is shown as html, md or text");
+        return err ? TSN_EXIT_PROBLEMS : 0;
+    }
+    rc = find_publisher(cli, &publisher);
+    if (!rc && (tsn_advisory_case_model(file, publisher, &named, &model, diag) ||
+                tsn_advisory_as(model, &named, as, text, diag)))
+        rc = TSN_EXIT_PROBLEMS;
+    json_decref(model);
+    return rc;
+}
+
+/* In a folder of this user alone, kept: the program that shows it reads it later. Ends as that program. */
+static int open_page(struct tsn_cli *cli, const struct tsn_buf *text, enum tsn_as as)
+{
+    const char *suffix = tsn_as_formats[as].suffix, *dir = getenv("TMPDIR"),
+               *program = getenv("BROWSER");
+    char *path = tsn_arena_printf(cli->arena, "%s/tocsin-XXXXXX%s", dir ? dir : "/tmp", suffix);
+    int fd = mkstemps(path, (int)strlen(suffix));
+    bool good = fd >= 0 && write(fd, text->data, text->len) == (ssize_t)text->len;
+    if (fd >= 0)
+        good = close(fd) == 0 && good;
+    if (!good)
+        return tsn_out_failf(cli, TSN_EXIT_FAILED, TSN_EIO, "U008", "", "%s cannot be written",
+                             path);
+    tsn_out_say(cli, "%s", path);
+    (void)fflush(NULL);
+    program = program && *program && !strchr(program, ':') ? program : "xdg-open";
+    (void)execlp(program, program, path, (char *)NULL);
+    return tsn_out_failf(cli, TSN_EXIT_FAILED, TSN_ENOTFOUND, "U008",
+                         "set BROWSER to the program that shows pages",
+                         "%s cannot be started; the page lies at %s", program, path);
+}
+
+int tsn_preview_text(struct tsn_cli *cli, const struct tsn_buf *text, enum tsn_as as)
+{
+    return cli->given & TSN_BIT(TSN_FLAG_OPEN) ? open_page(cli, text, as)
+                                               : print_draft(cli, text, as);
+}
+
+int tsn_preview_file(struct tsn_cli *cli, enum tsn_as as)
+{
+    struct tsn_diag diag;
+    struct tsn_buf b, text;
+    json_t *file = NULL;
+    tsn_diag_init(&diag);
+    tsn_buf_init(&b, FILE_MAX);
+    tsn_buf_init(&text, FILE_MAX);
+    int rc = read_file(cli, cli->arg[0], &b);
+    if (!rc) {
+        rc = tsn_json_parse(b.data ? b.data : "", b.len, &file, &diag)
+                 ? TSN_EXIT_PROBLEMS
+                 : render_file(cli, file, as, &text, &diag);
+        if (rc && !diag.file[0])
+            tsn_diag_at(&diag, cli->arg[0], diag.line, diag.col);
+        if (rc)
+            rc = tsn_out_fail(cli, rc, &diag);
+        else
+            rc = tsn_preview_text(cli, &text, as);
+    }
+    json_decref(file);
     tsn_buf_free(&b);
     tsn_buf_free(&text);
     return rc;

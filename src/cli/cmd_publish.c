@@ -9,6 +9,7 @@
 #include "advisory/advisory_as.h"
 #include "cli/client.h"
 #include "cli/out.h"
+#include "cli/preview.h"
 #include "core/json.h"
 
 static const char *path_of(struct tsn_cli *cli, const char *tail)
@@ -31,6 +32,42 @@ static int print_one(struct tsn_cli *cli, json_t *out)
     }
     json_decref(out);
     return TSN_EXIT_OK;
+}
+
+/* "csaf,web" as a list. */
+static json_t *ways(const char *text)
+{
+    json_t *list = json_array();
+    while (*text) {
+        size_t n = strcspn(text, ", ");
+        if (n)
+            json_array_append_new(list, json_stringn(text, n));
+        text += n + (text[n] != '\0');
+    }
+    return list;
+}
+
+/* In the conditional: nothing of it has happened. */
+static void print_plan(struct tsn_cli *cli, const json_t *plan)
+{
+    const json_t *mails = json_object_get(plan, "mails"), *one;
+    size_t i;
+    tsn_out_say(cli, "Would publish, and has not:");
+    json_array_foreach(json_object_get(plan, "cve"), i, one)
+    {
+        (void)printf("  record  %s\n", tsn_json_str(one, "cve", ""));
+    }
+    json_array_foreach(mails, i, one)
+    {
+        (void)printf("  mail    ");
+        tsn_out_text(
+            cli, stdout, TSN_PLAIN,
+            tsn_arena_printf(cli->arena, "%s (%s, list %s%s)  %s", tsn_json_str(one, "to", ""),
+                             tsn_json_str(one, "customer", ""), tsn_json_str(one, "list", ""),
+                             json_object_get(one, "encrypt") ? ", encrypted" : "",
+                             tsn_json_str(one, "subject", "")));
+        (void)printf("\n");
+    }
 }
 
 /* The verb is the second word of the command; flags become members where the verb knows them. */
@@ -56,9 +93,15 @@ int tsn_cmd_advisory_verb(struct tsn_cli *cli)
         if (cli->given & TSN_BIT(flags[i].flag))
             json_object_set_new(body, flags[i].name, json_string(cli->flag[flags[i].flag]));
     }
+    if (cli->given & TSN_BIT(TSN_FLAG_TO))
+        json_object_set_new(body, "to", ways(cli->flag[TSN_FLAG_TO]));
+    if (cli->given & TSN_BIT(TSN_FLAG_DRY_RUN))
+        json_object_set_new(body, "dry_run", json_true());
     if (!rc)
         rc = tsn_client_call(cli, "POST", path_of(cli, verb), body, NULL, &out);
     json_decref(body);
+    if (!rc && !cli->json && json_object_get(out, "plan"))
+        print_plan(cli, json_object_get(out, "plan"));
     return rc ? rc : print_one(cli, out);
 }
 
@@ -128,17 +171,28 @@ static const char *version_of(struct tsn_cli *cli, const char **number)
               : cli->arg[0];
 }
 
+/* Files are named with a folder or a suffix, advisories never. */
+static bool is_file(const char *arg)
+{
+    return strcmp(arg, "-") == 0 || strchr(arg, '/') || strchr(arg, '.');
+}
+
 /* The model comes from the daemon and is rendered here, by the same code. */
 int tsn_cmd_advisory_preview(struct tsn_cli *cli)
 {
     json_t *out;
-    const char *to = cli->flag[TSN_FLAG_TO] ? cli->flag[TSN_FLAG_TO] : "text", *at;
+    const char *to = cli->flag[TSN_FLAG_TO], *at;
     const char *id = version_of(cli, &at);
+    if (!to)
+        to = cli->given & TSN_BIT(TSN_FLAG_OPEN) ? "html" : "text";
+    to = !strcmp(to, "page") ? "html" : !strcmp(to, "mail") ? "text" : to;
     enum tsn_as as = tsn_as_find(to);
     if (as == TSN_AS_COUNT)
         return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002",
                              "Known: csaf, csaf-2.1, cve, openvex, osv, html, md, text.",
                              "nothing is rendered as `%s`", to);
+    if (is_file(cli->arg[0]))
+        return tsn_preview_file(cli, as);
     int rc =
         tsn_client_get(cli,
                        tsn_client_path(cli, "advisories/%s/as?raw=1&kind=%s%s%s",
@@ -147,7 +201,13 @@ int tsn_cmd_advisory_preview(struct tsn_cli *cli)
                        &out);
     if (rc)
         return rc;
-    if (cli->json) {
+    if (cli->given & TSN_BIT(TSN_FLAG_OPEN)) {
+        struct tsn_buf text;
+        tsn_buf_init(&text, SIZE_MAX);
+        (void)tsn_buf_puts(&text, tsn_json_str(out, "text", ""));
+        rc = tsn_preview_text(cli, &text, as);
+        tsn_buf_free(&text);
+    } else if (cli->json) {
         tsn_out_json(cli, out);
     } else {
         (void)fputs(tsn_json_str(out, "text", ""), stdout);
@@ -155,7 +215,7 @@ int tsn_cmd_advisory_preview(struct tsn_cli *cli)
             (void)fputc('\n', stdout);
     }
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 static int put_file(struct tsn_cli *cli, const char *path, const char *text)

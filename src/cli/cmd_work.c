@@ -214,6 +214,10 @@ static void status_publication(struct tsn_cli *cli, const json_t *p)
     if (reason)
         tsn_out_text(cli, stdout, TSN_RED,
                      tsn_arena_printf(cli->arena, " · publishing fails: %s", reason));
+    const char *key = tsn_json_str(json_object_get(p, "key"), "problem", NULL);
+    if (key)
+        tsn_out_text(cli, stdout, TSN_YELLOW,
+                     tsn_arena_printf(cli->arena, " · signing key: %s", key));
     if (held)
         tsn_out_text(
             cli, stdout, TSN_RED,

@@ -20,8 +20,11 @@ const struct tsn_command tsn_commands_advisory[] = {
      B(TSN_FLAG_CASE) | B(TSN_FLAG_STATE) | B(TSN_FLAG_LIMIT), 0, 0, tsn_cmd_advisory_list},
     {"advisory show", "ID", "where it stands, and the digest to approve",
      "tocsin advisory show ACME-SA-2026-001", 0, 1, 1, tsn_cmd_advisory_show},
-    {"advisory preview", "ID[@VERSION]", "as its readers will see it; --to html, md, csaf ...",
-     "tocsin advisory preview ACME-SA-2026-001 --to md", B(TSN_FLAG_TO), 1, 1,
+    {"advisory preview", "ID[@VERSION]|FILE",
+     "as its readers will see it; --to page, mail, md, csaf ...; a file (case or CSAF) without "
+     "a "
+     "daemon",
+     "tocsin advisory preview ACME-SA-2026-001 --open", B(TSN_FLAG_TO) | B(TSN_FLAG_OPEN), 1, 1,
      tsn_cmd_advisory_preview},
     {"advisory diff", "ID", "what the next version changes, in words; or --from 1 --to 2",
      "tocsin advisory diff ACME-SA-2026-001", B(TSN_FLAG_FROM) | B(TSN_FLAG_TO), 1, 1,
@@ -38,9 +41,11 @@ const struct tsn_command tsn_commands_advisory[] = {
     {"advisory approve", "ID", "approve exactly what was shown; never one's own",
      "tocsin advisory approve ACME-SA-2026-001 --plan sha256:1f0c...",
      B(TSN_FLAG_PLAN) | B(TSN_FLAG_REASON), 1, 1, tsn_cmd_advisory_verb},
-    {"advisory publish", "ID", "what was approved, now or --at an instant",
-     "tocsin advisory publish ACME-SA-2026-001 --at 2026-12-01T14:00:00Z",
-     B(TSN_FLAG_AT) | B(TSN_FLAG_STATE) | B(TSN_FLAG_REASON), 1, 1, tsn_cmd_advisory_verb},
+    {"advisory publish", "ID", "what was approved, now or --at an instant; --to csaf,web,mail",
+     "tocsin advisory publish ACME-SA-2026-001 --at 2026-12-01T14:00:00Z --dry-run",
+     B(TSN_FLAG_AT) | B(TSN_FLAG_STATE) | B(TSN_FLAG_TO) | B(TSN_FLAG_DRY_RUN) |
+         B(TSN_FLAG_REASON),
+     1, 1, tsn_cmd_advisory_verb},
     {"advisory unschedule", "ID", "not at that instant after all",
      "tocsin advisory unschedule ACME-SA-2026-001", B(TSN_FLAG_REASON), 1, 1,
      tsn_cmd_advisory_verb},

@@ -269,6 +269,31 @@ def test_openvex_rules():
     assert "vex.version" in codes(dict(vex, version=0), check=PROBLEMS)
 
 
+def test_preview_of_files():
+    """A case or a CSAF document, ours or another's, as its readers see it; in the browser with --open."""
+    with Folder() as f:
+        case = f.put("a.case.json", CASE)
+        doc = f.put("a.json", draft(case).out)
+        page = t.run_cli(["advisory", "preview", doc, "--to", "page"], check=0).out
+        assert page.startswith("<!DOCTYPE html>") or page.lower().startswith("<!doctype html>"), page[:80]
+        assert page == draft(case, "html").out, "the same page by either way"
+        mail = t.run_cli(["advisory", "preview", case, "--to", "mail"], check=0).out
+        assert mail.startswith("TLP:GREEN") and "CVE-2026-1000" in mail
+        wrong = t.run_cli(["advisory", "preview", doc, "--to", "cve", "--json"], check=PROBLEMS)
+        assert wrong.error["code"] == "D100", wrong
+        t.run_cli(["advisory", "preview", os.path.join(f.root, "none.json")], check=4)
+        shown = os.path.join(f.root, "shown")
+        browser = f.put("browser", "#!/bin/sh\ncp \"$1\" %s.html\n" % shown)
+        os.chmod(browser, 0o755)
+        t.run_cli(["advisory", "preview", doc, "--open"], check=0,
+                  env=dict(os.environ, BROWSER=browser, TMPDIR=f.root))
+        with open(shown + ".html", encoding="utf-8") as out:
+            assert out.read() == page
+        lost = t.run_cli(["advisory", "preview", doc, "--open"], check=1,
+                         env=dict(os.environ, BROWSER="/nonexistent", TMPDIR=f.root))
+        assert "BROWSER" in lost.err, lost
+
+
 if __name__ == "__main__":
     t.need_binary()
     t.main()

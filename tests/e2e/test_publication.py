@@ -397,6 +397,44 @@ def test_killed_at_every_step():
         p.node.cli("audit", "verify", p.node.data, check=0)
 
 
+def test_the_end_of_the_signing_key_is_watched():
+    """A key that ends in ten days: the log, status and metrics say it, until it has more time."""
+    keys = Keys()
+    try:
+        assert keys.gpg("--quick-set-expire", keys.fingerprint, "10d").returncode == 0
+        root = tempfile.mkdtemp(prefix="tsn-pub-")
+        with t.make_dir(config(root, keys)) as node:
+            node.start()
+
+            def key():
+                return node.http("GET", "/api/v1/status", check=200).json["publication"]["key"]
+
+            node.wait_for(lambda: key()["problem"] == "expires-soon")
+            assert key()["fpr"] == keys.fingerprint and key()["expires_at"], key()
+            metrics = node.http("GET", "/metrics", check=200).body
+            assert "\ntocsin_publish_key_ok 0\n" in metrics, metrics
+            assert re.search(r'^tocsin_publish_key_expires_seconds\{key="%s"\} 1\d{9}$' % keys.fingerprint,
+                             metrics, re.M), metrics
+            assert "expires-soon" in node.cli("status", json=False, check=0).out
+            assert "P006" in node.log_text()
+            node.stop()
+            keys.gpg("--quick-set-expire", keys.fingerprint, "0")
+            node.start()
+            node.wait_for(lambda: "\ntocsin_publish_key_ok 1\n" in node.http("GET", "/metrics",
+                                                                              check=200).body)
+            assert key()["problem"] is None, key()
+            node.stop()
+            # One that cannot sign: no secret half.
+            gone = keys.gpg("--yes", "--delete-secret-keys", keys.fingerprint)
+            assert gone.returncode == 0, gone.stderr
+            node.start()
+            node.wait_for(lambda: key()["problem"] == "unusable")
+            node.stop()
+        shutil.rmtree(root, ignore_errors=True)
+    finally:
+        keys.close()
+
+
 if __name__ == "__main__":
     t.need_binary()
     if not shutil.which("gpg"):

@@ -207,6 +207,20 @@ def test_one_ordered_publication():
         w.node.start()
         assert tree(w) == [] and not w.service.records and len(w.sent()) == mails_before
         life.adv(w.node, "unschedule", name)
+        # What would happen, and has not.
+        plan = life.adv(w.node, "publish", name, "--dry-run", person="lead1").json["plan"]
+        assert [r["cve"] for r in plan["cve"]] == [cve], plan
+        assert {(m["to"], m["list"]) for m in plan["mails"]} == {
+            (GOLD, "contract"), ("announce@lists.example", "everybody")}, plan
+        assert [m["attach"] for m in plan["mails"] if m["to"] == GOLD] == [[name + ".json", name + ".html"]]
+        text = w.node.cli("advisory", "publish", name, "--dry-run", json=False, check=0, as_person="lead1").out
+        assert GOLD in text and cve in text, text
+        plan = life.adv(w.node, "publish", name, "--dry-run", "--to", "csaf,web,cve", person="lead1").json["plan"]
+        assert plan["mails"] == [] and len(plan["cve"]) == 1, plan
+        assert life.adv(w.node, "show", name).json["state"] == "approved"
+        assert tree(w) == [] and not w.service.records and len(w.sent()) == mails_before
+        for to in ("mail", "csaf,web,fax", "csaf"):
+            assert life.adv(w.node, "publish", name, "--to", to, check=(1, 2)).error["code"] == "D112", to
         life.adv(w.node, "publish", name, person="lead1")
         pub.out(w, name)
         docs = tree(w)
@@ -251,6 +265,14 @@ def test_one_ordered_publication():
         w.node.wait_for(lambda: (GOLD, "publication", "bounced") in w.notices(name))
         report = w.node.cli("audit", "report", "notified-customers", "--case", case, check=0).json
         assert [r["outcome"] for r in report["items"]].count("bounced") == 2, report
+        # The files alone: neither record nor letters.
+        writes, mails = len(w.service.writes), len(w.sent())
+        life.adv(w.node, "edit", name, *life.setting(summary="It writes too far, as said before."))
+        w.approved(name)
+        life.adv(w.node, "publish", name, "--to", "csaf,web", person="lead1")
+        pub.out(w, name)
+        assert "as said before" in pub.read(w.file("public/advisories", name.lower() + ".html"))
+        assert (len(w.service.writes), len(w.sent())) == (writes, mails)
         w.node.stop()
         w.node.cli("audit", "verify", w.node.data, check=0)
 
@@ -351,6 +373,40 @@ def test_a_refused_record_waits_for_a_person():
                    as_person="lead1", check=0)
         pub.out(w, name)
         assert cve not in w.service.records and len(w.sent(GOLD)) == 2
+        w.node.stop()
+
+
+def test_what_becomes_of_the_ids_of_what_ends():
+    """Withdrawn: a person rejects the id, tells it the new words, or leaves it; nothing goes by itself."""
+    with World() as w:
+        w.start()
+        made = []
+        for what in ("reject", "update", "leave"):
+            case, cve = w.case_with_id("To " + what)
+            name = w.draft(case, cve)
+            w.approved(name)
+            life.adv(w.node, "publish", name, person="lead1")
+            pub.out(w, name)
+            made.append((what, case, cve, name))
+        writes = len(w.service.writes)
+        for what, case, cve, name in made:
+            life.adv(w.node, "withdraw", name, "--reason", "It is no flaw of ours.", person="lead1")
+            task = w.node.task(kind="ask", case=case)
+            assert cve in task["title"] and name in task["title"], task
+            # Customers know already; the record is as it was until somebody answers.
+            assert len([m for m in w.sent(GOLD) if name in m["Subject"]]) == 2
+            assert len(w.service.writes) == writes, w.service.writes
+            w.node.cli("answer", task["name"], "--set", "next=" + what, "--set", "reason=It names no flaw",
+                       as_person="lead1", check=0)
+            w.node.wait_for(lambda n=name: {v["state"] for v in w.node.http(
+                "GET", "/api/v1/advisories/%s/versions" % n, check=200).json["items"]} == {"out"})
+            writes = len(w.service.writes)
+        states = [w.tracks(case, "cve")[0]["state"] for _, case, _, _ in made]
+        assert states == ["rejected", "updated", "published"], states
+        rejected, updated, left = (w.service.records[cve] for _, _, cve, _ in made)
+        assert rejected["cveMetadata"]["state"] == "REJECTED", rejected
+        assert "WITHDRAWN" in json.dumps(updated) and "WITHDRAWN" not in json.dumps(left)
+        assert {life.adv(w.node, "show", name).json["state"] for _, _, _, name in made} == {"withdrawn"}
         w.node.stop()
 
 
