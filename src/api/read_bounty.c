@@ -2,7 +2,9 @@
  * the caller may not see is not there (the reader's view). */
 #include "api/api_case.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include "casework/bounty.h"
 #include "casework/track.h"
 #include "core/clock.h"
 #include "store/record_case.h"
@@ -58,23 +60,52 @@ static int64_t param_ms(const struct tsn_read *rd, enum tsn_param which, int64_t
     return tsn_time_parse(text, &ms) ? -1 : ms;
 }
 
+static bool is_month(const char *text)
+{
+    return strlen(text) == 7 && text[4] == '-' && strspn(text, "0123456789-") == 7;
+}
+
+/* Of "2026-10", or with `on` 1 of the month behind it. */
+static const char *first_day(struct tsn_read *rd, const char *text, int on)
+{
+    long y = strtol(text, NULL, 10), m = strtol(text + 5, NULL, 10) + on;
+    return tsn_arena_printf(rd->op.arena, "%04ld-%02ld-01", m > 12 ? y + 1 : y, m > 12 ? 1 : m);
+}
+
+/* A programme in force that does not say `announce: monthly` keeps silent. */
+static bool announces(const struct tsn_read *rd, const char *name)
+{
+    const struct tsn_casework_config *c = rd->casework;
+    const struct tsn_policy_set *set = tsn_policies_now(c ? c->policies : NULL);
+    for (size_t i = 0; i < set->n; i++)
+        if (set->docs[i]->programme && !strcmp(set->docs[i]->name, name))
+            return set->docs[i]->programme->monthly;
+    return true;
+}
+
 /* Nobody is named who did not agree, and nothing of a case that is not public is told. */
 tsn_err tsn_read_bounty_announcement(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {
     const struct tsn_rec_track *rows;
     size_t n;
+    const char *text = rd->param[TSN_PARAM_SINCE];
+    if (text && is_month(text)) { /* the announcement of that month */
+        if (!rd->param[TSN_PARAM_UNTIL])
+            rd->param[TSN_PARAM_UNTIL] = first_day(rd, text, 1);
+        rd->param[TSN_PARAM_SINCE] = first_day(rd, text, 0);
+    }
     int64_t since = param_ms(rd, TSN_PARAM_SINCE, 0);
     int64_t until = param_ms(rd, TSN_PARAM_UNTIL, tsn_clock_wall_ms());
-    struct tsn_buf text;
+    struct tsn_buf table;
     if (since < 0 || until < 0)
         return tsn_diag_set(&rd->op.diag, TSN_EINPUT, "H033",
-                            "since and until are dates: 2026-11-01");
+                            "since and until are dates: 2026-11-01, or since is a month");
     tsn_err err = rows_of(st, rd->op.arena, &rows, &n);
     if (err)
         return err;
     json_t *items = json_array();
-    tsn_buf_init(&text, (size_t)1 << 20);
-    (void)tsn_buf_puts(&text, "| programme | finder | severity |\n| --- | --- | --- |\n");
+    tsn_buf_init(&table, (size_t)1 << 20);
+    (void)tsn_buf_puts(&table, "| programme | finder | severity |\n| --- | --- | --- |\n");
     for (size_t i = 0; i < n; i++) {
         struct tsn_rec_case c;
         const struct tsn_rec_track *r = &rows[i];
@@ -84,23 +115,27 @@ tsn_err tsn_read_bounty_announcement(struct tsn_store *st, struct tsn_read *rd, 
             (c.embargo && strcmp(c.embargo, "none") != 0 && strcmp(c.embargo, "exited") != 0))
             continue;
         json_t *data = tsn_view_parsed(r->data);
+        if (!announces(rd, tsn_json_str(data, "programme", ""))) {
+            json_decref(data);
+            continue;
+        }
         const char *consent = tsn_json_str(data, "consent", "none");
         const char *finder = !strcmp(consent, "none") || !consent[0] ? "anonymous" : consent;
         json_array_append_new(items, json_pack("{s:s, s:s, s:s, s:s}", "programme",
                                                tsn_json_str(data, "programme", ""), "finder",
                                                finder, "band", tsn_json_str(data, "band", ""),
                                                "state", r->state));
-        (void)tsn_buf_printf(&text, "| %s | ", tsn_json_str(data, "programme", ""));
+        (void)tsn_buf_printf(&table, "| %s | ", tsn_json_str(data, "programme", ""));
         for (const char *p = finder; *p; p++) { /* a name must not break the table */
             if (strchr("|\\`*_<>[]", *p))
-                (void)tsn_buf_putc(&text, '\\');
-            (void)tsn_buf_putc(&text, *p);
+                (void)tsn_buf_putc(&table, '\\');
+            (void)tsn_buf_putc(&table, *p);
         }
-        (void)tsn_buf_printf(&text, " | %s |\n", tsn_json_str(data, "band", ""));
+        (void)tsn_buf_printf(&table, " | %s |\n", tsn_json_str(data, "band", ""));
         json_decref(data);
     }
     *out = tsn_view_list(items, NULL);
-    json_object_set_new(*out, "markdown", json_string(text.data ? text.data : ""));
-    tsn_buf_free(&text);
+    json_object_set_new(*out, "markdown", json_string(table.data ? table.data : ""));
+    tsn_buf_free(&table);
     return 0;
 }

@@ -37,6 +37,15 @@ static bool any_fits(const char *const *list, const char *site)
     return false;
 }
 
+bool tsn_programme_covers(const struct tsn_programme *p, const char *product, const char *site)
+{
+    bool known = product && product[0] && p->products && p->products[0], listed = !known;
+    for (const char *const *id = p->products; id && *id && !listed; id++)
+        listed = !strcasecmp(*id, product);
+    return listed && !any_fits(p->out_of_scope, site) &&
+           (any_fits(p->scope, site) || any_fits(p->subsidiaries, site));
+}
+
 /* --- the document ----------------------------------------------------------------------------------- */
 
 static tsn_err take_bands(const struct tsn_yaml *root, struct tsn_programme *g,
@@ -68,7 +77,8 @@ tsn_err tsn_policy_read_programme(struct tsn_arena *arena, const struct tsn_yaml
     static const char *const top[] = {"policy", "kind",   "version",      "owner",
                                       "title",  "source", "currency",     "products",
                                       "scope",  "bands",  "out_of_scope", "subsidiaries",
-                                      "rules",  "panel",  "announce",     "note"};
+                                      "rules",  "panel",  "announce",     "note",
+                                      "panel_roles"};
     static const char *const known[] = {"most_per_kind_and_site", "one_per_root_cause",
                                         "public_earns_nothing", "subsidiary_drop"};
     struct tsn_programme *g = tsn_arena_alloc(arena, sizeof *g);
@@ -88,6 +98,10 @@ tsn_err tsn_policy_read_programme(struct tsn_arena *arena, const struct tsn_yaml
         err = tsn_yaml_strs(arena, root, "out_of_scope", false, &g->out_of_scope, &n, diag);
     if (!err)
         err = tsn_yaml_strs(arena, root, "subsidiaries", false, &g->subsidiaries, &n, diag);
+    if (!err)
+        err = tsn_yaml_strs(arena, root, "products", false, &g->products, &n, diag);
+    if (!err)
+        err = tsn_yaml_strs(arena, root, "panel_roles", false, &g->panel_roles, &n, diag);
     if (!err)
         err = tsn_yaml_int(root, "panel", false, 1, 20, &g->panel, diag);
     if (!err)
@@ -131,8 +145,7 @@ static void judge_one(const struct tsn_programme *p, const struct tsn_submission
     int64_t same_kind = 0;
     *out = (struct tsn_bounty_verdict){.band = s->band};
     out->subsidiary = any_fits(p->subsidiaries, s->site);
-    if (any_fits(p->out_of_scope, s->site) ||
-        (!out->subsidiary && !any_fits(p->scope, s->site))) {
+    if (!tsn_programme_covers(p, s->product, s->site)) {
         out->why = "out-of-scope";
         return;
     }

@@ -24,6 +24,8 @@ const char *tsn_band_name(enum tsn_band band);
 struct tsn_programme {
     const char *currency;
     const char *const *scope, *const *out_of_scope, *const *subsidiaries; /* "*.acme.example" */
+    const char *const *products;    /* ids it is for; NULL = any */
+    const char *const *panel_roles; /* who votes; NULL = any person */
     int64_t least[TSN_BANDS], most[TSN_BANDS]; /* 0, 0: earns nothing */
     int64_t per_kind_and_site;                 /* 0 = no limit */
     int64_t panel;                             /* votes that rate a submission */
@@ -35,6 +37,7 @@ tsn_err tsn_policy_read_programme(struct tsn_arena *arena, const struct tsn_yaml
 
 struct tsn_submission {
     const char *id, *site, *kind, *root_cause; /* root_cause "" = not known yet */
+    const char *product;                       /* NULL or "" = not known */
     int64_t arrival_ms;
     bool public_before; /* known to the public, or disclosed by its finder, before the fix */
     enum tsn_band band; /* NONE = not rated yet */
@@ -49,6 +52,8 @@ struct tsn_bounty_verdict {
 /* out: one a submission, in the order given. */
 void tsn_bounty_judge(const struct tsn_programme *p, const struct tsn_submission *subs,
                       size_t n, struct tsn_bounty_verdict *out);
+/* Whether it is for this site (host or model) and this product, NULL or "" = not known. */
+bool tsn_programme_covers(const struct tsn_programme *p, const char *product, const char *site);
 /* Lower median of votes: a panel in doubt is cautious. */
 enum tsn_band tsn_bounty_median(const enum tsn_band *votes, size_t n);
 /* "a.b.acme.example" fits "*.acme.example"; "acme.example" fits itself; ASCII case folded. */

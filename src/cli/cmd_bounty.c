@@ -112,10 +112,11 @@ static int enter(struct tsn_cli *cli, const json_t *one, const char *case_name,
 {
     struct tsn_answer a;
     json_t *body =
-        json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "operation", "bounty.enter", "args",
+        json_pack("{s:s, s:{s:s, s:s, s:s, s:s, s:s*}}", "operation", "bounty.enter", "args",
                   "report", receipt, "programme", cli->flag[TSN_FLAG_PROGRAMME], "site",
                   tsn_json_str(one, "target", "unknown"), "weakness",
-                  tsn_json_str(one, "weakness", "unknown"));
+                  tsn_json_str(one, "weakness", "unknown"), "arrival",
+                  tsn_json_str(one, "arrival", NULL));
     tsn_client_ask(cli, "POST",
                    tsn_client_path(cli, "cases/%s/act", tsn_client_escape(cli, case_name)),
                    body, NULL, 0, &a);

@@ -63,7 +63,7 @@ const struct tsn_command tsn_commands_case[] = {
     {"bounty list", "", "submissions of bounty programmes",
      "tocsin bounty list --state candidate", B(TSN_FLAG_STATE), 0, 0, tsn_cmd_bounty_list},
     {"bounty announcement", "", "whom to thank, by name where they agreed",
-     "tocsin bounty announcement --since 2026-11-01 --until 2026-12-01",
+     "tocsin bounty announcement --since 2026-11",
      B(TSN_FLAG_SINCE) | B(TSN_FLAG_UNTIL), 0, 0, tsn_cmd_bounty_announcement},
     {"bounty import", "FILE", "an export of HackerOne (CSV, JSON) or Bugcrowd (CSV) as reports",
      "tocsin bounty import reports.csv --programme bounty-web",

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+import time
 
 import tocsin_test as t
 
@@ -15,8 +16,11 @@ CSV = ("id,title,state,substate,severity_rating,weakness,reported_at,reporter,bo
        "12,Reflected XSS,open,new,low,XSS,2026-05-13 04:05:27 UTC,bob,,www.elsewhere.example,,\n")
 
 
+PANEL = [{"id": "pan%d" % i, "roles": ["bounty-panel"]} for i in (1, 2, 3)]
+
+
 def make_node(over=None):
-    return t.make_dir(t.merge({"rules": [], "products": [{"id": "edge-gw", "name": "Edge Gateway"}],
+    return t.make_dir(t.merge({"people": t.BASE["people"] + PANEL, "rules": [], "products": [{"id": "edge-gw", "name": "Edge Gateway"}],
                                "mail": {"maildir": "mail"}}, over))
 
 
@@ -41,7 +45,7 @@ def test_bounty_from_entry_to_announcement():
         third, three = report(node, "Info leak of a subsidiary")
         enter = {"programme": "bounty-web", "weakness": "xss", "site": "www.vendor.example",
                  "root_cause": "template"}
-        assert do(node, one, "bounty.vote", report=first, band="high", reason="a b c",
+        assert do(node, one, "bounty.vote", person="pan1", report=first, band="high", reason="a b c",
                   check=4).error["code"] == "W052"
         assert do(node, one, "bounty.enter", report=first, **enter).json["eligible"] is True
         twice = do(node, two, "bounty.enter", report=second, **enter).json
@@ -50,10 +54,12 @@ def test_bounty_from_entry_to_announcement():
         out = do(node, one, "bounty.enter", report=first, check=4, programme="nothing", site="x",
                  weakness="y")
         assert out.error["code"] == "W053", out
+        denied = do(node, one, "bounty.vote", person="resp1", report=first, band="high", reason="a b c", check=6)
+        assert denied.error["code"] == "W055", denied
         # Two of the panel rate; one person votes once.
-        do(node, one, "bounty.vote", person="resp1", report=first, band="critical", reason="session theft")
-        do(node, one, "bounty.vote", person="resp1", report=first, band="high", reason="on reflection")
-        rated = do(node, one, "bounty.vote", person="resp2", report=first, band="high", reason="agreed").json
+        do(node, one, "bounty.vote", person="pan1", report=first, band="critical", reason="session theft")
+        do(node, one, "bounty.vote", person="pan1", report=first, band="high", reason="on reflection")
+        rated = do(node, one, "bounty.vote", person="pan2", report=first, band="high", reason="agreed").json
         assert rated["band"] == "high", rated
         wrong = do(node, one, "bounty.approve", report=first, amount=9000, reason="generous", check=(1, 2))
         assert wrong.error["code"] == "W054" and "150 to 500" in wrong.error["detail"], wrong
@@ -66,8 +72,8 @@ def test_bounty_from_entry_to_announcement():
         # A subsidiary costs one level, and low then earns nothing.
         do(node, three, "bounty.enter", report=third, programme="bounty-web", weakness="info",
            site="a.subsidiary.example", root_cause="listing")
-        do(node, three, "bounty.vote", person="resp1", report=third, band="low", reason="small")
-        gone = do(node, three, "bounty.vote", person="resp2", report=third, band="low", reason="small").json
+        do(node, three, "bounty.vote", person="pan1", report=third, band="low", reason="small")
+        gone = do(node, three, "bounty.vote", person="pan2", report=third, band="low", reason="small").json
         assert gone["band"] == "none", gone
         states = {b["name"]: b["state"] for b in node.cli("bounty", "list", check=0).json["items"]}
         assert states == {first: "paid", second: "duplicate", third: "not_eligible"}, states
@@ -77,6 +83,82 @@ def test_bounty_from_entry_to_announcement():
         do(node, one, "case.done", reason="paid and announced")
         said = node.cli("bounty", "announcement", json=False, check=0).out
         assert "Ann \\| Lab" in said, said
+        node.stop()
+        node.cli("audit", "verify", node.data, check=0)
+
+
+def vote(node, case, receipt, band, people=("pan1", "pan2")):
+    for person in people:
+        out = do(node, case, "bounty.vote", person=person, report=receipt, band=band, reason="seen").json
+    return out
+
+
+def test_bounty_rules_hold_whenever_facts_come():
+    """First by arrival wins although it is entered last; what was public, what turns out to have the same
+    cause, one too many of a kind: judged again until a reward is offered."""
+    over = {"people": t.BASE["people"] + PANEL + [{"id": "lead3", "roles": ["psirt-lead", "bounty-panel"]}],
+            "products": [{"id": "edge-gw", "name": "Edge Gateway"}, {"id": "relay", "name": "Relay"}]}
+    with make_node(over) as node:
+        node.start()
+        web = {"programme": "bounty-web", "site": "www.vendor.example"}
+        made = [report(node, "Finding %d" % i) for i in range(8)]
+        # Entered and rated first, but another one came in earlier, elsewhere.
+        (late, a), (early, b) = made[:2]
+        do(node, a, "bounty.enter", report=late, weakness="xss", root_cause="menu", **web)
+        assert vote(node, a, late, "high")["band"] == "high"
+        first = do(node, b, "bounty.enter", report=early, weakness="xss", root_cause="menu",
+                   arrival="2026-01-02T03:04:05Z", **web).json
+        assert first["eligible"] is True, first
+        assert do(node, b, "bounty.enter", report=late, weakness="x", check=4, **web).error["code"] == "W006"
+        said = do(node, a, "bounty.approve", report=late, amount=200, reason="fair").json
+        assert (said["eligible"], said["why"]) == (False, "same-root-cause"), said
+        # Who voted does not approve; and what turns out to be public earns nothing, even approved.
+        vote(node, b, early, "medium", ("lead3", "pan1"))
+        denied = do(node, b, "bounty.approve", person="lead3", report=early, amount=60, reason="x", check=6)
+        assert denied.error["code"] == "W056", denied
+        do(node, b, "bounty.approve", report=early, amount=60, reason="fair")
+        said = do(node, b, "bounty.facts", report=early, public="true", reason="told at a conference").json
+        assert (said["eligible"], said["why"]) == (False, "already-public"), said
+        # An appeal is judged by the same rules: with the facts put right it goes on.
+        again = do(node, b, "bounty.appeal", report=early, reason="was not us").json
+        assert again["eligible"] is False and again["why"] == "already-public", again
+        do(node, b, "bounty.facts", report=early, public="false", reason="it was another flaw")
+        assert do(node, b, "bounty.appeal", report=early, reason="see there").json["eligible"] is True
+        # What the case has known to be public since before the report came.
+        (old, c) = made[2]
+        do(node, c, "fact.seen", fact="public_aware", at="2026-01-01T00:00:00Z")
+        assert do(node, c, "bounty.enter", report=old, weakness="csrf", root_cause="x1",
+                  **web).json["why"] == "already-public"
+        # Three of a kind on a site and no more: the fourth by arrival.
+        for i, (receipt, case) in enumerate(made[3:7]):
+            out = do(node, case, "bounty.enter", report=receipt, weakness="sqli", root_cause="q%d" % i,
+                     **web).json
+            assert out.get("why") == (None if i < 3 else "over-limit"), (i, out)
+        # Without a name: the programme for the product and the model.
+        (gw, d) = made[7]
+        out = do(node, d, "bounty.enter", report=gw, site="edge-gw", weakness="rce").json
+        assert (out["programme"], out["eligible"]) == ("bounty-products", True), out
+        rows = {r["name"]: r for r in node.cli("bounty", "list", check=0).json["items"]}
+        assert rows[late]["state"] == "duplicate" and rows[old]["state"] == "not_eligible", rows
+        assert vote(node, d, gw, "critical", ("pan1", "pan2", "pan3"))["most"] == 10000
+        do(node, d, "bounty.approve", report=gw, amount=10000, reason="remote, no login")
+        do(node, d, "bounty.offer", report=gw)
+        # A promise stays.
+        late_word = do(node, d, "bounty.facts", report=gw, public="true", reason="tweet", check=5)
+        assert late_word.error["code"] == "W001", late_word
+        do(node, d, "bounty.settle", report=gw, outcome="donated", evidence="receipt 5")
+        do(node, d, "bounty.consent", report=gw, consent="Ann")
+        out = node.cli("report", "submit", "--kind", "weakness", "--title", "Relay flaw", "--product", "relay",
+                       "--text", "x", check=0).json
+        none = do(node, out["case"], "bounty.enter", report=out["receipt"], site="edge-gw", weakness="rce",
+                  check=4)
+        assert none.error["code"] == "W053", none
+        wrong = do(node, out["case"], "bounty.enter", report=out["receipt"], programme="bounty-products",
+                   site="edge-gw", weakness="rce").json
+        assert wrong["why"] == "out-of-scope", wrong
+        this = time.strftime("%Y-%m")
+        assert "Ann" in node.cli("bounty", "announcement", "--since", this, json=False, check=0).out
+        assert "Ann" not in node.cli("bounty", "announcement", "--since", "2020-12", json=False, check=0).out
         node.stop()
         node.cli("audit", "verify", node.data, check=0)
 
@@ -95,6 +177,8 @@ def test_imports_are_reports_once():
         assert (out["new"], out["known"]) == (0, 2), out
         states = [b["state"] for b in node.cli("bounty", "list", check=0).json["items"]]
         assert sorted(states) == ["candidate", "not_eligible"], states
+        arrivals = {b["arrival"] for b in node.cli("bounty", "list", check=0).json["items"]}
+        assert "2026-05-12T04:05:27.000Z" in arrivals, arrivals  # on the platform, not here
         with open(path, "w", encoding="utf-8") as f:
             f.write("nothing,of,that\n1,2,3\n")
         assert node.cli("bounty", "import", path, check=9).error["code"] == "W050"

@@ -43,21 +43,21 @@ static void test_published_amounts(void **state)
 static void test_rules(void **state)
 {
     static const struct tsn_submission subs[] = {
-        {"a", SITE, "xss", "rc1", 1000, false, TSN_BAND_HIGH},
-        {"b", SITE, "xss", "rc1", 900, false, TSN_BAND_HIGH}, /* came first */
-        {"c", SITE, "xss", "rc2", 2000, false, TSN_BAND_LOW},
-        {"d", SITE, "xss", "rc3", 3000, false, TSN_BAND_LOW},
-        {"e", SITE, "xss", "rc4", 4000, false, TSN_BAND_LOW}, /* the fourth of its kind there */
-        {"f", "shop.vendor.example", "xss", "rc5", 4100, false, TSN_BAND_LOW},
-        {"g", SITE, "sqli", "rc6", 5000, true, TSN_BAND_CRITICAL},
-        {"h", "status.vendor.example", "xss", "rc7", 5100, false, TSN_BAND_LOW},
-        {"i", "elsewhere.example", "xss", "rc8", 5200, false, TSN_BAND_LOW},
-        {"j", "a.subsidiary.example", "rce", "rc9", 5300, false, TSN_BAND_CRITICAL},
-        {"k", "a.subsidiary.example", "info", "rcA", 5400, false, TSN_BAND_LOW},
-        {"l", SITE, "xss", "", 5500, false, TSN_BAND_NONE}, /* cause not known yet */
-        {"m", SITE, "csrf", "", 5600, false, TSN_BAND_NONE},
-        {"n", SITE, "csrf", "", 5600, false, TSN_BAND_NONE}, /* at the same time: by id */
-        {"o", "evilvendor.example", "xss", "rcB", 5700, false, TSN_BAND_LOW},
+        {"a", SITE, "xss", "rc1", NULL, 1000, false, TSN_BAND_HIGH},
+        {"b", SITE, "xss", "rc1", NULL, 900, false, TSN_BAND_HIGH}, /* came first */
+        {"c", SITE, "xss", "rc2", NULL, 2000, false, TSN_BAND_LOW},
+        {"d", SITE, "xss", "rc3", NULL, 3000, false, TSN_BAND_LOW},
+        {"e", SITE, "xss", "rc4", NULL, 4000, false, TSN_BAND_LOW}, /* the fourth of its kind there */
+        {"f", "shop.vendor.example", "xss", "rc5", NULL, 4100, false, TSN_BAND_LOW},
+        {"g", SITE, "sqli", "rc6", NULL, 5000, true, TSN_BAND_CRITICAL},
+        {"h", "status.vendor.example", "xss", "rc7", NULL, 5100, false, TSN_BAND_LOW},
+        {"i", "elsewhere.example", "xss", "rc8", NULL, 5200, false, TSN_BAND_LOW},
+        {"j", "a.subsidiary.example", "rce", "rc9", NULL, 5300, false, TSN_BAND_CRITICAL},
+        {"k", "a.subsidiary.example", "info", "rcA", NULL, 5400, false, TSN_BAND_LOW},
+        {"l", SITE, "xss", "", NULL, 5500, false, TSN_BAND_NONE}, /* cause not known yet */
+        {"m", SITE, "csrf", "", NULL, 5600, false, TSN_BAND_NONE},
+        {"n", SITE, "csrf", "", NULL, 5600, false, TSN_BAND_NONE}, /* at the same time: by id */
+        {"o", "evilvendor.example", "xss", "rcB", NULL, 5700, false, TSN_BAND_LOW},
     };
     static const struct {
         const char *why, *of;
@@ -83,6 +83,12 @@ static void test_rules(void **state)
     const struct tsn_programme *p = programme(a, "bounty-web");
     (void)state;
     tsn_bounty_judge(p, subs, N, out);
+    assert_true(tsn_programme_covers(p, "anything", SITE)); /* it names no products */
+    const struct tsn_programme *models = programme(a, "bounty-products");
+    assert_true(tsn_programme_covers(models, "Edge-GW", "edge-gw"));
+    assert_true(tsn_programme_covers(models, "", "edge-gw"));
+    assert_false(tsn_programme_covers(models, "cloud-relay", "edge-gw"));
+    assert_false(tsn_programme_covers(models, "edge-gw", SITE));
     for (size_t i = 0; i < N; i++) {
         if (!out[i].why != !want[i].why ||
             (want[i].why && strcmp(out[i].why, want[i].why) != 0))
