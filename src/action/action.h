@@ -59,7 +59,7 @@ struct tsn_action {
     int per_minute;          /* calls begun in a minute; 0 = any number */
     bool secret_args;        /* arguments are shown as *** */
     bool irreversible;       /* publish, notify, disclose */
-    bool sends;              /* external: tells people or systems outside something */
+    bool sends;              /* tells people or systems outside something */
     /* Who gets what it tells; the gate asks for each (casework/access.h). The argument that names
      * them, addresses or URLs; else the one system that it talks to, URL or host; both NULL: what
      * `sends` goes to nobody knows whom, anything else is a tool of our own. `internal`: the operator
@@ -95,8 +95,8 @@ const struct tsn_action *tsn_registry_find(const struct tsn_registry *r, const c
 /* R011 "edge has no `aply`" with what the domain can do and a suggestion. */
 tsn_err tsn_registry_unknown(const struct tsn_registry *r, const char *name,
                              struct tsn_diag *diag);
-/* Asked in the transaction that records the intent of an external step, or an irreversible change of
- * our own store: may this go out? TSN_EDENIED: the step fails with diag, and nothing was begun.
+/* Asked in the transaction that records the intent of an external step, or a change of our own store
+ * that is irreversible or tells somebody: may this go out? TSN_EDENIED: the step fails with diag, and nothing was begun.
  * Store thread. */
 typedef tsn_err tsn_gate_fn(void *user, struct tsn_store *st, struct tsn_arena *arena,
                             const struct tsn_action *action, const char *case_id,

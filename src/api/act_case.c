@@ -16,33 +16,21 @@ struct tsn_viewer tsn_auth_viewer(const struct tsn_req *req)
                                .owner = req->who.owner && !req->who.person};
 }
 
-static tsn_err seen(struct tsn_store *st, struct tsn_read *rd, const struct tsn_table *t,
-                    const char *what, void *rec)
-{
-    struct tsn_diag all;
-    tsn_err err = tsn_read_resolve(st, rd->op.arena, t, what, rd->id, rec, &rd->op.diag);
-    if (err != TSN_ENOTFOUND)
-        return err;
-    tsn_diag_init(&all);
-    tsn_store_set_view(st, NULL);
-    if (tsn_read_resolve(st, rd->op.arena, t, what, rd->id, rec, &all) == 0)
-        return err;
-    tsn_diag_init(&rd->op.diag);
-    return 0;
-}
-
+/* What is not seen is not there, before anything of the body is judged. */
 tsn_err tsn_read_seen_task(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {
     struct tsn_rec_task task;
     *out = NULL;
-    return seen(st, rd, &tsn_table_task, "task", &task);
+    return tsn_read_resolve(st, rd->op.arena, &tsn_table_task, "task", rd->id, &task,
+                            &rd->op.diag);
 }
 
 tsn_err tsn_read_seen_run(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {
     struct tsn_rec_run run;
     *out = NULL;
-    return seen(st, rd, &tsn_table_run, "run", &run);
+    return tsn_read_resolve(st, rd->op.arena, &tsn_table_run, "run", rd->id, &run,
+                            &rd->op.diag);
 }
 
 tsn_err tsn_read_tracks(struct tsn_store *st, struct tsn_read *rd, json_t **out)

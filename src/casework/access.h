@@ -17,7 +17,7 @@ struct tsn_access_case {
     const char *const *members;      /* persons, NULL-terminated */
     const char *const *participants; /* mail addresses and hosts that accepted the terms */
     const char *const *invited;      /* asked for the terms: get what says nothing */
-    const char *const *reporters;    /* mail addresses of attached reports */
+    const char *const *reporters;    /* mail addresses and receipts of attached reports */
     const char *const *customers;    /* mail addresses of configured customers of the product */
     const char *owner_role;          /* of the product; NULL = none */
     const char *const *plan_roles;   /* roles that the handling plan lets see it; may be NULL */
@@ -66,6 +66,9 @@ tsn_err tsn_access_load(struct tsn_store *st, struct tsn_arena *arena,
 tsn_err tsn_access_sees(struct tsn_store *st, struct tsn_arena *arena,
                         const struct tsn_casework_config *config, const struct tsn_viewer *who,
                         const struct tsn_rec_case *c, bool *sees, bool *closed);
+/* Whether their roles let them see every case, whatever cases there are. */
+bool tsn_access_sees_every(const struct tsn_casework_config *config,
+                           const struct tsn_viewer *who);
 /* tsn_case_find for a viewer: what is hidden is not there, in names and in hints too. */
 tsn_err tsn_access_find(struct tsn_store *st, struct tsn_arena *arena,
                         const struct tsn_casework_config *config, const struct tsn_viewer *who,

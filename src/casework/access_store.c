@@ -33,12 +33,23 @@ static void push(struct tsn_arena *arena, struct names *to, const char *name)
     to->list[to->n++] = name; /* what is behind it is NULL */
 }
 
+/* Who handed in a report: the address, and the receipt that stands for whoever has it. */
+static const char *address_of(struct tsn_arena *arena, const struct tsn_rec_report *r)
+{
+    json_t *body = NULL;
+    if (r->body)
+        (void)tsn_json_parse(r->body, strlen(r->body), &body, NULL);
+    const char *mail = tsn_json_str(json_object_get(body, "contact"), "mail", NULL);
+    mail = tsn_arena_strdup(arena, mail);
+    json_decref(body);
+    return mail;
+}
+
 static tsn_err reporters(struct tsn_store *st, struct tsn_arena *arena,
                          const struct tsn_rec_track *rows, size_t n, struct names *out)
 {
     for (size_t i = 0; i < n; i++) {
         struct tsn_rec_report r;
-        json_t *body = NULL;
         if (strcmp(rows[i].track, "link") != 0 || strcmp(rows[i].state, "attached") != 0)
             continue;
         tsn_err err = tsn_store_get(st, arena, &tsn_table_report, rows[i].subject, &r);
@@ -46,13 +57,29 @@ static tsn_err reporters(struct tsn_store *st, struct tsn_arena *arena,
             continue;
         if (err)
             return err;
-        if (r.body && tsn_json_parse(r.body, strlen(r.body), &body, NULL) == 0) {
-            const char *mail = tsn_json_str(json_object_get(body, "contact"), "mail", NULL);
-            push(arena, out, tsn_arena_strdup(arena, mail));
-        }
-        json_decref(body);
+        push(arena, out, address_of(arena, &r));
+        push(arena, out, r.name);
     }
     return 0;
+}
+
+/* Whose page shows what is said to reporters of this case: all whose report came in with it. */
+static tsn_err readers(struct tsn_store *st, struct tsn_arena *arena, const char *case_id,
+                       struct names *out)
+{
+    struct tsn_rec_track *rows;
+    size_t n;
+    tsn_err err = tsn_track_list(st, arena, case_id, TSN_TRACK_LINK, &rows, &n);
+    for (size_t i = 0; i < n && !err; i++) {
+        struct tsn_rec_report r;
+        err = tsn_store_get(st, arena, &tsn_table_report, rows[i].subject, &r);
+        if (!err && r.case_id && !strcmp(r.case_id, case_id)) {
+            const char *mail = address_of(arena, &r);
+            push(arena, out, mail && mail[0] ? mail : r.name);
+        }
+        err = err == TSN_ENOTFOUND ? 0 : err;
+    }
+    return err;
 }
 
 tsn_err tsn_access_load(struct tsn_store *st, struct tsn_arena *arena,
@@ -121,6 +148,15 @@ static struct tsn_access_ask person_of(const struct tsn_casework_config *config,
                                    .lead_roles = leads(config),
                                    .rules = config ? config->roles : NULL,
                                    .nrules = config ? config->nroles : 0};
+}
+
+bool tsn_access_sees_every(const struct tsn_casework_config *config,
+                           const struct tsn_viewer *who)
+{
+    static const char *const none[] = {NULL};
+    const struct tsn_access_ask ask = person_of(config, who);
+    const struct tsn_access_case closed = {.restricted = true, .members = none};
+    return tsn_access_judge(&ask, &closed) == NULL;
 }
 
 /* The product's owner, and whom the handling plan lets see the case. */
@@ -339,6 +375,7 @@ struct gate {
     struct tsn_access_ask ask;
     const char *case_name;
     const json_t *values; /* of the case, for jurisdictions */
+    struct names readers; /* of report.update */
 };
 
 static tsn_err refuse(struct gate *g, const char *why, struct tsn_diag *diag)
@@ -495,6 +532,11 @@ static tsn_err ask_all(struct gate *g, struct tsn_arena *arena, const struct tsn
     }
     if (!strcmp(action->name, "http.request"))
         return ask(g, TSN_ASKER_HOST, host_of(arena, tsn_json_str(args, "url", "")), diag);
+    if (!strcmp(action->name, "report.update")) {
+        for (size_t i = 0; i < g->readers.n && !err; i++)
+            err = ask(g, TSN_ASKER_ADDRESS, g->readers.list[i], diag);
+        return err;
+    }
     if (action->recipients)
         return ask_named(g, arena, json_object_get(args, action->recipients), diag);
     if (action->irreversible && !action->sends) /* makes it known, to whoever looks */
@@ -564,7 +606,10 @@ tsn_err tsn_access_gate(void *user, struct tsn_store *st, struct tsn_arena *aren
     g.ask.house = config ? config->house : NULL;
     g.ask.lead_roles = leads(config);
     g.ask.neutral = !strcmp(action->name, "mail.send") && neutral(config, args);
-    err = gate_case(st, arena, &g, &c, action, args, diag);
+    if (!strcmp(action->name, "report.update") && tsn_json_str(args, "message", "")[0])
+        err = readers(st, arena, case_id, &g.readers);
+    if (!err)
+        err = gate_case(st, arena, &g, &c, action, args, diag);
     if (!err && !g.ask.neutral)
         err = gate_homes(st, arena, &g, case_id, action, args, diag);
     return err;

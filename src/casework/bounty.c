@@ -74,11 +74,10 @@ static tsn_err take_bands(const struct tsn_yaml *root, struct tsn_programme *g,
 tsn_err tsn_policy_read_programme(struct tsn_arena *arena, const struct tsn_yaml *root,
                                   struct tsn_policy *p, struct tsn_diag *diag)
 {
-    static const char *const top[] = {"policy", "kind",   "version",      "owner",
-                                      "title",  "source", "currency",     "products",
-                                      "scope",  "bands",  "out_of_scope", "subsidiaries",
-                                      "rules",  "panel",  "announce",     "note",
-                                      "panel_roles"};
+    static const char *const top[] = {
+        "policy",   "kind",     "version",  "owner", "title",        "source",
+        "currency", "products", "scope",    "bands", "out_of_scope", "subsidiaries",
+        "rules",    "panel",    "announce", "note",  "panel_roles"};
     static const char *const known[] = {"most_per_kind_and_site", "one_per_root_cause",
                                         "public_earns_nothing", "subsidiary_drop"};
     struct tsn_programme *g = tsn_arena_alloc(arena, sizeof *g);

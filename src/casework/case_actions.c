@@ -409,6 +409,7 @@ static const struct tsn_action actions[] = {
      .apply = apply_affected},
     {.name = "report.update",
      .summary = "State and word to the reporter's record",
+     .sends = true,
      .apply = apply_update},
     {.name = "clock.start",
      .summary = "Start a promise or deadline",

@@ -265,8 +265,8 @@ static tsn_err op_facts(struct tsn_case_work *w, const json_t *args, json_t **re
         err =
             tsn_diag_set(diag, TSN_ENOTFOUND, "W053", "its programme is not in force any more");
     else if (!err && !open && !closed)
-        err = tsn_diag_set(diag, TSN_ECONFLICT, "W001", "the reward is %s: what was promised stays",
-                           row.state);
+        err = tsn_diag_set(diag, TSN_ECONFLICT, "W001",
+                           "the reward is %s: what was promised stays", row.state);
     for (size_t i = 0; i < 4 && !err; i++) {
         json_t *given = json_object_get(args, keys[i]);
         if (!given)
@@ -274,9 +274,9 @@ static tsn_err op_facts(struct tsn_case_work *w, const json_t *args, json_t **re
         json_t *to = !strcmp(keys[i], "public")
                          ? json_boolean(tsn_json_bool(args, keys[i], false))
                          : json_string(tsn_json_str(args, keys[i], ""));
-        json_object_set_new(diff, keys[i],
-                            json_pack("{s:O?, s:O}", "from", json_object_get(data, keys[i]),
-                                      "to", to));
+        json_object_set_new(
+            diff, keys[i],
+            json_pack("{s:O?, s:O}", "from", json_object_get(data, keys[i]), "to", to));
         json_object_set_new(data, keys[i], to);
     }
     json_object_set_new(diff, "reason", json_string(tsn_json_str(args, "reason", "")));

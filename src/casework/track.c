@@ -73,8 +73,8 @@ const struct tsn_automaton tsn_automata[TSN_TRACKS] = {
                                "candidate>rated", "not_eligible>candidate",
                                "duplicate>candidate", "rated>candidate", "rated>not_eligible",
                                "rated>duplicate", "rated>approved", "approved>not_eligible",
-                               "approved>duplicate", "approved>offered",
-                               "offered>paid", "offered>declined", "offered>donated")},
+                               "approved>duplicate", "approved>offered", "offered>paid",
+                               "offered>declined", "offered>donated")},
     [TSN_TRACK_UPSTREAM] =
         {"upstream",
          LIST("seen", "parsed", "no_product", "candidate", "confirmed", "affected",
