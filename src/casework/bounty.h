@@ -24,8 +24,8 @@ const char *tsn_band_name(enum tsn_band band);
 struct tsn_programme {
     const char *currency;
     const char *const *scope, *const *out_of_scope, *const *subsidiaries; /* "*.acme.example" */
-    const char *const *products;    /* ids it is for; NULL = any */
-    const char *const *panel_roles; /* who votes; NULL = any person */
+    const char *const *products;               /* ids it is for; NULL = any */
+    const char *const *panel_roles;            /* who votes; NULL = any person */
     int64_t least[TSN_BANDS], most[TSN_BANDS]; /* 0, 0: earns nothing */
     int64_t per_kind_and_site;                 /* 0 = no limit */
     int64_t panel;                             /* votes that rate a submission */

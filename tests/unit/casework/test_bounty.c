@@ -47,7 +47,8 @@ static void test_rules(void **state)
         {"b", SITE, "xss", "rc1", NULL, 900, false, TSN_BAND_HIGH}, /* came first */
         {"c", SITE, "xss", "rc2", NULL, 2000, false, TSN_BAND_LOW},
         {"d", SITE, "xss", "rc3", NULL, 3000, false, TSN_BAND_LOW},
-        {"e", SITE, "xss", "rc4", NULL, 4000, false, TSN_BAND_LOW}, /* the fourth of its kind there */
+        {"e", SITE, "xss", "rc4", NULL, 4000, false,
+         TSN_BAND_LOW}, /* the fourth of its kind there */
         {"f", "shop.vendor.example", "xss", "rc5", NULL, 4100, false, TSN_BAND_LOW},
         {"g", SITE, "sqli", "rc6", NULL, 5000, true, TSN_BAND_CRITICAL},
         {"h", "status.vendor.example", "xss", "rc7", NULL, 5100, false, TSN_BAND_LOW},
