@@ -354,6 +354,18 @@ static void play(void (*script)(struct world *w))
     struct tsn_store *st;
     assert_int_equal(tsn_loop_open(&w.loop), 0);
     assert_int_equal(tsn_store_open(&st, &sc, &diag), 0);
+    /* A decision is about a task that is there and seen. */
+    const struct tsn_rec_task task = {.id = "01K00000000000000000000001",
+                                      .name = "ap-1",
+                                      .run = "01K00000000000000000000002",
+                                      .path = "0.1",
+                                      .case_id = "01K00000000000000000000003",
+                                      .kind = "approve",
+                                      .state = "open",
+                                      .role = "responder"};
+    assert_int_equal(tsn_store_begin(st), 0);
+    assert_int_equal(tsn_store_insert(st, &tsn_table_task, &task), 0);
+    assert_int_equal(tsn_store_commit(st), 0);
     assert_int_equal(tsn_writer_open(&w.writer, w.loop, st, on_dead, NULL), 0);
     sc.create = false;
     sc.read_only = true;
@@ -585,6 +597,9 @@ static void script_decisions(struct world *w)
     static const char path[] = "/api/v1/approvals/ap-1/decision";
     static const char good[] =
         "{\"decision\":\"approve\",\"reason\":\"looks right\",\"plan_digest\":\"" DIGEST "\"}";
+    const struct got *none =
+        ask(w, false, "POST", "/api/v1/approvals/ap-2/decision", "{}", AS("resp1"));
+    CHECK(w, none->status == 404 && strcmp(code(none), "H031") == 0);
     /* The owner is nobody; only people decide. */
     const struct got *g = ask(w, false, "POST", path, good, NULL);
     CHECK(w, g->status == 403 && strcmp(code(g), "A005") == 0);
