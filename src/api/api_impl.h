@@ -273,8 +273,7 @@ void tsn_act_feed_poll(struct tsn_req *req);
 void tsn_act_feed_desk(struct tsn_req *req); /* write_feed.c */
 void tsn_act_feed_decide(struct tsn_req *req);
 void tsn_act_match_decide(struct tsn_req *req);
-void tsn_finish_replay(struct tsn_req *req, json_t *out);
-tsn_read_fn tsn_read_replay;
+void tsn_act_feed_replay(struct tsn_req *req);
 void tsn_act_products(struct tsn_req *req);
 void tsn_act_hook(struct tsn_req *req);
 void tsn_act_hooks(struct tsn_req *req);

@@ -81,8 +81,7 @@ const struct tsn_route tsn_routes[] = {
 
     {"GET", V1 "/feeds", TSN_NEED_READ, 0, NULL, tsn_act_feeds, NULL},
     {"GET", V1 "/feeds/{id}", TSN_NEED_READ, 0, tsn_read_feed, NULL, NULL},
-    {"GET", V1 "/feeds/{id}/replay", TSN_NEED_READ, 0, tsn_read_replay, NULL,
-     tsn_finish_replay},
+    {"GET", V1 "/feeds/{id}/replay", TSN_NEED_READ, 0, NULL, tsn_act_feed_replay, NULL},
     {"POST", V1 "/feeds/{id}/add", TSN_NEED_ADMIN, BODY_SMALL, NULL, tsn_act_feed_desk, NULL},
     {"POST", V1 "/feeds/{id}/remove", TSN_NEED_ADMIN, BODY_SMALL, NULL, tsn_act_feed_desk,
      NULL},

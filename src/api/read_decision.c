@@ -117,7 +117,7 @@ tsn_err tsn_read_decisions(struct tsn_store *st, struct tsn_read *rd, json_t **o
 tsn_err tsn_read_decision(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {
     struct tsn_rec_decision d;
-    json_t *input = NULL;
+    json_t *input = NULL, *lua = NULL;
     tsn_err err = tsn_store_get(st, rd->op.arena, &tsn_table_decision, rd->id, &d);
     if (err == TSN_ENOTFOUND)
         return tsn_diag_set(&rd->op.diag, err, "F140", "there is no decision `%.60s`", rd->id);
@@ -127,5 +127,7 @@ tsn_err tsn_read_decision(struct tsn_store *st, struct tsn_read *rd, json_t **ou
     (void)tsn_json_parse(said(d.input), strlen(said(d.input)), &input, NULL);
     json_object_set_new(*out, "input", input ? input : json_null());
     json_object_set_new(*out, "digest", text_json(d.digest));
+    (void)tsn_json_parse(said(d.lua), strlen(said(d.lua)), &lua, NULL);
+    json_object_set_new(*out, "lua", lua ? lua : json_null());
     return 0;
 }

@@ -1,7 +1,7 @@
 /* write_feed.c - a person's word on feeds, decisions and matches; what today's rules would say.
  *
  * Checks the shape of the body, then hands over to feed; answers only in its callback. Loop thread,
- * but for tsn_read_replay (reader thread). Owns nothing.
+ * but for read_replay (reader thread). Owns nothing.
  */
 #include "api/api_impl.h"
 
@@ -72,7 +72,7 @@ void tsn_act_match_decide(struct tsn_req *req)
 
 /* --- replay ------------------------------------------------------------------------------- */
 
-tsn_err tsn_read_replay(struct tsn_store *st, struct tsn_read *rd, json_t **out)
+static tsn_err read_replay(struct tsn_store *st, struct tsn_read *rd, json_t **out)
 {
     int64_t since = 0;
     const char *text = rd->param[TSN_PARAM_SINCE];
@@ -104,19 +104,37 @@ tsn_err tsn_read_replay(struct tsn_store *st, struct tsn_read *rd, json_t **out)
     return err;
 }
 
-void tsn_finish_replay(struct tsn_req *req, json_t *out)
+struct replayed {
+    struct tsn_req *req;
+    json_t *out;
+};
+
+static void would_said(void *user)
 {
+    struct replayed *r = user;
     json_t *item, *counts = json_object();
     size_t i;
-    json_array_foreach(json_object_get(out, "items"), i, item)
+    json_array_foreach(json_object_get(r->out, "items"), i, item)
     {
-        json_t *would =
-            req->api->config.feeds
-                ? tsn_feeds_would(req->api->config.feeds, json_object_get(item, "inputs"))
-                : json_object();
-        const char *v = tsn_json_str(would, "verdict", "");
+        const char *v = tsn_json_str(json_object_get(item, "would"), "verdict", "");
         json_object_set_new(counts, v, json_integer(tsn_json_int(counts, v, 0) + 1));
-        json_object_set_new(item, "would", would);
     }
-    json_object_set_new(out, "would", counts);
+    json_object_set_new(r->out, "would", counts);
+    if (r->req->in)
+        tsn_req_json(r->req, 200, r->out);
+    tsn_req_end(r->req);
+    json_decref(r->out);
+}
+
+static void answer_replay(struct tsn_req *req, json_t *out)
+{
+    struct replayed *r = tsn_arena_alloc(req->arena, sizeof(*r));
+    *r = (struct replayed){req, json_incref(out)};
+    tsn_feeds_would(req->api->config.feeds, json_object_get(out, "items"), would_said, r);
+}
+
+void tsn_act_feed_replay(struct tsn_req *req)
+{
+    if (feeds_there(req))
+        tsn_req_read(req, read_replay, answer_replay);
 }

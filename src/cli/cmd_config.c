@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "action/plugin_pin.h"
+#include "author/workshop.h"
 #include "cli/cmd_config.h"
 #include "cli/out.h"
 #include "cli/plugin_check.h"
@@ -188,6 +189,44 @@ static void check_secrets(struct checks *c, const struct tsn_config *config)
     json_decref(said);
 }
 
+/* The file of predicates, loaded as it will be, has the functions that rules name. */
+static void check_predicates(struct checks *c, const struct tsn_config *config)
+{
+    const struct tsn_decide_config *d = &config->decide;
+    struct tsn_workshop *w = NULL;
+    struct tsn_diag diag;
+    json_t *names = json_array(), *input, *rule, *out = NULL;
+    size_t i;
+    json_array_foreach(d->rules, i, rule)
+    {
+        const char *name = tsn_json_str(rule, "lua", NULL);
+        if (name)
+            json_array_append_new(names, json_string(name));
+    }
+    input = json_pack("{s:s, s:{s:s}, s:o}", "file", d->lua_name, "files", d->lua_name, d->lua,
+                      "names", names);
+    tsn_diag_init(&diag);
+    tsn_err err = tsn_workshop_open(&w, &diag);
+    if (!err)
+        err = tsn_workshop_tool(w, "predicates_check", input, &out, &diag);
+    if (err) {
+        check(c, "predicates", "fail",
+              tsn_arena_printf(c->cli->arena, "%s (%s:%d)", diag.what, d->lua_name, diag.line));
+    } else if (tsn_json_int(out, "n", 0) > 0) {
+        const json_t *missing = json_array_get(json_object_get(out, "missing"), 0);
+        check(c, "predicates", "fail",
+              tsn_arena_printf(c->cli->arena, "%s has no function `%s`", d->lua_name,
+                               json_string_value(missing)));
+    } else {
+        check(c, "predicates", "ok",
+              tsn_arena_printf(c->cli->arena, "%zu rules ask %s", json_array_size(names),
+                               d->lua_name));
+    }
+    json_decref(out);
+    json_decref(input);
+    tsn_workshop_close(w);
+}
+
 int tsn_cmd_config_check(struct tsn_cli *cli)
 {
     const char *path = cli->nargs ? cli->arg[0] : tsn_place_config(cli);
@@ -203,6 +242,8 @@ int tsn_cmd_config_check(struct tsn_cli *cli)
                            config->npeople, config->nrules, config->nfeeds, config->nplugins));
     check_playbooks(&c, config);
     check_plugins(&c, config);
+    if (config->decide.lua)
+        check_predicates(&c, config);
     check_secrets(&c, config);
     rc = c.bad ? TSN_EXIT_PROBLEMS : TSN_EXIT_OK;
     json_t *out = json_pack("{s:s, s:o}", "file", config->file, "checks", c.list);

@@ -63,7 +63,7 @@ int tsn_cmd_decision_show(struct tsn_cli *cli)
 {
     static const char *const keys[] = {"advisory", "feed",   "state",      "verdict", "reason",
                                        "rule",     "band",   "product",    "case",    "run",
-                                       "by",       "due_at", "decided_at", "digest"};
+                                       "by",       "due_at", "decided_at", "digest",  "lua"};
     json_t *out, *v;
     const char *key;
     int rc = tsn_client_get(

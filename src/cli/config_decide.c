@@ -3,7 +3,12 @@
 #include "cli/config_int.h"
 
 #include <string.h>
+#include "core/buf.h"
+#include "core/crypto.h"
 #include "core/json.h"
+#include "core/text.h"
+
+#define LUA_MOST ((size_t)256 << 10)
 
 static void drop_json(void *p)
 {
@@ -61,13 +66,14 @@ static tsn_err take_when(struct tsn_conf *c, const struct tsn_yaml *item, json_t
     return TSN_EINPUT;
 }
 
-static tsn_err take_rule(struct tsn_conf *c, const struct tsn_yaml *item, json_t *rules)
+static tsn_err take_rule(struct tsn_conf *c, const struct tsn_yaml *item, bool has_lua,
+                         json_t *rules)
 {
-    static const char *const known[] = {"name", "when", "verdict", "reason", "budget"};
+    static const char *const known[] = {"name", "when", "lua", "verdict", "reason", "budget"};
     static const char *const verdicts[] = {"run", "hold", "digest", "ignore"};
     static const char *const limits[] = {"burst", "per_hour"};
     const struct tsn_yaml *budget = NULL;
-    const char *name = NULL, *verdict = NULL, *reason = NULL;
+    const char *name = NULL, *verdict = NULL, *reason = NULL, *lua = NULL;
     int64_t burst = 0, per_hour = 0;
     json_t *rule = json_object();
     json_array_append_new(rules, rule);
@@ -83,6 +89,11 @@ static tsn_err take_rule(struct tsn_conf *c, const struct tsn_yaml *item, json_t
     if (!err)
         err = tsn_conf_text(c, item, "reason", false, 300, &reason);
     if (!err)
+        err = tsn_conf_name(c, item, "lua", false, &lua);
+    if (!err && lua && !has_lua)
+        err = tsn_yaml_fail(tsn_yaml_find(item, "lua"), c->diag, TSN_EINPUT, "C031",
+                            "`lua` names a function, and `decisions` has no `lua:` file");
+    if (!err)
         err = part(c, item, "budget", limits, 2, &budget);
     if (!err && budget)
         err = tsn_yaml_int(budget, "burst", true, 1, 100000, &burst, c->diag);
@@ -92,6 +103,8 @@ static tsn_err take_rule(struct tsn_conf *c, const struct tsn_yaml *item, json_t
         return err;
     json_object_set_new(rule, "name", json_string(name));
     json_object_set_new(rule, "verdict", json_string(verdict));
+    if (lua)
+        json_object_set_new(rule, "lua", json_string(lua));
     if (reason)
         json_object_set_new(rule, "reason", json_string(reason));
     if (budget) {
@@ -129,10 +142,39 @@ static tsn_err take_slow(struct tsn_conf *c, const struct tsn_yaml *map,
     return err;
 }
 
+/* The file of predicates, as it is now: what a decision was made by is known by its hash. */
+static tsn_err take_lua(struct tsn_conf *c, const struct tsn_yaml *map,
+                        struct tsn_decide_config *d)
+{
+    const struct tsn_yaml *node = tsn_yaml_find(map, "lua");
+    const char *path = NULL, *slash;
+    uint8_t hash[TSN_HASH_LEN];
+    char *hex;
+    struct tsn_buf b;
+    tsn_err err = tsn_conf_path(c, map, "lua", false, &path);
+    if (err || !path)
+        return err;
+    tsn_buf_init(&b, LUA_MOST);
+    if (tsn_buf_read_file(&b, path) != 0 || !tsn_utf8_valid(b.data, b.len)) {
+        err = tsn_yaml_fail(node, c->diag, TSN_EINPUT, "C031",
+                            "%s cannot be read, is no text, or is larger than 256 KiB", path);
+    } else {
+        slash = strrchr(path, '/');
+        d->lua_name = slash ? slash + 1 : path;
+        d->lua = tsn_arena_strndup(c->arena, b.data, b.len);
+        tsn_sha256_once(hash, b.data, b.len);
+        hex = tsn_arena_alloc(c->arena, 2 * TSN_HASH_LEN + 1);
+        tsn_hex(hex, hash, sizeof hash);
+        d->lua_sha256 = hex;
+    }
+    tsn_buf_free(&b);
+    return err;
+}
+
 tsn_err tsn_conf_decisions(struct tsn_conf *c)
 {
     static const char *const known[] = {"priority", "quiet",  "quiet_max", "budget",
-                                        "storm",    "digest", "rules"};
+                                        "storm",    "digest", "lua",       "rules"};
     static const char *const tables[] = {"bod-26-04", "supplier", "deployer", "cisa"};
     struct tsn_decide_config *d = &c->out->decide;
     const struct tsn_yaml *map, *list = NULL;
@@ -154,8 +196,10 @@ tsn_err tsn_conf_decisions(struct tsn_conf *c)
     if (!err)
         err = take_slow(c, map, d);
     if (!err)
+        err = take_lua(c, map, d);
+    if (!err)
         err = tsn_conf_list(c, map, "rules", false, &list, &n);
     for (const struct tsn_yaml *i = list; i && !err; i = i->next)
-        err = take_rule(c, i, rules);
+        err = take_rule(c, i, d->lua != NULL, rules);
     return err;
 }

@@ -14,6 +14,8 @@ struct tsn_deciding {
     json_t *others;      /* { case: true }: open ones about the same; NULL = none */
     const char *verdict, *reason, *rule;
     bool held;
+    bool stale;  /* its input changed while predicates were asked: nothing was decided */
+    json_t *lua; /* what predicates said, by which file; the arena's; NULL = none was asked */
 };
 
 tsn_err tsn_decide_find_case(struct tsn_store *st, struct tsn_deciding *x);

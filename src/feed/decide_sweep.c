@@ -74,7 +74,7 @@ bool tsn_decide_start(struct tsn_feeds *feeds, const char *id, int64_t now_ms,
     x->now_ms = now_ms > x->now_ms ? now_ms : x->now_ms;
     x->then = then;
     x->user = user;
-    return tsn_decide_submit(x, TSN_LANE_BULK);
+    return feeds->lua ? tsn_decide_ask(x) : tsn_decide_submit(x, TSN_LANE_BULK);
 }
 
 /* --- the sweep -------------------------------------------------------------------------------------- */

@@ -127,24 +127,80 @@ static bool holds(const json_t *have, const json_t *want)
     return false;
 }
 
+static bool when_fits(const json_t *rule, const json_t *inputs)
+{
+    json_t *when = json_object_get(rule, "when"), *want;
+    const char *field;
+    json_object_foreach(when, field, want)
+    {
+        if (!holds(json_object_get(inputs, field), want)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const char *tsn_decide_lua_failed(const json_t *rule, const json_t *inputs)
+{
+    const char *name = tsn_json_str(rule, "lua", NULL);
+    return name ? tsn_json_str(json_object_get(inputs, "lua"), name, NULL) : NULL;
+}
+
 const json_t *tsn_decide_rule(const json_t *rules, const json_t *inputs)
 {
+    const json_t *answers = json_object_get(inputs, "lua");
     size_t i;
     json_t *rule;
     json_array_foreach(rules, i, rule)
     {
-        json_t *when = json_object_get(rule, "when"), *want;
-        const char *field;
-        bool fits = true;
-        json_object_foreach(when, field, want)
-        {
-            fits = fits && holds(json_object_get(inputs, field), want);
-        }
-        if (fits) {
+        const char *lua = tsn_json_str(rule, "lua", NULL);
+        if (when_fits(rule, inputs) &&
+            (!lua || !json_is_false(json_object_get(answers, lua)))) {
             return rule;
         }
     }
     return NULL;
+}
+
+json_t *tsn_decide_asks(const json_t *rules, const json_t *inputs)
+{
+    json_t *out = NULL, *rule;
+    size_t i;
+    json_array_foreach(rules, i, rule)
+    {
+        const char *lua = tsn_json_str(rule, "lua", NULL);
+        if (!when_fits(rule, inputs)) {
+            continue;
+        }
+        if (!lua) {
+            break; /* it decides where none before it does */
+        }
+        if (!json_object_get(json_object_get(inputs, "lua"), lua)) {
+            out = out ? out : json_array();
+            json_array_append_new(out, json_string(lua));
+        }
+    }
+    return out;
+}
+
+json_t *tsn_decide_would(const json_t *rules, const json_t *inputs)
+{
+    const char *trust = tsn_json_str(inputs, "trust", "");
+    bool low = strcmp(trust, "hint") == 0 || strcmp(trust, "enrichment") == 0;
+    const json_t *rule = low ? NULL : tsn_decide_rule(rules, inputs);
+    const char *failed = tsn_decide_lua_failed(rule, inputs);
+    const char *verdict = low ? "ignore" : tsn_json_str(rule, "verdict", "run");
+    verdict = failed ? tsn_json_bool(inputs, "urgent", false) ? "run" : "hold" : verdict;
+    if (strcmp(verdict, "run") == 0 &&
+        (tsn_json_bool(inputs, "withdrawn", false) ||
+         json_array_size(json_object_get(inputs, "products")) == 0)) {
+        verdict = "ignore";
+    }
+    return json_pack("{s:s,s:s*,s:s*}", "verdict", verdict, "rule",
+                     tsn_json_str(rule, "name", NULL), "reason",
+                     low      ? "its feed may raise questions, not start runs"
+                     : failed ? failed
+                              : tsn_json_str(rule, "reason", NULL));
 }
 
 const char *tsn_decide_when_bad(const json_t *when)

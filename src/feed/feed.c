@@ -41,6 +41,7 @@ void tsn_feeds_release(struct tsn_feeds *feeds)
     }
     tsn_arena_destroy(feeds->added);
     tsn_hosts_free(feeds->hosts);
+    free(feeds->lua);
     tsn_inventory_close(feeds->inventory);
     json_decref(feeds->products);
     free(feeds);
@@ -478,6 +479,7 @@ tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *co
     feeds->hosts = tsn_hosts_new(config->loop);
     feeds->recovering = true;
     feeds->sweep = tsn_timer_new(config->loop, tsn_decide_sweep, feeds);
+    feeds->lua = config->decide.lua ? tsn_decide_lua_new(feeds) : NULL;
     for (size_t i = 0; i < config->nfeeds; i++) {
         (void)tsn_feed_begin(feeds, &config->feeds[i], i);
     }
@@ -496,6 +498,7 @@ void tsn_feeds_close(struct tsn_feeds *feeds)
     tsn_feeds_hold(feeds); /* until the end of this function */
     tsn_timer_destroy(feeds->sweep);
     feeds->sweep = NULL;
+    tsn_decide_lua_stop(feeds->lua);
     for (struct tsn_feed *f = feeds->list; f; f = f->next) {
         tsn_timer_destroy(f->timer);
         f->timer = NULL;

@@ -85,9 +85,26 @@ static bool by_cause(struct tsn_deciding *x, const json_t *in)
     return x->verdict != NULL;
 }
 
+/* False: they are about another input, or were not asked for: the decision waits for them. */
+static bool take_answers(struct tsn_deciding *x, json_t *in)
+{
+    const struct tsn_decide_op *o = x->op;
+    json_t *asks = NULL, *answers = NULL;
+    if (o->answers && o->answers_to && strcmp(o->answers_to, x->row.digest) == 0 &&
+        tsn_json_parse(o->answers, strlen(o->answers), &answers, NULL) == 0) {
+        json_object_set_new(in, "lua", answers); /* beside the stored inputs, not among them */
+        x->lua = json_pack("{s:s,s:O}", "sha256", o->decide->lua_sha256, "answers", answers);
+        tsn_arena_defer(o->op.arena, drop, x->lua);
+    }
+    asks = o->decide->lua ? tsn_decide_asks(o->decide->rules, in) : NULL;
+    x->stale = asks != NULL;
+    json_decref(asks);
+    return !x->stale;
+}
+
 static tsn_err evaluate(struct tsn_store *st, struct tsn_deciding *x)
 {
-    const json_t *in = json_object_get(x->input, "inputs");
+    json_t *in = json_object_get(x->input, "inputs");
     bool withdrawn = tsn_json_bool(in, "withdrawn", false);
     bool ours = json_array_size(json_object_get(x->input, "products")) > 0;
     if (x->op->verdict) {
@@ -105,11 +122,20 @@ static tsn_err evaluate(struct tsn_store *st, struct tsn_deciding *x)
         say(x, "ignore", withdrawn ? "it was withdrawn" : "no product of ours is hit any more");
         return 0;
     }
-    const json_t *rule = tsn_decide_rule(x->op->decide->rules, in);
+    const json_t *rules = x->op->decide->rules;
+    if (!take_answers(x, in)) {
+        return 0;
+    }
+    const json_t *rule = tsn_decide_rule(rules, in);
     bool urgent = tsn_json_bool(in, "urgent", false);
     const char *verdict = tsn_json_str(rule, "verdict", "run");
+    const char *failed = tsn_decide_lua_failed(rule, in);
     x->rule = tsn_json_str(rule, "name", NULL);
     x->reason = tsn_json_str(rule, "reason", NULL);
+    if (failed) { /* nobody knows what the rule would say: what cannot wait goes on */
+        x->reason = tsn_arena_printf(x->op->op.arena, "its Lua failed: %.300s", failed);
+        verdict = urgent ? "run" : "hold";
+    }
     if (is(verdict, "digest")) {
         to_digest(x);
     } else if (is(verdict, "hold")) {
@@ -163,6 +189,7 @@ static tsn_err finish(struct tsn_store *st, struct tsn_deciding *x,
     row->reason = x->reason;
     row->rule = x->rule;
     row->decided_at = x->op->now_ms;
+    row->lua = x->lua ? tsn_feed_kept(x->op->op.arena, x->lua) : NULL;
     row->by = x->op->by ? x->op->by->person : NULL;
     row->case_id = ev->rcase.id ? ev->rcase.id : NULL;
     row->run = ev->nruns ? ev->runs[0] : NULL;
@@ -175,6 +202,9 @@ static tsn_err finish(struct tsn_store *st, struct tsn_deciding *x,
                   "advisory", row->advisory, "feed", row->feed, "verdict", row->verdict,
                   "reason", row->reason, "rule", row->rule, "band", row->band ? row->band : "",
                   "inputs", row->digest, "case", row->case_id, "run", row->run);
+    if (x->lua) {
+        json_object_set(args, "lua", x->lua);
+    }
     return tsn_feed_entry(st, x->op->op.arena, "feed.decision", row->verdict, x->op->by, args,
                           NULL);
 }
@@ -263,6 +293,10 @@ tsn_err tsn_decide_apply(struct tsn_op *op, struct tsn_store *st)
     tsn_fault("feed.decide_apply");
     err = tsn_decide_find_case(st, &x);
     err = err ? err : evaluate(st, &x);
+    if (!err && x.stale) {
+        o->due_ms = o->now_ms; /* the sweep asks for answers to what stands there now */
+        return 0;
+    }
     if (!err && is(x.verdict, "told")) {
         err = tsn_decide_tell(st, &x);
         err = err ? err : to_case(st, &x, &x.row, json_object_get(x.input, "products"));

@@ -294,19 +294,3 @@ void tsn_feed_decide(struct tsn_feeds *feeds, const struct tsn_actor *who, const
         refuse(done, user, TSN_EFULL, "F012", "the store takes nothing now", "try again");
     }
 }
-
-json_t *tsn_feeds_would(const struct tsn_feeds *feeds, const json_t *inputs)
-{
-    const json_t *rule = tsn_decide_rule(feeds->config.decide.rules, inputs);
-    const char *trust = tsn_json_str(inputs, "trust", "");
-    bool low = is(trust, "hint") || is(trust, "enrichment");
-    const char *verdict = low ? "ignore" : tsn_json_str(rule, "verdict", "run");
-    if (is(verdict, "run") && (tsn_json_bool(inputs, "withdrawn", false) ||
-                               json_array_size(json_object_get(inputs, "products")) == 0)) {
-        verdict = "ignore";
-    }
-    return json_pack("{s:s,s:s*,s:s*}", "verdict", verdict, "rule",
-                     low ? NULL : tsn_json_str(rule, "name", NULL), "reason",
-                     low ? "its feed may raise questions, not start runs"
-                         : tsn_json_str(rule, "reason", NULL));
-}

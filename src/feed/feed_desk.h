@@ -18,5 +18,7 @@ void tsn_feed_decide(struct tsn_feeds *feeds, const struct tsn_actor *who, const
 void tsn_match_decide(struct tsn_feeds *feeds, const struct tsn_actor *who, const char *match,
                       const char *verdict, const char *reason, bool always,
                       tsn_engine_done *done, void *user);
-/* What today's rules say of the inputs of a decision: { verdict, rule, reason }. */
-json_t *tsn_feeds_would(const struct tsn_feeds *feeds, const json_t *inputs);
+/* What today's rules say of decisions: each of items { inputs } gets `would` { verdict, rule, reason }, then `done`
+ * is called, perhaps at once. */
+void tsn_feeds_would(struct tsn_feeds *feeds, json_t *items, void (*done)(void *user),
+                     void *user);

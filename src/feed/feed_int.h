@@ -149,7 +149,8 @@ struct tsn_feeds {
     char basis[48];          /* of facts and traces made now: parser and inventory */
     size_t busy;             /* jobs, operations and turns that will still call back */
     bool closing;
-    bool recovering; /* what a stop left undone is read to its end first */
+    struct tsn_decide_lua *lua; /* NULL: no rule has a predicate */
+    bool recovering;            /* what a stop left undone is read to its end first */
     size_t again_in_flight;
     bool again_reading, again_stale;
     char again_after[27];
@@ -393,6 +394,9 @@ struct tsn_decide_op {
     const char *id;
     const char *verdict, *reason; /* of a person: run, drop; NULL = the rules decide */
     const struct tsn_actor *by;
+    const char *answers,
+        *answers_to; /* of predicates, JSON, and the digest of the input that they
+                                       * are about; NULL = nobody asked */
     int64_t now_ms, epoch;
     void (*then)(struct tsn_decide_op *x, void *user);
     void *user;
@@ -408,6 +412,16 @@ bool tsn_decide_start(struct tsn_feeds *feeds, const char *id, int64_t now_ms,
 /* The same in two steps, for more to be said. submit takes x; false: nothing follows. */
 struct tsn_decide_op *tsn_decide_new(struct tsn_feeds *feeds, const char *id);
 bool tsn_decide_submit(struct tsn_decide_op *x, enum tsn_lane lane);
+/* decide_lua.c: predicates of rules. */
+typedef void tsn_decide_answered(const json_t *answers, void *user); /* NULL: closing */
+struct tsn_decide_lua *tsn_decide_lua_new(struct tsn_feeds *feeds);
+/* Ends its worker and every question; its memory is freed with the feeds. */
+void tsn_decide_lua_stop(struct tsn_decide_lua *l);
+/* Takes names; `done` in a later turn, or at the stop. */
+void tsn_decide_lua_ask(struct tsn_decide_lua *l, const json_t *inputs, json_t *names,
+                        tsn_decide_answered *done, void *user);
+/* Asks what the rules need, then submits. Takes x; false: nothing follows. */
+bool tsn_decide_ask(struct tsn_decide_op *x);
 /* Something waits until `due_ms`: the sweep looks then. */
 void tsn_decide_due(struct tsn_feeds *feeds, int64_t due_ms);
 void tsn_decide_sweep(void *feeds);

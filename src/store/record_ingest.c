@@ -28,13 +28,14 @@ static const struct tsn_col revision_cols[] = {
 TABLE(revision, -1);
 
 static const struct tsn_col decision_cols[] = {
-    TEXT(decision, id),        TEXT(decision, key),      TEXT(decision, feed),
-    TEXT(decision, document),  TEXT(decision, advisory), TEXT(decision, state),
-    TEXT(decision, verdict),   TEXT(decision, reason),   TEXT(decision, rule),
-    TEXT(decision, band),      TEXT(decision, product),  TEXT(decision, grouped),
-    TEXT(decision, input),     TEXT(decision, digest),   TEXT(decision, case_id),
-    TEXT(decision, run),       TEXT(decision, by),       INT(decision, urgent),
-    INT(decision, created_at), INT(decision, due_at),    INT(decision, decided_at),
+    TEXT(decision, id),        TEXT(decision, key),       TEXT(decision, feed),
+    TEXT(decision, document),  TEXT(decision, advisory),  TEXT(decision, state),
+    TEXT(decision, verdict),   TEXT(decision, reason),    TEXT(decision, rule),
+    TEXT(decision, band),      TEXT(decision, product),   TEXT(decision, grouped),
+    TEXT(decision, input),     TEXT(decision, digest),    TEXT(decision, lua),
+    TEXT(decision, case_id),   TEXT(decision, run),       TEXT(decision, by),
+    INT(decision, urgent),     INT(decision, created_at), INT(decision, due_at),
+    INT(decision, decided_at),
 };
 TABLE(decision, -1);
 

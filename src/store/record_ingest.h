@@ -43,6 +43,7 @@ struct tsn_rec_decision {
     const char *grouped; /* digest: what it is collected with; NULL */
     const char *input;   /* JSON: advisory, products, dropped, changes, inputs */
     const char *digest;  /* SHA-256 of the input */
+    const char *lua;     /* JSON: what predicates said, by which file; NULL = none was asked */
     const char *case_id, *run, *by /* a person; NULL = the rules */;
     int64_t urgent, created_at, due_at, decided_at;
 };

@@ -534,8 +534,10 @@ tsn_err tsn_resident_tool(const json_t *frame, tsn_worker_emit *emit, void *user
 {
     const char *name = tsn_json_str(frame, "tool", NULL);
     const json_t *input = json_object_get(frame, "input");
+    int64_t cpu_ms = tsn_json_int(frame, "cpu_ms", TOOL_CPU_MS);
     struct tsn_box_config config = {.author = true,
-                                    .cpu_ms = TOOL_CPU_MS,
+                                    .cpu_ms = cpu_ms > 0 && cpu_ms < TOOL_CPU_MS ? cpu_ms
+                                                                                 : TOOL_CPU_MS,
                                     .memory_bytes = TOOL_MEMORY,
                                     .files = json_object_get(input, "files")};
     struct tsn_box *box;

@@ -258,10 +258,10 @@ void tsn_match_decide(struct tsn_feeds *f, const struct tsn_actor *who, const ch
     done(0, -1, NULL, NULL, user);
 }
 
-json_t *tsn_feeds_would(const struct tsn_feeds *f, const json_t *inputs)
+void tsn_feeds_would(struct tsn_feeds *f, json_t *items, void (*done)(void *user), void *user)
 {
-    (void)f, (void)inputs;
-    return json_object();
+    (void)f, (void)items;
+    done(user);
 }
 
 void tsn_feed_poll(struct tsn_feeds *f, const char *name, tsn_engine_done *done, void *user)

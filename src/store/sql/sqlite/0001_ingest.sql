@@ -50,6 +50,7 @@ CREATE TABLE "decision" (
   "grouped" TEXT,
   "input" TEXT,
   "digest" TEXT,
+  "lua" TEXT,
   "case_id" TEXT,
   "run" TEXT,
   "by" TEXT,
