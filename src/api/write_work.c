@@ -242,12 +242,14 @@ void tsn_act_decision(struct tsn_req *req)
 
 void tsn_act_feed_poll(struct tsn_req *req)
 {
-    if (!tsn_body_ok(req, NULL, 0))
+    static const char *const known[] = {"whole"};
+    if (!tsn_body_ok(req, known, 1))
         return;
     if (!req->api->config.feeds) {
         tsn_req_refuse(req, 404, TSN_ENOTFOUND, "H031", "no feeds are configured", "");
         tsn_req_end(req);
         return;
     }
-    tsn_feed_poll(req->api->config.feeds, req->id, tsn_req_engine_done, req);
+    tsn_feed_poll(req->api->config.feeds, req->id, tsn_json_bool(req->body, "whole", false),
+                  tsn_req_engine_done, req);
 }

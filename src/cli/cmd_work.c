@@ -495,12 +495,15 @@ int tsn_cmd_report_submit(struct tsn_cli *cli)
 
 int tsn_cmd_feed_poll(struct tsn_cli *cli)
 {
-    json_t *out;
+    json_t *out, *body = json_object();
     if (!cli->timeout_ms)
         cli->timeout_ms = (int64_t)10 * 60 * 1000;
+    if (cli->given & TSN_BIT(TSN_FLAG_ALL))
+        json_object_set_new(body, "whole", json_true());
     int rc = tsn_client_call(
         cli, "POST", tsn_client_path(cli, "feeds/%s/poll", tsn_client_escape(cli, cli->arg[0])),
-        NULL, NULL, &out);
+        body, NULL, &out);
+    json_decref(body);
     if (rc)
         return rc;
     int64_t held = tsn_json_int(out, "quarantined", 0);

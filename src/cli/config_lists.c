@@ -540,7 +540,7 @@ tsn_err tsn_conf_feeds(struct tsn_conf *c)
         "name",     "kind",      "url",       "domain",      "every",      "reach",
         "parallel", "hash",      "signature", "keys",        "speaks_for", "archive",
         "path",     "client_id", "secret",    "secret_file", "token_url",  "connections",
-        "rate",     "expect",    "trust",     "bootstrap",   "command"};
+        "rate",     "expect",    "trust",     "bootstrap",   "command",    "reconcile"};
     static const char *const trusts[] = {"vendor", "coordinator", "enrichment", "hint"};
     static const char *const firsts[] = {"run", "silent"};
     const struct tsn_yaml *list;
@@ -567,6 +567,10 @@ tsn_err tsn_conf_feeds(struct tsn_conf *c)
         if (!err)
             err = tsn_conf_duration(c, i, "every", true, 1000, INT64_C(30) * 86400 * 1000,
                                     &f->every_ms);
+        f->reconcile_ms = TSN_FEED_RECONCILE_MS;
+        if (!err)
+            err = tsn_conf_duration(c, i, "reconcile", false, 0, INT64_C(400) * 86400 * 1000,
+                                    &f->reconcile_ms);
         if (!err)
             err = tsn_conf_reach(c, i, "reach", &f->reach);
         if (!err)

@@ -23,18 +23,29 @@ static tsn_err made_since(struct tsn_store *st, const struct tsn_deciding *x, in
     return tsn_store_count(st, &tsn_table_decision, filters, 3, out);
 }
 
-/* Does a feed rewrite itself? More than half of its documents have other bytes than yesterday. */
-static tsn_err rewritten(struct tsn_store *st, const struct tsn_deciding *x, int64_t *changed,
-                         int64_t *all)
+/* Does a feed rewrite itself? More than half of its documents have other bytes than yesterday, or a tenth of
+ * them is withdrawn. *why NULL: it does not. */
+static tsn_err rewritten(struct tsn_store *st, const struct tsn_deciding *x, const char **why)
 {
+    int64_t changed = 0, gone = 0, all = 0;
     const struct tsn_filter revisions[] = {
         {.column = "feed", .cmp = TSN_CMP_EQ, .text = x->row.feed},
         {.column = "created_at", .cmp = TSN_CMP_GT, .number = x->op->now_ms - DAY_MS},
         {.column = "kind", .cmp = TSN_CMP_NE, .text = "new"}};
+    const struct tsn_filter withdrawn[] = {
+        revisions[0], revisions[1], {.column = "kind", .cmp = TSN_CMP_EQ, .text = "withdrawn"}};
     const struct tsn_filter documents = {
         .column = "feed", .cmp = TSN_CMP_EQ, .text = x->row.feed};
-    tsn_err err = tsn_store_count(st, &tsn_table_revision, revisions, 3, changed);
-    return err ? err : tsn_store_count(st, &tsn_table_document, &documents, 1, all);
+    tsn_err err = tsn_store_count(st, &tsn_table_revision, revisions, 3, &changed);
+    err = err ? err : tsn_store_count(st, &tsn_table_revision, withdrawn, 3, &gone);
+    err = err ? err : tsn_store_count(st, &tsn_table_document, &documents, 1, &all);
+    bool much = changed * 2 > all, lost = gone * 10 > all;
+    *why = err || all < REWRITE_MIN || (!much && !lost)
+               ? NULL
+               : tsn_arena_printf(x->op->op.arena, "%lld of its %lld documents %s in a day",
+                                  (long long)(lost ? gone : changed), (long long)all,
+                                  lost ? "were withdrawn" : "changed");
+    return err;
 }
 
 static tsn_err begin_storm(struct tsn_store *st, struct tsn_deciding *x,
@@ -75,15 +86,12 @@ tsn_err tsn_decide_storm(struct tsn_store *st, struct tsn_deciding *x, bool *sto
     err = err ? err : made_since(st, x, x->op->now_ms - 30 * DAY_MS, &month);
     int64_t usual = (month - hour) / 30 * c->storm_factor;
     int64_t most = usual > c->storm_per_hour ? usual : c->storm_per_hour;
-    int64_t changed = 0, all = 0;
+    const char *why = NULL;
     if (!err && hour <= most && desk.storm_at == 0) {
-        err = rewritten(st, x, &changed, &all);
-        *storm = !err && all >= REWRITE_MIN && changed * 2 > all;
+        err = rewritten(st, x, &why);
+        *storm = why != NULL;
         if (*storm) {
-            return begin_storm(st, x, &desk,
-                               tsn_arena_printf(x->op->op.arena,
-                                                "%lld of its %lld documents changed in a day",
-                                                (long long)changed, (long long)all));
+            return begin_storm(st, x, &desk, why);
         }
     }
     if (err || hour <= most) {

@@ -103,13 +103,14 @@ static void arm(struct tsn_feed *f, int64_t ms)
 static json_t *counts_json(const struct tsn_feed *f)
 {
     const struct tsn_feed_counts *c = &f->counts;
-    return json_pack(
-        "{s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "feed", f->config.name,
-        "not_modified", f->not_modified, "listed", (json_int_t)c->listed, "fetched",
-        (json_int_t)c->fetched, "new", (json_int_t)c->fresh, "changed", (json_int_t)c->changed,
-        "cosmetic", (json_int_t)c->cosmetic, "unchanged", (json_int_t)c->unchanged,
-        "quarantined", (json_int_t)c->quarantined, "refused", (json_int_t)c->refused, "failed",
-        (json_int_t)c->failed, "matches", (json_int_t)c->matches, "runs", (json_int_t)c->runs);
+    return json_pack("{s:s,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "feed",
+                     f->config.name, "not_modified", f->not_modified, "reconciled",
+                     f->reconciling, "listed", (json_int_t)c->listed, "fetched",
+                     (json_int_t)c->fetched, "new", (json_int_t)c->fresh, "changed",
+                     (json_int_t)c->changed, "cosmetic", (json_int_t)c->cosmetic, "unchanged",
+                     (json_int_t)c->unchanged, "quarantined", (json_int_t)c->quarantined,
+                     "refused", (json_int_t)c->refused, "failed", (json_int_t)c->failed,
+                     "matches", (json_int_t)c->matches, "runs", (json_int_t)c->runs);
 }
 
 static void answer(struct tsn_feed *f, tsn_err err)
@@ -283,6 +284,10 @@ void tsn_feed_finish(struct tsn_feed *f, tsn_err err)
         tsn_time_format(since, tsn_clock_wall_ms() - INT64_C(48) * 3600 * 1000);
         json_object_set(f->cursor, "pages", f->marks);
         json_object_set_new(f->cursor, "since", json_string(since));
+        if (f->reconciling || !json_object_get(f->cursor, "whole")) {
+            json_object_set_new(f->cursor, "whole", json_integer(tsn_clock_wall_ms()));
+            f->asked_whole = false;
+        }
     }
     x->alarms = judge_health(f, err, tsn_clock_wall_ms());
     x->row.cursor = tsn_feed_kept(a, f->cursor);
@@ -515,7 +520,8 @@ void tsn_feeds_close(struct tsn_feeds *feeds)
     tsn_feeds_release(feeds);
 }
 
-void tsn_feed_poll(struct tsn_feeds *feeds, const char *name, tsn_engine_done *done, void *user)
+void tsn_feed_poll(struct tsn_feeds *feeds, const char *name, bool whole, tsn_engine_done *done,
+                   void *user)
 {
     struct tsn_feed *f = feeds->list;
     while (f && strcmp(f->config.name, name) != 0) {
@@ -529,6 +535,7 @@ void tsn_feed_poll(struct tsn_feeds *feeds, const char *name, tsn_engine_done *d
         done(TSN_ENOTFOUND, -1, NULL, &diag, user);
         return;
     }
+    f->asked_whole = f->asked_whole || (whole && !f->polling);
     struct tsn_feed_waiter *w = tsn_alloc(sizeof *w);
     w->done = done;
     w->user = user;

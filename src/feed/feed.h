@@ -15,6 +15,8 @@
 
 struct tsn_feeds;
 
+#define TSN_FEED_RECONCILE_MS INT64_C(604800000) /* where nothing is said: a week */
+
 struct tsn_feed_config {
     const char *name;
     const char *kind; /* of source.h: "csaf" "osv" ... */
@@ -29,6 +31,8 @@ struct tsn_feed_config {
     const char *const *command; /* of a converter: program and arguments; NULL */
     const char *archive;        /* everything at once, or the page that names it; NULL */
     int64_t every_ms;
+    int64_t
+        reconcile_ms; /* so often everything is compared whatever its dates say; 0 = never */
     const char *const *reach;       /* exact addresses allowed though private or loopback */
     int64_t parallel;               /* documents in flight; 0 = 4 */
     bool need_hash, need_signature; /* without one a document is quarantined */
@@ -56,8 +60,10 @@ struct tsn_feeds_config {
 tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *config,
                        struct tsn_diag *diag);
 void tsn_feeds_close(struct tsn_feeds *f);
-/* Polls now; done gets { listed, fetched, new, changed, unchanged, quarantined, matches, runs }. */
-void tsn_feed_poll(struct tsn_feeds *f, const char *name, tsn_engine_done *done, void *user);
+/* Polls now; done gets { listed, fetched, new, changed, unchanged, quarantined, matches, runs, reconciled }. `whole`:
+ * everything is compared, whatever dates and the server's answers say. */
+void tsn_feed_poll(struct tsn_feeds *f, const char *name, bool whole, tsn_engine_done *done,
+                   void *user);
 json_t *tsn_feeds_json(const struct tsn_feeds *f); /* state for lists and metrics */
 
 /* Products with releases and what their SBOMs hold; inventory.h has the form. */

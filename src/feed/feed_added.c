@@ -45,8 +45,8 @@ static const char *const *texts(struct tsn_arena *arena, const json_t *list)
 static tsn_err keys_known(const json_t *body, struct tsn_diag *diag)
 {
     static const char *const known[] = {
-        "kind",       "url",   "domain",    "every",    "reach",  "hash", "signature",
-        "speaks_for", "trust", "bootstrap", "parallel", "reason", NULL};
+        "kind",       "url",   "domain",    "every",     "reach",    "hash",   "signature",
+        "speaks_for", "trust", "bootstrap", "reconcile", "parallel", "reason", NULL};
     const char *key;
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)body, key, v)
@@ -86,6 +86,11 @@ tsn_err tsn_feed_definition(struct tsn_arena *arena, const char *name, const jso
         (tsn_duration_parse(text, &every) || every < EVERY_MIN || every > EVERY_MAX)) {
         err = wrong(diag, "every", "must be a time from 1s to 30d, as in 15m");
     }
+    int64_t reconcile = TSN_FEED_RECONCILE_MS;
+    text = tsn_json_str(body, "reconcile", NULL);
+    if (!err && text && (tsn_duration_parse(text, &reconcile) || reconcile < 0)) {
+        err = wrong(diag, "reconcile", "must be a time, as in 7d, or 0s for never");
+    }
     text = tsn_json_str(body, "trust", NULL);
     if (!err && text && !one_of(text, trusts)) {
         err = wrong(diag, "trust", "must be vendor, coordinator, enrichment or hint");
@@ -106,6 +111,7 @@ tsn_err tsn_feed_definition(struct tsn_arena *arena, const char *name, const jso
     c.url = tsn_arena_strdup(a, tsn_json_str(body, "url", NULL));
     c.domain = tsn_arena_strdup(a, tsn_json_str(body, "domain", NULL));
     c.every_ms = every;
+    c.reconcile_ms = reconcile;
     c.reach = texts(a, json_object_get(body, "reach"));
     c.speaks_for = texts(a, json_object_get(body, "speaks_for"));
     c.parallel = tsn_json_int(body, "parallel", 0);

@@ -114,6 +114,15 @@ static tsn_err evaluate(struct tsn_store *st, struct tsn_deciding *x)
     if (by_cause(x, in)) {
         return 0;
     }
+    if (withdrawn && !tsn_json_bool(in, "urgent", false)) {
+        bool storm =
+            false; /* a provider that lost its documents takes nothing from a case unseen */
+        tsn_err err = tsn_decide_storm(st, x, &storm);
+        if (err || storm) {
+            hold(x, "storm", 0);
+            return err;
+        }
+    }
     if (x->case_id && (x->worked_on || !ours || withdrawn)) {
         say(x, "told", NULL);
         return 0;

@@ -123,10 +123,19 @@ static void arrived(const struct tsn_xfer_result *r, void *user)
 static void my_turn(bool ok, void *user)
 {
     struct tsn_feed_doc *d = user;
-    struct tsn_header accept = {"Accept", d->accept};
+    struct tsn_header headers[2];
+    size_t nheaders = 0;
+    if (d->accept) {
+        headers[nheaders++] = (struct tsn_header){"Accept", d->accept};
+    }
+    /* Only for the document itself, where it was before. */
+    if (d->known_etag && d->known_url && !d->body && !d->check &&
+        strcmp(d->next_url, d->known_url) == 0) {
+        headers[nheaders++] = (struct tsn_header){"If-None-Match", d->known_etag};
+    }
     struct tsn_xfer_request req = {.url = d->next_url,
-                                   .headers = &accept,
-                                   .nheaders = d->accept != NULL,
+                                   .headers = headers,
+                                   .nheaders = nheaders,
                                    .reach = d->feed->config.reach,
                                    .max_bytes = d->next_max,
                                    .redirects = 3,
@@ -261,7 +270,12 @@ static void got_document(const struct tsn_xfer_result *r, void *user)
         f->counts.fetched++;
         d->body = tsn_arena_memdup(d->arena, r->body, r->len + 1);
         d->len = r->len;
+        d->etag = r->etag && *r->etag ? tsn_arena_strdup(d->arena, r->etag) : NULL;
         fetch_hash(d);
+    } else if (!r->err && r->status == 304 && d->known_etag) {
+        f->base = d->folder ? d->base : f->base;
+        d->same = true;
+        tsn_feed_raw_store(d);
     } else if (!r->err && not_there(r->status)) {
         fetch(d); /* the path may be meant another way */
     } else if (r->err == TSN_ETOOBIG) {
@@ -359,6 +373,8 @@ void tsn_feed_doc_begin(struct tsn_feed *f, const struct tsn_feed_row *row)
     d->hash_url = tsn_arena_strdup(arena, row->hash);
     d->sig_url = tsn_arena_strdup(arena, row->sig);
     d->accept = tsn_arena_strdup(arena, row->accept);
+    d->known_etag = tsn_arena_strdup(arena, row->known_etag);
+    d->known_url = tsn_arena_strdup(arena, row->known_url);
     d->ns = tsn_arena_strdup(arena, f->ns);
     if (row->body) {
         d->inside = true;

@@ -420,7 +420,8 @@ void tsn_feed_checked(struct tsn_feed_doc *d)
 
 void tsn_feed_gone(struct tsn_feed *f)
 {
-    bool whole = !f->source->window && f->pages_read > 0 && f->pages_same == 0 && !f->holes &&
+    bool everything = !f->source->window || (f->reconciling && (f->source->since || f->bulk));
+    bool whole = everything && f->pages_read > 0 && f->pages_same == 0 && !f->holes &&
                  f->counts.failed == 0 && f->nseen > 0;
     if (!whole) {
         probe(f);

@@ -111,7 +111,9 @@ struct tsn_feed {
     struct tsn_op *slice;                /* holds the rows of todo; NULL */
     bool slicing;                        /* the reader thread has a slice of it */
     int vouched;                         /* what was good of the page as a whole; feed_page.h */
-    bool page_begun, bulk;               /* bulk: the archive was asked for in this poll */
+    bool asked_whole;                    /* by a person: the next poll reconciles */
+    bool reconciling;      /* this one: nothing is conditional, known times are no reason */
+    bool page_begun, bulk; /* bulk: the archive was asked for in this poll */
     size_t pages_seen;
     const char *token; /* for the requests of this poll; NULL */
     const struct tsn_source *source;
@@ -213,10 +215,13 @@ struct tsn_feed_doc {
     struct tsn_feed *feed;
     struct tsn_arena *arena;
     const char *path, *listed, *url, *folder;
-    const char *hash_url, *sig_url; /* said by the list; NULL */
-    const char *accept;             /* NULL = any */
-    int tried;                      /* ways of reading the path so far */
-    enum tsn_feed_base base, first; /* the way of `url`; the way tried first */
+    const char *hash_url, *sig_url;     /* said by the list; NULL */
+    const char *accept;                 /* NULL = any */
+    const char *known_etag, *known_url; /* of the stored bytes; NULL */
+    const char *etag;                   /* of these; NULL */
+    bool same;                          /* the server says: the stored bytes */
+    int tried;                          /* ways of reading the path so far */
+    enum tsn_feed_base base, first;     /* the way of `url`; the way tried first */
     struct tsn_xfer *xfer;
     struct tsn_host_turn *turn; /* waited for, or taken by the transfer; NULL */
     const char *next_url;       /* what is asked for in that turn */

@@ -74,6 +74,7 @@ struct slice_op {
     struct tsn_feed_slice slice;
     struct tsn_pages pages;    /* out: where it leads */
     struct tsn_page_news news; /* out */
+    bool recheck;              /* the time of a row is no reason to pass over it */
     struct tsn_feed_rows rows; /* of the slice, then only what is to be fetched */
     size_t listed, unchanged, refused;
     uint64_t *seen; /* of all that are listed */
@@ -107,7 +108,11 @@ static tsn_err drop_known(struct slice_op *x, struct tsn_store *st)
         tsn_diag_init(&why);
         err = tsn_store_list(st, a, &tsn_table_document, &how, &list, &n);
         const struct tsn_rec_document *d = list;
-        if (!err && n && d->listed && *row->time && same_time(row->time, d->listed)) {
+        bool current = !err && n && strcmp(d->state, "current") == 0;
+        row->known_etag = current ? tsn_arena_strdup(x->op.arena, d->etag) : NULL;
+        row->known_url = current ? tsn_arena_strdup(x->op.arena, d->url) : NULL;
+        if (!err && n && !x->recheck && d->listed && *row->time &&
+            same_time(row->time, d->listed)) {
             x->unchanged++;
         } else if (row->folder && tsn_feed_path_ok(row->path, &why)) {
             if (x->refused++ == 0) {
@@ -252,13 +257,14 @@ static void fail_poll(struct tsn_feed *f, tsn_err err)
 
 static struct tsn_source_ask ask_of(struct tsn_feed *f)
 {
-    return (struct tsn_source_ask){.url = f->config.url,
-                                   .domain = f->config.domain,
-                                   .archive = f->config.archive,
-                                   .id = f->config.client_id,
-                                   .token_url = f->config.token_url,
-                                   .since = tsn_json_str(f->cursor, "since", NULL),
-                                   .now_ms = tsn_clock_wall_ms()};
+    return (struct tsn_source_ask){
+        .url = f->config.url,
+        .domain = f->config.domain,
+        .archive = f->config.archive,
+        .id = f->config.client_id,
+        .token_url = f->config.token_url,
+        .since = f->reconciling ? NULL : tsn_json_str(f->cursor, "since", NULL),
+        .now_ms = tsn_clock_wall_ms()};
 }
 
 /* Much of the list is new: once a poll its archive comes first, then the list again. */
@@ -267,7 +273,8 @@ static bool bulk_instead(struct tsn_feed *f, const struct slice_op *x)
     const struct tsn_source_ask ask = ask_of(f);
     struct tsn_page bulk, again = f->pages.pages[f->page];
     again.again = true;
-    if (x->page.archive || f->bulk || x->rows.n < BULK_FROM || !f->source->bulk ||
+    bool few = x->rows.n < BULK_FROM && !(f->reconciling && f->source->window);
+    if (x->page.archive || f->bulk || few || !f->source->bulk ||
         !f->source->bulk(f->arena, &ask, &bulk)) {
         return false;
     }
@@ -328,6 +335,8 @@ static void read_slice(struct tsn_feed *f)
     x->name = tsn_arena_strdup(x->op.arena, f->config.name);
     x->page = f->pages.pages[f->page]; /* its strings live with the poll */
     x->slice = tsn_feed_page_slice(f);
+    /* Behind the archive the list says only what was not in it. */
+    x->recheck = f->reconciling && (x->page.archive || !f->bulk);
     tsn_feeds_hold(f->feeds);
     f->slicing = true;
     if (tsn_reader_submit(f->feeds->config.reader, &x->op)) {
@@ -449,8 +458,17 @@ static void next_page(struct tsn_feed *f)
     }
 }
 
+/* Lists forget, dates lie: now and then everything is compared. The first whole poll was one. */
+static bool reconcile_due(const struct tsn_feed *f)
+{
+    int64_t last = tsn_json_int(f->cursor, "whole", 0);
+    return f->asked_whole || (f->config.reconcile_ms > 0 && last > 0 &&
+                              tsn_clock_wall_ms() - last >= f->config.reconcile_ms);
+}
+
 void tsn_feed_start(struct tsn_feed *f)
 {
+    f->reconciling = reconcile_due(f);
     const struct tsn_source_ask ask = ask_of(f);
     f->not_modified = false;
     f->arena = tsn_arena_new();

@@ -169,6 +169,7 @@ static tsn_err duplicate(struct tsn_store *st, struct tsn_feed_op *x,
     tsn_err err = 0;
     if (current) {
         row->listed = x->doc->listed;
+        row->etag = x->doc->etag ? x->doc->etag : row->etag;
         row->reason = x->doc->hash || !x->versions ? NULL : row->reason;
         err = tsn_store_put(st, &tsn_table_document, row);
     }
@@ -191,7 +192,10 @@ tsn_err tsn_feed_raw_apply(struct tsn_op *op, struct tsn_store *st)
     tsn_fault("feed.raw_apply");
     bool refused = d->why.code[0] != 0;
     bool same = known && !refused && strcmp(row.state, "current") == 0 && row.sha256 &&
-                strcmp(row.sha256, d->sha256) == 0;
+                (d->same || strcmp(row.sha256, d->sha256) == 0);
+    if (d->same && !same) { /* something else came meanwhile: the next poll asks again */
+        return tsn_diag_set(&op->diag, TSN_EBUSY, "F012", "its stored state changed meanwhile");
+    }
     if (!refused && !same) {
         err = waits(st, x, &pending);
     }

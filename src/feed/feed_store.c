@@ -125,7 +125,9 @@ static tsn_err add_revision(struct tsn_store *st, struct tsn_feed_op *x,
         .feed = x->feed,
         .observation = x->doc->observation,
         .sha256 = x->doc->sha256,
-        .kind = kinds[x->kind],
+        .kind = x->kind == TSN_FEED_CHANGED && tsn_json_bool(x->doc->facts, "withdrawn", false)
+                    ? "withdrawn"
+                    : kinds[x->kind],
         .substance = tsn_json_str(x->doc->facts, "substance", ""),
         .version = tsn_json_str(x->doc->facts, "version", ""),
         .flags = json_array_size(flags) ? tsn_feed_kept(a, flags) : NULL,
@@ -155,6 +157,7 @@ static void head_of(struct tsn_feed_op *x, struct tsn_rec_document *row)
     row->basis = x->basis;
     row->observation = d->observation ? d->observation : row->observation;
     row->url = d->url ? d->url : row->url;
+    row->etag = d->redo ? row->etag : d->etag;
     row->unlisted_at = d->redo ? row->unlisted_at : 0;
     row->gone_at = 0;
 }

@@ -20,7 +20,9 @@ struct tsn_feed_row {
     const char *folder;
     const char *accept;     /* asked for as this type; NULL = any */
     const char *hash, *sig; /* URLs; NULL: beside the document, where the source has them */
-    const char *body;       /* the document itself, where the list holds it; NULL */
+    const char *known_etag,
+        *known_url;   /* of the stored bytes: asked for only if they changed; NULL */
+    const char *body; /* the document itself, where the list holds it; NULL */
     size_t len;
 };
 struct tsn_feed_rows {
@@ -99,6 +101,7 @@ struct tsn_source {
     bool local;  /* url is a path or a command: nothing is asked of a server */
     bool secret; /* needs client_id and secret */
     bool window; /* its pages hold what changed lately, not everything */
+    bool since;  /* ... because they are asked for that; without `since` they hold everything */
     bool csaf;   /* its documents are CSAF: versions count, hashes are expected */
     void (*first)(struct tsn_arena *arena, const struct tsn_source_ask *ask,
                   struct tsn_pages *pages);

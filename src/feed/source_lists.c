@@ -382,7 +382,7 @@ static tsn_err nvd_read(struct tsn_arena *arena, const struct tsn_page *page,
 }
 
 const struct tsn_source tsn_source_nvd = {
-    .kind = "nvd", .window = true, .first = nvd_first, .read = nvd_read};
+    .kind = "nvd", .window = true, .since = true, .first = nvd_first, .read = nvd_read};
 
 /* Only what changed since the last whole poll; pages follow the Link header. */
 static void ghsa_first(struct tsn_arena *arena, const struct tsn_source_ask *ask,
@@ -416,7 +416,7 @@ static tsn_err ghsa_read(struct tsn_arena *arena, const struct tsn_page *page,
 }
 
 const struct tsn_source tsn_source_ghsa = {
-    .kind = "ghsa", .window = true, .first = ghsa_first, .read = ghsa_read};
+    .kind = "ghsa", .window = true, .since = true, .first = ghsa_first, .read = ghsa_read};
 
 /* Debian's tracker: one file of tens of megabytes, a document for each source package. */
 static tsn_err debian_read(struct tsn_arena *arena, const struct tsn_page *page,

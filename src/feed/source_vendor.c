@@ -149,5 +149,6 @@ const struct tsn_source tsn_source_cisco = {.kind = "cisco",
                                             .folder = true,
                                             .secret = true,
                                             .window = true,
+                                            .since = true,
                                             .first = cisco_first,
                                             .read = cisco_read};

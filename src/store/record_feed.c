@@ -9,13 +9,14 @@ static const struct tsn_col feed_cols[] = {
 TABLE(feed, -1);
 
 static const struct tsn_col document_cols[] = {
-    TEXT(document, id),         TEXT(document, key),         TEXT(document, feed),
-    TEXT(document, path),       TEXT(document, tracking_id), TEXT(document, version),
-    TEXT(document, title),      TEXT(document, sha256),      TEXT(document, state),
-    TEXT(document, reason),     TEXT(document, listed),      TEXT(document, facts),
-    TEXT(document, trace),      TEXT(document, basis),       TEXT(document, observation),
-    TEXT(document, url),        INT(document, fetched_at),   INT(document, revisions),
-    INT(document, unlisted_at), INT(document, asked_at),     INT(document, gone_at),
+    TEXT(document, id),       TEXT(document, key),         TEXT(document, feed),
+    TEXT(document, path),     TEXT(document, tracking_id), TEXT(document, version),
+    TEXT(document, title),    TEXT(document, sha256),      TEXT(document, state),
+    TEXT(document, reason),   TEXT(document, listed),      TEXT(document, facts),
+    TEXT(document, trace),    TEXT(document, basis),       TEXT(document, observation),
+    TEXT(document, url),      TEXT(document, etag),        INT(document, fetched_at),
+    INT(document, revisions), INT(document, unlisted_at),  INT(document, asked_at),
+    INT(document, gone_at),
 };
 TABLE(document, -1);
 

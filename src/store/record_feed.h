@@ -23,6 +23,7 @@ struct tsn_rec_document {
     const char *basis;       /* parser and inventory that facts and trace were made with */
     const char *observation; /* record_ingest.h: what the state above comes from */
     const char *url;         /* where it was; NULL = inside a list */
+    const char *etag;        /* what the server called these bytes there; NULL */
     int64_t fetched_at, revisions;
     int64_t unlisted_at, asked_at,
         gone_at; /* the list names it no more; the server was asked for

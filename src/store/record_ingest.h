@@ -28,7 +28,7 @@ extern const struct tsn_table tsn_table_observation;
 struct tsn_rec_revision {
     const char *id, *key /* unique: document LF number */, *document, *feed, *observation,
         *sha256;
-    const char *kind /* new changed cosmetic */, *substance, *version;
+    const char *kind /* new changed cosmetic withdrawn */, *substance, *version;
     const char *flags, *changes; /* JSON: of the difference from the one before */
     int64_t n, created_at;
 };

@@ -264,9 +264,10 @@ void tsn_feeds_would(struct tsn_feeds *f, json_t *items, void (*done)(void *user
     done(user);
 }
 
-void tsn_feed_poll(struct tsn_feeds *f, const char *name, tsn_engine_done *done, void *user)
+void tsn_feed_poll(struct tsn_feeds *f, const char *name, bool whole, tsn_engine_done *done,
+                   void *user)
 {
-    (void)f, (void)name;
+    (void)f, (void)name, (void)whole;
     done(0, -1, NULL, NULL, user);
 }
 

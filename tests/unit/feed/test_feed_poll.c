@@ -290,7 +290,7 @@ static void polled(tsn_err err, int64_t seq, const json_t *info, const struct ts
 static void poll(struct world *w)
 {
     w->asked = w->asked_documents = 0;
-    tsn_feed_poll(w->feeds, "vendors", polled, w);
+    tsn_feed_poll(w->feeds, "vendors", false, polled, w);
     tsn_loop_run(w->loop);
 }
 
@@ -581,7 +581,7 @@ static void failures(void **state)
     assert_int_equal(n(w, "quarantined"), 1);
     assert_memory_equal(stored(w, "big.json").reason, "F008", 4);
 
-    tsn_feed_poll(w->feeds, "nobody", polled, w);
+    tsn_feed_poll(w->feeds, "nobody", false, polled, w);
     assert_int_equal(w->err, TSN_ENOTFOUND);
     assert_string_equal(w->code, "F011");
     stop_node(w);
@@ -642,7 +642,7 @@ static void closing(void **state)
         one_document(w, "1", VECTOR, "2026-01-01T00:00:00Z");
         start_node(w);
         w->err = 0;
-        tsn_feed_poll(w->feeds, "vendors", polled, w);
+        tsn_feed_poll(w->feeds, "vendors", false, polled, w);
         struct tsn_timer *t = tsn_timer_new(w->loop, stop_it, w);
         tsn_timer_arm(t, turn);
         tsn_loop_run(w->loop);

@@ -26,6 +26,7 @@ CREATE TABLE "document" (
   "basis" TEXT,
   "observation" TEXT,
   "url" TEXT,
+  "etag" TEXT,
   "fetched_at" INTEGER NOT NULL DEFAULT 0,
   "revisions" INTEGER NOT NULL DEFAULT 0,
   "unlisted_at" INTEGER NOT NULL DEFAULT 0,
