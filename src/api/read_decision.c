@@ -131,3 +131,40 @@ tsn_err tsn_read_decision(struct tsn_store *st, struct tsn_read *rd, json_t **ou
     json_object_set_new(*out, "lua", lua ? lua : json_null());
     return 0;
 }
+
+/* --- what is held back ---------------------------------------------------------------------- */
+
+/* Observations that are the last word on their document. */
+tsn_err tsn_read_quarantine(struct tsn_store *st, struct tsn_read *rd, json_t **out)
+{
+    struct tsn_arena *a = rd->op.arena;
+    const struct tsn_filter f[] = {
+        {.column = "feed", .cmp = TSN_CMP_EQ, .text = rd->id},
+        {.column = "state", .cmp = TSN_CMP_EQ, .text = "quarantined"}};
+    struct tsn_list how = {.filters = f, .nfilters = 2, .after = rd->param[TSN_PARAM_AFTER]};
+    void *list = NULL;
+    size_t n = 0;
+    json_t *items = json_array();
+    tsn_err err = tsn_read_limit(rd, 100, 1000, &how.limit);
+    if (!err)
+        err = tsn_store_list(st, a, &tsn_table_observation, &how, &list, &n);
+    const struct tsn_rec_observation *o = list;
+    for (size_t i = 0; i < n && !err; i++) {
+        struct tsn_rec_document d;
+        err = tsn_store_find(st, a, &tsn_table_document, "key",
+                             tsn_arena_printf(a, "%s\n%s", rd->id, o[i].path), &d);
+        if (!err && d.observation && strcmp(d.observation, o[i].id) == 0) {
+            bool good = strcmp(said(d.state), "current") == 0;
+            json_t *item =
+                json_pack("{s:s,s:o,s:o,s:o,s:o,s:b}", "path", said(o[i].path), "reason",
+                          text_json(o[i].reason), "sha256", text_json(o[i].sha256), "signature",
+                          text_json(o[i].signature), "in_force",
+                          text_json(good ? d.version : NULL), "has_good", good);
+            json_object_set_new(item, "seen_at", tsn_view_time(o[i].seen_at));
+            json_array_append_new(items, item);
+        }
+        err = err == TSN_ENOTFOUND ? 0 : err;
+    }
+    *out = tsn_view_list(items, n && n == how.limit ? o[n - 1].id : NULL);
+    return err;
+}

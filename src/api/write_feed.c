@@ -36,6 +36,28 @@ void tsn_act_feed_desk(struct tsn_req *req)
                   tsn_req_engine_done, req);
 }
 
+void tsn_act_feed_accept(struct tsn_req *req)
+{
+    static const char *const known[] = {"path", "reason"};
+    const char *path, *reason;
+    struct tsn_actor actor;
+    if (!feeds_there(req) || !tsn_body_ok(req, known, 2) || !tsn_body_person(req))
+        return;
+    path = tsn_json_str(req->body, "path", "");
+    reason = tsn_json_str(req->body, "reason", "");
+    if (!*path || strlen(path) > 2000) {
+        tsn_body_bad(req, "/path", "path must name the document, as `feed quarantine` does");
+        return;
+    }
+    if (!*reason || strlen(reason) > 2000) {
+        tsn_body_bad(req, "/reason", "reason must say why, in at most 2,000 bytes");
+        return;
+    }
+    tsn_auth_actor(req, &actor);
+    tsn_feed_accept(req->api->config.feeds, &actor, req->id, path, reason, tsn_req_engine_done,
+                    req);
+}
+
 void tsn_act_feed_decide(struct tsn_req *req)
 {
     static const char *const known[] = {"reason"};

@@ -180,6 +180,39 @@ int tsn_cmd_feed_trust(struct tsn_cli *cli)
     return say(cli, feed_path(cli, "trust"), body, "is judged with this trust from now on");
 }
 
+int tsn_cmd_feed_quarantine(struct tsn_cli *cli)
+{
+    static const struct tsn_column columns[] = {{"DOCUMENT", "path", TSN_AS_TEXT},
+                                                {"SEEN", "seen_at", TSN_AS_TIME},
+                                                {"IN FORCE", "in_force", TSN_AS_TEXT},
+                                                {"WHY", "reason", TSN_AS_TEXT}};
+    return TSN_CLI_LIST(cli,
+                        tsn_arena_printf(cli->arena, "%s%s", feed_path(cli, "quarantine"),
+                                         tsn_cli_params(cli, NULL)),
+                        columns);
+}
+
+int tsn_cmd_feed_retry(struct tsn_cli *cli)
+{
+    json_t *out, *body = json_object();
+    if (cli->nargs > 1)
+        json_object_set_new(body, "path", json_string(cli->arg[1]));
+    tsn_client_reason(cli, body);
+    int rc = tsn_client_do(cli, "POST", feed_path(cli, "retry"), body, &out);
+    if (out)
+        tsn_out_say(cli, "%lld documents are asked for again",
+                    (long long)tsn_json_int(out, "released", 0));
+    json_decref(out);
+    return rc;
+}
+
+int tsn_cmd_feed_accept(struct tsn_cli *cli)
+{
+    json_t *body = json_pack("{s:s}", "path", cli->arg[1]);
+    tsn_client_reason(cli, body);
+    return say(cli, feed_path(cli, "accept"), body, "holds this document back no more");
+}
+
 int tsn_cmd_feed_release(struct tsn_cli *cli)
 {
     json_t *out, *body = json_pack("{s:s}", "how", cli->nargs > 1 ? cli->arg[1] : "release");

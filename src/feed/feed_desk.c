@@ -72,6 +72,45 @@ static tsn_err release_held(struct tsn_store *st, struct desk_op *x)
     return 0;
 }
 
+/* What is held back is asked for again: its time in the list is forgotten. */
+static tsn_err retry(struct tsn_store *st, struct desk_op *x)
+{
+    const char *path = tsn_json_str(x->body, "path", NULL);
+    const struct tsn_filter filters[] = {
+        {.column = "feed", .cmp = TSN_CMP_EQ, .text = x->name},
+        {.column = "state", .cmp = TSN_CMP_EQ, .text = "quarantined"},
+        {.column = "path", .cmp = TSN_CMP_EQ, .text = path ? path : ""}};
+    struct tsn_list page = {.filters = filters, .nfilters = path ? 3 : 2, .limit = HELD_PAGE};
+    char after[27] = "";
+    for (size_t n = HELD_PAGE; n == HELD_PAGE;) {
+        struct tsn_arena *a = tsn_arena_new();
+        void *list = NULL;
+        page.after = *after ? after : NULL;
+        tsn_err err = tsn_store_list(st, a, &tsn_table_observation, &page, &list, &n);
+        const struct tsn_rec_observation *rows = list;
+        for (size_t i = 0; !err && i < n; i++) {
+            struct tsn_rec_document d;
+            tsn_copy(after, sizeof after, rows[i].id);
+            err = tsn_store_find(st, a, &tsn_table_document, "key",
+                                 tsn_arena_printf(a, "%s\n%s", x->name, rows[i].path), &d);
+            if (!err && d.observation && is(d.observation, rows[i].id)) {
+                d.listed = NULL;
+                err = tsn_store_put(st, &tsn_table_document, &d);
+                x->released++;
+            }
+            err = err == TSN_ENOTFOUND ? 0 : err;
+        }
+        tsn_arena_destroy(a);
+        if (err) {
+            return err;
+        }
+    }
+    return x->released || !path
+               ? 0
+               : tsn_diag_set(&x->op.diag, TSN_ENOTFOUND, "F145",
+                              "%.200s of %.60s is not held back", path, x->name);
+}
+
 static tsn_err change(struct tsn_store *st, struct desk_op *x)
 {
     if (is(x->what, "pause")) {
@@ -84,6 +123,8 @@ static tsn_err change(struct tsn_store *st, struct desk_op *x)
         x->row.trust = tsn_arena_strdup(x->op.arena, tsn_json_str(x->body, "trust", ""));
     } else if (is(x->what, "release")) {
         return release_held(st, x);
+    } else if (is(x->what, "retry")) {
+        return retry(st, x);
     } else if (is(x->what, "add")) {
         if (x->configured || x->row.definition) {
             return tsn_diag_set(&x->op.diag, TSN_ECONFLICT, "F142",
@@ -163,7 +204,10 @@ static void desk_done(struct tsn_op *op)
         if (f && (is(x->what, "resume") || is(x->what, "add"))) {
             tsn_feed_due(f);
         }
-        if (x->released) {
+        if (f && is(x->what, "retry")) {
+            f->asked_again = true;
+            tsn_feed_due(f);
+        } else if (x->released) {
             tsn_decide_due(feeds, x->now_ms);
         }
     }

@@ -18,6 +18,9 @@ void tsn_feed_decide(struct tsn_feeds *feeds, const struct tsn_actor *who, const
 void tsn_match_decide(struct tsn_feeds *feeds, const struct tsn_actor *who, const char *match,
                       const char *verdict, const char *reason, bool always,
                       tsn_engine_done *done, void *user);
+/* A quarantined document is taken as it is: { feed, path, sha256, matches }. F145: there is none. */
+void tsn_feed_accept(struct tsn_feeds *feeds, const struct tsn_actor *who, const char *name,
+                     const char *path, const char *reason, tsn_engine_done *done, void *user);
 /* What today's rules say of decisions: each of items { inputs } gets `would` { verdict, rule, reason }, then `done`
  * is called, perhaps at once. */
 void tsn_feeds_would(struct tsn_feeds *feeds, json_t *items, void (*done)(void *user),

@@ -17,6 +17,9 @@ static bool not_there(int status);
 void tsn_feed_doc_destroy(struct tsn_feed_doc *d)
 {
     struct tsn_feed_doc **at = &d->feed->docs;
+    if (d->accepted) {
+        tsn_feed_accepted(d, NULL, TSN_ECANCELLED);
+    }
     while (*at && *at != d) {
         at = &(*at)->next;
     }
@@ -33,10 +36,12 @@ void tsn_feed_doc_destroy(struct tsn_feed_doc *d)
 void tsn_feed_doc_settled(struct tsn_feed_doc *d)
 {
     struct tsn_feed *f = d->feed;
-    bool redo = d->redo, check = d->check;
+    bool redo = d->redo, check = d->check, alone = d->alone;
     size_t held = d->inside ? d->len : 0;
     tsn_feed_doc_destroy(d);
-    if (check) {
+    if (alone) { /* of no poll */
+        ;
+    } else if (check) {
         tsn_feed_check_settled(f);
     } else if (redo) {
         tsn_feed_again_settled(f->feeds);

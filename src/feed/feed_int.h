@@ -111,7 +111,9 @@ struct tsn_feed {
     struct tsn_op *slice;                /* holds the rows of todo; NULL */
     bool slicing;                        /* the reader thread has a slice of it */
     int vouched;                         /* what was good of the page as a whole; feed_page.h */
-    bool asked_whole;                    /* by a person: the next poll reconciles */
+    bool asked_again;      /* by a person: the next poll's lists are not conditional */
+    bool asked_whole;      /* by a person: the next poll reconciles */
+    bool relist;           /* this one: its lists are not conditional */
     bool reconciling;      /* this one: nothing is conditional, known times are no reason */
     bool page_begun, bulk; /* bulk: the archive was asked for in this poll */
     size_t pages_seen;
@@ -208,6 +210,19 @@ void tsn_feed_poll_drop(struct tsn_feed *f);
  * of the list. */
 void tsn_feed_settled(struct tsn_feed *f, size_t held);
 
+/* --- feed_accept.c: a quarantined document that a person takes as it is ---------------------------- */
+
+struct tsn_accepted {
+    const char *person, *auth, *reason;
+    const char *was; /* why it was held back */
+    tsn_engine_done *done;
+    void *user;
+};
+struct tsn_feed_doc;
+struct tsn_feed_op;
+/* Answers who asked; x NULL: it came to no transaction. */
+void tsn_feed_accepted(struct tsn_feed_doc *d, const struct tsn_feed_op *x, tsn_err err);
+
 /* --- feed_doc.c: one document from its address to its facts -------------------------------------- */
 
 struct tsn_feed_doc {
@@ -240,6 +255,8 @@ struct tsn_feed_doc {
     const char *observation;                /* its row; NULL = not stored yet */
     bool check;                             /* unlisted: is it still there? feed_gone.c */
     bool there;                             /* of such a one: it is */
+    bool alone;                             /* accepted: of no poll and no second reading */
+    struct tsn_accepted *accepted;          /* NULL = nobody did */
     bool redo;                              /* read from its stored bytes: not part of a poll */
     const char *cause; /* of reading it again: parser inventory; NULL = it came in */
     json_t *wanted;    /* EPSS: vulnerabilities of which it is kept; NULL = all */

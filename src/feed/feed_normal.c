@@ -55,7 +55,8 @@ static void read_csaf(struct tsn_feed_doc *d)
     json_t *doc = NULL;
     if (tsn_json_parse(d->body, d->len, &doc, &d->why)) {
         tsn_copy(d->why.code, sizeof d->why.code, "F006");
-    } else if (tsn_csaf_facts(doc, &d->facts, &d->why) == 0 && publisher_ok(d) == 0) {
+    } else if (tsn_csaf_facts(doc, &d->facts, &d->why) == 0 &&
+               (d->accepted || publisher_ok(d) == 0)) {
         (void)tsn_match_facts(d->facts, d->feed->feeds->products, &d->matches);
         tsn_matches_join(d->matches,
                          tsn_inventory_match_json(d->feed->feeds->inventory, d->path, doc,

@@ -409,11 +409,11 @@ static void ask(bool ok, void *user)
                                                                 : TSN_FEED_LIST_MAX,
                                    .redirects = p->page.direct ? 0 : 3,
                                    .timeout_ms = p->page.archive ? ARCHIVE_MS : LIST_MS};
-    if (p->page.conditional && !f->reconciling && *tsn_json_str(old, "e", "")) {
+    if (p->page.conditional && !f->relist && *tsn_json_str(old, "e", "")) {
         headers[req.nheaders++] =
             (struct tsn_header){"If-None-Match", tsn_json_str(old, "e", "")};
     }
-    if (p->page.conditional && !f->reconciling && *tsn_json_str(old, "m", "")) {
+    if (p->page.conditional && !f->relist && *tsn_json_str(old, "m", "")) {
         headers[req.nheaders++] =
             (struct tsn_header){"If-Modified-Since", tsn_json_str(old, "m", "")};
     }

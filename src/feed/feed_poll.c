@@ -469,6 +469,8 @@ static bool reconcile_due(const struct tsn_feed *f)
 void tsn_feed_start(struct tsn_feed *f)
 {
     f->reconciling = reconcile_due(f);
+    f->relist = f->reconciling || f->asked_again;
+    f->asked_again = false;
     const struct tsn_source_ask ask = ask_of(f);
     f->not_modified = false;
     f->arena = tsn_arena_new();

@@ -275,6 +275,19 @@ static bool goes_back(const struct tsn_feed_op *x, const struct tsn_rec_document
                                row->version) == -1;
 }
 
+/* A person's word stands beside the revision, and what was observed is quarantined no more. */
+static tsn_err log_accepted(struct tsn_store *st, struct tsn_feed_op *x)
+{
+    const struct tsn_accepted *by = x->doc->accepted;
+    const struct tsn_actor actor = {.person = by->person, .auth = by->auth};
+    const struct tsn_feed_tally t = {.quarantined = -1};
+    json_t *args =
+        json_pack("{s:s,s:s,s:s,s:s,s:s*,s:s*}", "feed", x->feed, "what", "accept", "path",
+                  x->doc->path, "sha256", x->doc->sha256, "reason", by->reason, "was", by->was);
+    tsn_err err = tsn_feed_entry(st, x->op.arena, "feed.desk", "accept", &actor, args, NULL);
+    return err ? err : tsn_feed_tally(st, x->op.arena, x->feed, &t);
+}
+
 tsn_err tsn_feed_doc_apply(struct tsn_op *op, struct tsn_store *st)
 {
     struct tsn_feed_op *x = (struct tsn_feed_op *)op;
@@ -299,8 +312,12 @@ tsn_err tsn_feed_doc_apply(struct tsn_op *op, struct tsn_store *st)
         return err;
     }
     x->kind = TSN_FEED_UNCHANGED;
-    if (strcmp(seen.state, "pending") != 0) {
+    bool taken = d->accepted && strcmp(seen.state, "quarantined") == 0;
+    if (strcmp(seen.state, "pending") != 0 && !taken) {
         return 0; /* done before a stop */
+    }
+    if (taken && d->why.code[0]) {
+        return 0; /* nobody can read it: it stays where it is */
     }
     if (row.observation && strcmp(row.observation, seen.id) > 0) {
         return settle(st, x, &seen, "duplicate", "a later one was read before it");
@@ -308,7 +325,7 @@ tsn_err tsn_feed_doc_apply(struct tsn_op *op, struct tsn_store *st)
     if (d->why.code[0]) {
         return bad(st, x, &seen, &row, known);
     }
-    if (known && row.sha256 && strcmp(row.sha256, d->sha256) == 0 &&
+    if (!taken && known && row.sha256 && strcmp(row.sha256, d->sha256) == 0 &&
         strcmp(row.state, "current") == 0) {
         row.listed = d->listed;
         row.reason = d->hash || !x->versions ? NULL : row.reason;
@@ -316,13 +333,14 @@ tsn_err tsn_feed_doc_apply(struct tsn_op *op, struct tsn_store *st)
         return err ? err : settle(st, x, &seen, "duplicate", NULL);
     }
     /* Somebody serves an older state: what is newer stays in force. */
-    if (goes_back(x, &row, known)) {
+    if (!taken && goes_back(x, &row, known)) {
         tsn_diag_set(&x->why, TSN_EINPUT, "F114",
                      "it is version %.60s, and %.60s was here before",
                      tsn_json_str(d->facts, "version", ""), row.version);
         return bad(st, x, &seen, &row, known);
     }
     err = store_good(st, x, &row, known);
+    err = err || !taken ? err : log_accepted(st, x);
     return err ? err : settle(st, x, &seen, "revised", NULL);
 }
 
@@ -376,6 +394,9 @@ static void stored(struct tsn_op *op)
     } else {
         if (!d->redo) {
             tsn_feed_counted(d->feed, x);
+        }
+        if (d->accepted) {
+            tsn_feed_accepted(d, x, 0);
         }
         decide(d, x);
     }

@@ -264,6 +264,13 @@ void tsn_feeds_would(struct tsn_feeds *f, json_t *items, void (*done)(void *user
     done(user);
 }
 
+void tsn_feed_accept(struct tsn_feeds *f, const struct tsn_actor *who, const char *name,
+                     const char *path, const char *reason, tsn_engine_done *done, void *user)
+{
+    (void)f, (void)who, (void)name, (void)path, (void)reason;
+    done(0, -1, NULL, NULL, user);
+}
+
 void tsn_feed_poll(struct tsn_feeds *f, const char *name, bool whole, tsn_engine_done *done,
                    void *user)
 {
