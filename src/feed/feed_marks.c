@@ -104,19 +104,18 @@ static tsn_err tell_of(struct tsn_store *st, struct tsn_feed_op *x, const char *
     return err;
 }
 
-static double epss_of(const char *text)
+/* EPSS only raises: past a tenth, or to five times what it was. Another model rates everything anew. */
+static bool rose(const char *old, const json_t *value)
 {
-    json_t *v = NULL;
-    (void)tsn_json_parse(text, strlen(text), &v, NULL);
-    double out = json_number_value(json_object_get(v, "epss"));
-    json_decref(v);
-    return out;
-}
-
-/* EPSS only raises: past a tenth, or to five times what it was. */
-static bool rose(double before, double now)
-{
-    return (before < 0.1 && now >= 0.1) || (before > 0 && now >= 5 * before && now >= 0.02);
+    json_t *was = NULL;
+    (void)tsn_json_parse(old ? old : "{}", old ? strlen(old) : 2, &was, NULL);
+    double before = json_number_value(json_object_get(was, "epss")),
+           now = json_number_value(json_object_get(value, "epss"));
+    const char *model = tsn_json_str(value, "model", "");
+    bool same = strcmp(tsn_json_str(was, "model", model), model) == 0;
+    json_decref(was);
+    return same &&
+           ((before < 0.1 && now >= 0.1) || (before > 0 && now >= 5 * before && now >= 0.02));
 }
 
 static tsn_err one_mark(struct tsn_store *st, struct tsn_feed_op *x, const char *key,
@@ -132,7 +131,7 @@ static tsn_err one_mark(struct tsn_store *st, struct tsn_feed_op *x, const char 
     if (!err && strcmp(row.value, text) == 0) {
         return 0;
     }
-    double before = err ? 0 : epss_of(row.value);
+    const char *old = err ? NULL : row.value;
     if (err) {
         tsn_id_new(id);
         row = (struct tsn_rec_mark){.id = id, .key = key, .since = x->now_ms};
@@ -144,7 +143,7 @@ static tsn_err one_mark(struct tsn_store *st, struct tsn_feed_op *x, const char 
     err = tsn_store_put(st, &tsn_table_mark, &row);
     if (!err && strcmp(row.kind, "kev") == 0) {
         err = tell_of(st, x, row.vuln, "advisory.exploited", value);
-    } else if (!err && strcmp(row.kind, "epss") == 0 && rose(before, epss_of(text))) {
+    } else if (!err && strcmp(row.kind, "epss") == 0 && rose(old, value)) {
         err = tell_of(st, x, row.vuln, "advisory.likely", value);
     }
     return err;

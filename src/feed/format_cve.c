@@ -356,6 +356,7 @@ tsn_err tsn_read_epss(struct tsn_arena *arena, const char *text_in, size_t len,
 {
     const char *p = text_in, *end = text_in + len;
     bool dated = false, headed = false;
+    char model[64] = "";
     size_t line = 0;
     (void)arena;
     for (; p < end; line++) {
@@ -368,7 +369,12 @@ tsn_err tsn_read_epss(struct tsn_arena *arena, const char *text_in, size_t len,
         row[strcspn(row, "\r")] = '\0';
         p = eol + 1;
         if (row[0] == '#') {
-            dated = strstr(row, "score_date:") != NULL && strstr(row, "model_version:") != NULL;
+            const char *said = strstr(row, "model_version:");
+            dated = strstr(row, "score_date:") != NULL && said != NULL;
+            if (said) {
+                said += strlen("model_version:");
+                (void)snprintf(model, sizeof model, "%.*s", (int)strcspn(said, ","), said);
+            }
             continue;
         }
         if (!row[0]) {
@@ -392,11 +398,14 @@ tsn_err tsn_read_epss(struct tsn_arena *arena, const char *text_in, size_t len,
         *epss++ = '\0';
         double score = strtod(epss, &stop);
         double percentile = *stop == ',' ? strtod(stop + 1, NULL) : -1;
-        if (stop == epss || score < 0 || score > 1) {
+        /* Not a number is none of them. */
+        if (stop == epss || !(score >= 0 && score <= 1) ||
+            !(percentile >= -1 && percentile <= 1)) {
             return tsn_diag_set(diag, TSN_EINPUT, "F110", "line %zu: the score is not 0 to 1",
                                 line + 1);
         }
-        json_t *v = json_pack("{s:f,s:f}", "epss", score, "percentile", percentile);
+        json_t *v =
+            json_pack("{s:f,s:f,s:s}", "epss", score, "percentile", percentile, "model", model);
         sink->mark(sink->user, "epss", row, v);
         json_decref(v);
     }
