@@ -52,3 +52,7 @@ tsn_err tsn_sim_settle(struct tsn_sim *sim, struct tsn_diag *diag);
 /* One op on the reader; `fn` runs on its thread. */
 typedef tsn_err tsn_sim_fn(struct tsn_store *st, struct tsn_arena *arena, void *user);
 tsn_err tsn_sim_read(struct tsn_sim *sim, struct tsn_arena *arena, tsn_sim_fn *fn, void *user);
+
+/* sim_work.c: the playbook's name of a question, else its place. */
+struct tsn_rec_task;
+const char *tsn_sim_task_id(const struct tsn_rec_task *t, json_t *spec);
