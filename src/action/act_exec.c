@@ -3,7 +3,7 @@
  * Only what `exec:` lists can be started: an absolute program with a fixed list of words. A word that is a
  * placeholder as a whole ({field}) becomes one argument, whatever the value holds; a list ({field...}) one
  * argument each. Values that begin with a dash are refused: they could pass for options. Clean environment, own
- * process group, limits by tocsin-exec, killed as a group. The step's key is in TOCSIN_KEY.
+ * session, limits by tocsin-exec, which also ends whatever the program started. The step's key is in TOCSIN_KEY.
  */
 #include "action/builtin.h"
 
@@ -82,7 +82,7 @@ static tsn_err all_used(const struct tsn_call *call, struct tsn_diag *diag)
     for (void *at = json_object_iter(call->args); at;
          at = json_object_iter_next(call->args, at)) {
         char name[80];
-        bool many, used = false;
+        bool many, used = c->input && strcmp(c->input, json_object_iter_key(at)) == 0;
 
         for (size_t i = 0; c->words[i]; i++)
             used = used || (placeholder(c->words[i], name, sizeof(name), &many) &&
@@ -127,6 +127,18 @@ static tsn_err arguments(const struct tsn_call *call, struct tsn_arena *a, const
         }
     }
     return err;
+}
+
+/* What it reads: the text of a field, byte for byte; *out NULL: nothing. */
+static tsn_err input_of(const struct tsn_call *call, const json_t **out, struct tsn_diag *diag)
+{
+    const char *field = user_of(call)->config->input;
+
+    *out = field ? json_object_get(call->args, field) : NULL;
+    if (!field || json_is_string(*out))
+        return 0;
+    return tsn_diag_set(diag, TSN_EINPUT, "R040", "%s: `%s` must be a text: its input",
+                        call->action->name, field);
 }
 
 static void on_line(struct tsn_child *child, const char *line, size_t len, void *user)
@@ -199,10 +211,12 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
                                             .argv = argv,
                                             .env = env,
                                             .lines = true,
+                                            .guarded = true,
                                             .max_line = u->config->output,
                                             .on_line = on_line,
                                             .on_exit = on_exit_of,
                                             .user = r};
+    const json_t *input = NULL;
     size_t n = 0;
     tsn_err err;
 
@@ -213,8 +227,12 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
     argv[n++] = tsn_arena_printf(a, "%lld", (long long)u->config->cpu_s);
     argv[n++] = "--files";
     argv[n++] = "64";
+    argv[n++] = "--guard";
+    argv[n++] = tsn_arena_printf(a, "%lld", (long long)u->config->processes);
     argv[n++] = "--";
     err = arguments(call, a, argv, &n, diag);
+    if (!err)
+        err = input_of(call, &input, diag);
     tsn_buf_init(&r->out, u->config->output);
     r->call = call;
     if (!err)
@@ -224,6 +242,9 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
         free(r);
     } else {
         call->impl = r;
+        /* One that ends without reading it has said so by its exit code. */
+        (void)tsn_child_send_input(r->child, input ? json_string_value(input) : "",
+                                   json_string_length(input));
     }
     tsn_arena_destroy(a);
     return err;

@@ -56,7 +56,9 @@ struct tsn_exec_config {
     const char *const *words; /* NULL-terminated */
     bool reads, sends, repeat_safe;
     int64_t timeout_ms, memory, cpu_s;
-    size_t output; /* bytes of standard output */
+    size_t output;     /* bytes of standard output */
+    int64_t processes; /* at once; 0 = any number */
+    const char *input; /* field whose text it reads on its standard input; NULL = nothing */
 };
 /* The action as declared, without start, cancel and user; its name is written to `name`. */
 struct tsn_action tsn_action_exec(const struct tsn_exec_config *config, char name[100]);

@@ -100,7 +100,8 @@
  *     secrets: [ { name: tickets, to: [ "https://tickets.acme.example" ] } ]   # of playbooks
  *   exec:                           # programs that playbooks may start, as exec.NAME; never a shell
  *     - { name: whois, program: /usr/bin/whois, args: [ "--", "{address}" ], effect: read,   # or write; doubt
- *         timeout: 20s, cpu: 10s, memory: 256MiB, output: 64KiB }
+ *         timeout: 20s, cpu: 10s, memory: 256MiB, output: 64KiB, processes: 8,
+ *         input: text }                  # its argument `text` is what it reads on stdin
  *   playbooks: { dir: playbooks }   # [as installed]
  *   audit:
  *     origin: acme.example/tocsin/main/audit    # [DOMAIN/tocsin/main/audit]

@@ -60,8 +60,9 @@ static tsn_err take_size(struct tsn_conf *c, const struct tsn_yaml *i, const cha
 
 tsn_err tsn_conf_exec(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name",  "summary", "program", "args", "effect",
-                                        "doubt", "timeout", "memory",  "cpu",  "output"};
+    static const char *const known[] = {"name",   "summary", "program",   "args",
+                                        "effect", "doubt",   "timeout",   "memory",
+                                        "cpu",    "output",  "processes", "input"};
     static const char *const effects[] = {"read", "write", "send"}, *const doubts[] = {
                                                                         "ask", "repeat_safe"};
     const struct tsn_yaml *list;
@@ -101,6 +102,11 @@ tsn_err tsn_conf_exec(struct tsn_conf *c)
             err = take_size(c, i, "memory", (int64_t)16 << 30, &e->memory);
         if (!err)
             err = take_size(c, i, "output", (int64_t)1 << 20, &output);
+        e->processes = 64;
+        if (!err)
+            err = tsn_yaml_int(i, "processes", false, 1, 100000, &e->processes, c->diag);
+        if (!err)
+            err = tsn_conf_name(c, i, "input", false, &e->input);
         e->reads = strcmp(effect, "read") == 0;
         e->sends = strcmp(effect, "send") == 0;
         e->repeat_safe = strcmp(doubt, "repeat_safe") == 0;

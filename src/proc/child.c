@@ -143,7 +143,13 @@ void tsn_child_kill(struct tsn_child *c)
         return;
     c->muted = true;
     c->write_shut = true;
-    kill_group(c, SIGKILL);
+    if (!c->cfg.guarded) {
+        kill_group(c, SIGKILL);
+        return;
+    }
+    if (c->pid > 0)
+        kill(c->pid, SIGTERM); /* not to the group: it has to live to end the others */
+    tsn_timer_arm(c->timer, FINISH_MS);
 }
 
 static void on_shutdown(uv_shutdown_t *req, int status)
@@ -368,6 +374,23 @@ tsn_err tsn_child_send_line(struct tsn_child *c, const char *text, size_t len)
     if (!err)
         err = send_bytes(c, &b);
     tsn_buf_free(&b);
+    return err;
+}
+
+tsn_err tsn_child_send_input(struct tsn_child *c, const char *bytes, size_t len)
+{
+    struct tsn_buf b;
+    tsn_err err = room_for(c, len);
+    TSN_ASSERT(c->cfg.lines);
+    if (err)
+        return err;
+    tsn_buf_init(&b, UNSENT_MAX + 2);
+    err = tsn_buf_put(&b, bytes, len);
+    if (!err && len > 0)
+        err = send_bytes(c, &b);
+    tsn_buf_free(&b);
+    if (!err)
+        shut_writing(c);
     return err;
 }
 

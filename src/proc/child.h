@@ -31,6 +31,9 @@ struct tsn_child_config {
      * nothing to read. */
     bool to_file;
     int file;
+    /* The program is `tocsin-exec --guard`: a kill asks it to end all that came from it, and is a SIGKILL of
+     * its group only when it has not done so after 2 s. */
+    bool guarded;
     size_t max_line; /* lines: 0 = 1 MiB; a longer one kills the child */
     /* Descriptors of ours that the child gets as well, as 3, 4 ... (lines) or 4, 5 ... (frames).
      * Borrowed for the call. At most TSN_CHILD_PASS_MAX. */
@@ -48,6 +51,8 @@ tsn_err tsn_child_start(struct tsn_child **out, struct tsn_loop *loop,
 /* Copies. TSN_ECLOSED when it is gone; TSN_EFULL past 64 MiB unsent. */
 tsn_err tsn_child_send(struct tsn_child *c, uint8_t type, const void *payload, size_t len);
 tsn_err tsn_child_send_line(struct tsn_child *c, const char *text, size_t len);
+/* lines: bytes as they are; then the end of its input. What it reads next is its end. */
+tsn_err tsn_child_send_input(struct tsn_child *c, const char *bytes, size_t len);
 /* SIGKILL to the group. What it has said and was not yet delivered is dropped; on_exit follows. */
 void tsn_child_kill(struct tsn_child *c);
 /* No more is sent (what waits still goes out), more may be received; SIGKILL after 2 s. on_exit

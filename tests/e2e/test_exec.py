@@ -28,7 +28,9 @@ OTHER = """#!/bin/sh
 case "$1" in
   loud) yes loud ;;
   fails) echo "not today"; exit 3 ;;
-  forks) sleep 1000 & sleep 1000 & echo $$ > "$2"; wait ;;
+  forks) setsid sh -c 'echo $$ > "$0.stray"; exec sleep 1000' "$2" & sleep 1000 & echo $$ > "$2"; wait ;;
+  spins) while :; do :; done ;;
+  reads) cat ;;
   eats) exec %s -c 'x = bytearray(1 << 30)' ;;
 esac
 """ % sys.executable
@@ -48,6 +50,10 @@ return playbook { name = "run", title = "Run", on = "report.accepted",
     try("unknown", function() return exec.record { one = "x", many = {}, more = "y" } end)
     try("table", function() return exec.record { one = {}, many = {} } end)
     try("fails", function() return exec.other { what = "fails", file = "x" } end)
+    try("spins", function() return exec.spin { what = "spins" } end)
+    try("reads", function() return exec.feed { what = "reads", text = "one\\n-two $(id)\\n" } end)
+    try("reads no text", function() return exec.feed { what = "reads", text = { 1 } } end)
+    try("reads nothing", function() return exec.spin { what = "reads" } end)
     try("loud", function() return exec.other { what = "loud", file = "x" } end)
     try("eats", function() return exec.other { what = "eats", file = "x" } end)
     try("forks", function() return exec.other { what = "forks", file = "PIDS" } end)
@@ -68,6 +74,11 @@ def make():
          "effect": "read", "memory": "300MiB", "cpu": "7s"},
         {"name": "other", "program": os.path.join(node.root, "other"), "args": ["{what}", "{file}"], "effect": "read",
          "timeout": "2s", "output": "4KiB", "memory": "200MiB"}]
+    node.config["exec"] += [
+        {"name": "spin", "program": os.path.join(node.root, "other"), "args": ["{what}"], "effect": "read",
+         "cpu": "1s", "timeout": "60s", "processes": 5},
+        {"name": "feed", "program": os.path.join(node.root, "other"), "args": ["{what}"], "effect": "read",
+         "input": "text"}]
     node.write_config()
     os.mkdir(os.path.join(node.root, "books"))
     book = BOOK.replace("ODD", "{ %s }" % ", ".join(json.dumps(o, ensure_ascii=False) for o in ODD))
@@ -108,6 +119,11 @@ def test_one_value_one_argument():
             if name == "eats" and t.SANITIZED:
                 continue  # a sanitizer's programs get no limit of address space
             assert "ok" not in said[name] and words in said[name]["message"], (name, said.get(name))
+        assert said["reads"]["ok"] == {"exit": 0, "text": "one\n-two $(id)\n"}, said["reads"]
+        assert said["reads nothing"]["ok"] == {"exit": 0, "text": ""}, said["reads nothing"]
+        assert "must be a text" in said["reads no text"]["message"]
+        # The processor's time is at its end: SIGXCPU or SIGKILL, long before the minute of its timeout.
+        assert "ended by signal" in said["spins"]["message"], said["spins"]
         assert "ok" not in said["forks"], said["forks"]
         with open(os.path.join(node.root, "pids"), encoding="ascii") as f:
             group = int(f.read())
@@ -119,6 +135,9 @@ def test_one_value_one_argument():
                 return True
             return False
         node.wait_for(gone)
+        with open(os.path.join(node.root, "pids.stray"), encoding="ascii") as f:
+            group = int(f.read())
+        node.wait_for(gone)  # in a session of its own, and ended all the same
         assert node.stop() == 0
 
 

@@ -1,9 +1,10 @@
 /* exec_main.c - tocsin-exec: applies limits and a deny-list, then becomes the given program.
  *
- *   tocsin-exec --memory BYTES --cpu SECONDS --files N -- PROGRAM ARGS...
+ *   tocsin-exec --memory BYTES --cpu SECONDS --files N [--guard PROCESSES] -- PROGRAM ARGS...
  *
  * The core starts exec plugins through it, so that a plugin runs confined without knowing of
- * tocsin. Exit 127 when PROGRAM cannot be run, 126 when the confinement fails, 2 on bad usage.
+ * tocsin. With --guard it stays beside the program and ends all of it (guard.h; 0 = any number of processes).
+ * Exit 127 when PROGRAM cannot be run, 126 when the confinement fails, 2 on bad usage.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 
 #include "core/confine.h"
 #include "core/text.h"
+#include "core/guard.h"
 
 #ifdef TOCSIN_SANITIZED
 /* Not dumpable any more, so the leak check could not attach and would change our exit code. */
@@ -28,7 +30,7 @@ static int usage(const char *why)
 {
     fprintf(stderr,
             "tocsin-exec: %s\nusage: tocsin-exec [--memory BYTES] [--cpu SECONDS] [--files N] "
-            "-- PROGRAM [ARGS...]\n",
+            "[--guard PROCESSES] -- PROGRAM [ARGS...]\n",
             why);
     return 2;
 }
@@ -46,6 +48,7 @@ int main(int argc, char **argv)
 {
     pid_t parent = getppid();
     struct tsn_confine c = {.role = TSN_ROLE_EXEC, .channel_fd = -1};
+    long processes = -1; /* not guarded */
     int i = 1;
     for (; i < argc && strcmp(argv[i], "--") != 0; i += 2) {
         int64_t v;
@@ -57,6 +60,8 @@ int main(int argc, char **argv)
             c.cpu_seconds = (unsigned)v;
         else if (strcmp(argv[i], "--files") == 0 && v <= INT32_MAX)
             c.files = (unsigned)v;
+        else if (strcmp(argv[i], "--guard") == 0 && v <= INT32_MAX)
+            processes = (long)v;
         else
             return usage("unknown option or number out of range");
     }
@@ -71,6 +76,8 @@ int main(int argc, char **argv)
     }
     if (weaker[0])
         fprintf(stderr, "tocsin-exec: weaker confinement of %s: %s\n", program[0], weaker);
+    if (processes >= 0)
+        tsn_guard(program, processes, parent);
     if (parent_is_gone(parent))
         return 126;
     execv(program[0], program);
