@@ -2,13 +2,15 @@
 """Leaves out one call of the audit writer after the other, and shows a test that fails without it.
 
     ./dev mutate [WORD...]     all calls, or those whose file, function or kind has one of the words
+    ./dev mutate --new         those that tests/audit/audit_calls does not have, which are added to it
 
 Needs a build with -DTOCSIN_MUTANT=ON (./dev mutate makes it in build/mutant). A call is an address in
 the disassembled program, so none can be forgotten: every `call` of tsn_store_append, and of each function
 that only passes a kind on to it. A call is left out for one kind of entry at a time. Tests that do not
 fail as they are run first with every call in, and say which calls they pass; then for each call the
-quickest of them that notice. tests/audit/audit_calls is written anew by a run over all of them: what the
-lint tests/lint/test_audit_calls.py compares with the source, so that a new call needs a test that misses it.
+quickest of them that notice. tests/audit/audit_calls is written anew by a run over all of them: what
+test_audit_mutations.py compares with the program and the source, so that a new call needs a test that
+misses it.
 """
 import collections
 import os
@@ -31,7 +33,7 @@ NOT = {"test_judges", "test_csaf_cisa", "test_drafting_cases", "test_form_browse
 PYTHON = sorted("e2e/" + n[:-3] for n in os.listdir(os.path.join(SOURCE, "tests", "e2e"))
                 if n.startswith("test_") and n.endswith(".py") and n[:-3] not in NOT)
 PYTHON += ["audit/test_log_erase", "audit/test_log_search", "audit/test_log_stream", "verify/test_bundles",
-           "plugin/test_nftables"]
+           "plugin/test_nftables", "plugin/test_plugin_pin"]
 
 
 # --- what calls there are ------------------------------------------------------------------------------
@@ -41,12 +43,26 @@ class Call:
         self.where, self.function, self.address = where, function, address  # file:line, name, behind it
 
 
+def lines_of(path):
+    if path not in lines_of.known:
+        with open(path, encoding="utf-8") as f:
+            lines_of.known[path] = f.read().split("\n")
+    return lines_of.known[path]
+
+
+lines_of.known = {}
+
+
 def signature(path, line):
     """The head of the function that the line stands in."""
-    with open(path, encoding="utf-8") as f:
-        text = f.read().split("\n")[:line]
+    text = lines_of(path)[:line]
     start = max(i for i, s in enumerate(text) if re.match(r"[a-z].*\(", s) and not s.endswith(";"))
     return " ".join(text[start:]).split("{")[0]
+
+
+def function_at(path, line):
+    """Its name: that of the source, since compilers put one function into another."""
+    return re.search(r"(\w+)\(", signature(path, line)).group(1)
 
 
 def calls_of(program):
@@ -70,6 +86,9 @@ def calls_of(program):
         target = re.match(r"([0-9a-f]+) <[^+>]+>$", m.group(3))
         if m.group(2) == "call" and target:
             pending = int(target.group(1), 16)
+        elif m.group(2) == "jmp" and target and start != int(target.group(1), 16):
+            # A last call that became a jump: nothing is behind it.
+            by_target[int(target.group(1), 16)].append((int(m.group(1), 16) + 1, start))
     starts = {name: at for at, name in names.items()}
     found, todo, done = {}, [starts.get(WRITER)], set()
     while todo:
@@ -87,7 +106,7 @@ def calls_of(program):
                 if function not in done:
                     todo.append(function)
                 continue
-            found[behind] = Call("%s:%s" % (short, line), names[function], behind)
+            found[behind] = Call("%s:%s" % (short, line), function_at(path, int(line)), behind)
     return found
 
 
@@ -168,10 +187,20 @@ def killer(unit, tests):
     return None, ", ".join(tried) or "no test passes it"
 
 
-def report(units, functions):
-    """tests/audit/audit_calls: FILE FUNCTION KIND TEST, without lines, which move."""
-    rows = sorted({"%s %s %s %s" % (where.split(":")[0], functions[where], kind, test)
-                   for (where, kind), test in units.items()})
+def row_of(unit, functions):
+    """FILE FUNCTION KIND, without lines, which move."""
+    return unit[0].split(":")[0], functions[unit[0]], unit[1]
+
+
+def table():
+    """tests/audit/audit_calls: {(FILE, FUNCTION, KIND): TEST}"""
+    with open(TABLE, encoding="utf-8") as f:
+        rows = [line.split() for line in f if not line.startswith("#")]
+    return {tuple(r[:3]): r[3] for r in rows}
+
+
+def report(found):
+    rows = [" ".join(row + (test,)) for row, test in sorted(found.items())]
     with open(TABLE, "w", encoding="utf-8") as f:
         f.write("# By ./dev mutate: without the call of the audit writer for this kind in this function, this\n"
                 "# test fails.\n" + "\n".join(rows) + "\n")
@@ -199,7 +228,12 @@ def main(words):
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(first, tests))
     units = sorted({u for x in tests for u in x.passes})
-    if words:
+    known = table() if words == ["--new"] else {}
+    if known:
+        there = {row_of(u, every) for u in units}
+        known = {row: test for row, test in known.items() if row in there}
+        units = [u for u in units if row_of(u, every) not in known]
+    elif words:
         units = [u for u in units if any(w in " ".join((u[0], every[u[0]], u[1])) for w in words)]
     print("%d calls, %d with their kinds, %d tests" % (len(every), len(units), len(tests)), flush=True)
     killed, left = {}, []
@@ -211,11 +245,12 @@ def main(words):
                 killed[unit] = test
             else:
                 left.append(unit)
-    never = sorted(set(every) - {u[0] for x in tests for u in x.passes}) if not words else []
+    whole = not words or words == ["--new"]
+    never = sorted(set(every) - {u[0] for x in tests for u in x.passes}) if whole else []
     print("%d calls left out one at a time, %d survived; no test passes: %s"
           % (len(units), len(left), ", ".join("%s (%s)" % (w, every[w]) for w in never) or "none"))
-    if not words:
-        report(killed, every)
+    if whole:
+        report({**known, **{row_of(u, every): test for u, test in killed.items()}})
     return 1 if left or never else 0
 
 

@@ -250,6 +250,15 @@ def test_policies_need_two_people():
         now = {p["name"]: p["version"] for p in node.cli("policy", "list", check=0).json["items"]}
         assert now["cra"] == 2, now
         with open(path, "w", encoding="utf-8") as f:
+            f.write(text.replace("version: 1", "version: 3", 1))
+        node.cli("policy", "propose", path, as_person="lead1", check=0)
+        node.cli("policy", "reject", "cra@3", "--reason", "not so", as_person="lead1", check=6)
+        node.cli("policy", "reject", "cra@3", "--reason", "the old hours", as_person="lead2", check=0)
+        told, = node.cli("audit", "log", "kind:policy.rejected", check=0).json["items"]
+        assert told["actor"] == "u:lead2", told
+        now = {p["name"]: p["version"] for p in node.cli("policy", "list", check=0).json["items"]}
+        assert now["cra"] == 2, now
+        with open(path, "w", encoding="utf-8") as f:
             f.write(text.replace("24h", "24 hours", 1))
         bad = node.cli("policy", "check", path, check=9)
         assert bad.error["code"] == "C021" and bad.error.get("line"), bad
