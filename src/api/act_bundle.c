@@ -17,6 +17,8 @@ struct export_op {
     const char *ref, *from, *to, *open, *actor, *auth;
     struct tsn_rec_case c;
     int64_t seq;
+    const char *note; /* the checkpoint that covers it, and its size */
+    int64_t size;
 };
 
 static tsn_err apply_export(struct tsn_op *op, struct tsn_store *st)
@@ -51,14 +53,42 @@ static tsn_err apply_export(struct tsn_op *op, struct tsn_store *st)
     return tsn_store_append(st, &in, &x->seq);
 }
 
-static void answer(struct tsn_req *req, const struct export_op *x)
+static void finish(struct export_op *x)
 {
-    const struct tsn_sealing *s = req->api->config.sealing;
+    struct tsn_req *req = x->op.user;
+
+    tsn_req_end(req);
+    tsn_op_destroy(&x->op);
+}
+
+/* The checkpoint is on record as one that somebody has. */
+static void answer(void *user)
+{
+    struct export_op *x = user;
+    struct tsn_req *req = x->op.user;
+    json_t *out = json_pack("{s:I, s:I, s:s, s:s}", "entry", (json_int_t)x->seq, "size",
+                            (json_int_t)x->size, "note", x->note, "key",
+                            tsn_sealing_key(req->api->config.sealing));
+
+    if (x->c.id) {
+        json_object_set_new(out, "case", json_string(x->c.id));
+        json_object_set_new(out, "name", tsn_view_text(x->c.name));
+    }
+    tsn_req_json(req, 200, out);
+    json_decref(out);
+    finish(x);
+}
+
+static void covered(bool yes, void *user)
+{
+    struct export_op *x = user;
+    struct tsn_req *req = x->op.user;
+    struct tsn_sealing *s = req->api->config.sealing;
     struct tsn_diag diag;
-    json_t *out;
     int64_t size;
     const char *note = tsn_sealing_covered_note(s, &size);
 
+    (void)yes;
     /* Without its witnesses in time it is still signed: the recipient sees which. */
     if (size <= x->seq) {
         struct tsn_sealing_stats stats;
@@ -67,33 +97,18 @@ static void answer(struct tsn_req *req, const struct export_op *x)
         size = stats.size;
         note = tsn_sealing_note(s);
     }
-    tsn_diag_init(&diag);
-    if (size <= x->seq) {
-        tsn_diag_hint(&diag, "look at the sealer: tocsin status");
-        (void)tsn_diag_set(&diag, TSN_ETIMEOUT, "V109",
-                           "no checkpoint covers the entry about this export yet");
-        tsn_req_problem(req, TSN_ETIMEOUT, &diag);
+    if (note && size > x->seq) {
+        x->note = tsn_arena_strdup(x->op.arena, note);
+        x->size = size;
+        tsn_sealing_handed_out(s, x->note, size, answer, x);
         return;
     }
-    out = json_pack("{s:I, s:I, s:s, s:s}", "entry", (json_int_t)x->seq, "size",
-                    (json_int_t)size, "note", note, "key", tsn_sealing_key(s));
-    if (x->c.id) {
-        json_object_set_new(out, "case", json_string(x->c.id));
-        json_object_set_new(out, "name", tsn_view_text(x->c.name));
-    }
-    tsn_req_json(req, 200, out);
-    json_decref(out);
-}
-
-static void covered(bool yes, void *user)
-{
-    struct export_op *x = user;
-    struct tsn_req *req = x->op.user;
-
-    (void)yes;
-    answer(req, x);
-    tsn_req_end(req);
-    tsn_op_destroy(&x->op);
+    tsn_diag_init(&diag);
+    tsn_diag_hint(&diag, "look at the sealer: tocsin status");
+    (void)tsn_diag_set(&diag, TSN_ETIMEOUT, "V109",
+                       "no checkpoint covers the entry about this export yet");
+    tsn_req_problem(req, TSN_ETIMEOUT, &diag);
+    finish(x);
 }
 
 static void done_export(struct tsn_op *op)

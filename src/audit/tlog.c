@@ -56,6 +56,14 @@ static bool prefix(const char *s, size_t len, const char *word)
     return len >= n && memcmp(s, word, n) == 0;
 }
 
+static bool take_hash(uint8_t out[TSN_HASH_LEN], const char *s, size_t len)
+{
+    size_t n;
+
+    return len == HASH_TEXT && tsn_unbase64(out, TSN_HASH_LEN, &n, s, len) == 0 &&
+           n == TSN_HASH_LEN;
+}
+
 /* --- proofs -------------------------------------------------------------------------------- */
 
 tsn_err tsn_tlog_proof_print(struct tsn_buf *out, const void *extra, size_t extra_len,
@@ -97,7 +105,7 @@ static bool take_extra(struct tsn_tlog_proof *out, const char *text, size_t len)
 static bool parse_proof(struct tsn_tlog_proof *out, const char *p, const char *end)
 {
     const char *line;
-    size_t len, n;
+    size_t len;
     int64_t index;
 
     if (!take_line(&p, end, &line, &len))
@@ -114,11 +122,9 @@ static bool parse_proof(struct tsn_tlog_proof *out, const char *p, const char *e
             return false;
         if (len == 0)
             break;
-        if (out->proof.n == TSN_PROOF_MAX - 1 || len != HASH_TEXT ||
-            tsn_unbase64(out->proof.hash[out->proof.n], TSN_HASH_LEN, &n, line, len) != 0 ||
-            n != TSN_HASH_LEN)
+        if (out->proof.n == TSN_PROOF_MAX - 1 ||
+            !take_hash(out->proof.hash[out->proof.n++], line, len))
             return false;
-        out->proof.n++;
     }
     out->note = p;
     out->note_len = (size_t)(end - p);
@@ -132,6 +138,42 @@ tsn_err tsn_tlog_proof_parse(struct tsn_tlog_proof *out, const char *p, size_t n
         return 0;
     tsn_tlog_proof_free(out);
     return TSN_EINPUT;
+}
+
+/* --- consistency --------------------------------------------------------------------------- */
+
+tsn_err tsn_earlier_print(struct tsn_buf *out, const struct tsn_earlier *e)
+{
+    (void)tsn_buf_printf(out, "%llu ", (unsigned long long)e->size);
+    (void)put_base64(out, e->root, TSN_HASH_LEN);
+    (void)tsn_buf_putc(out, '\n');
+    for (size_t i = 0; i < e->proof.n; i++) {
+        (void)put_base64(out, e->proof.hash[i], TSN_HASH_LEN);
+        (void)tsn_buf_putc(out, '\n');
+    }
+    return out->err;
+}
+
+tsn_err tsn_earlier_parse(struct tsn_earlier *out, const char **at, const char *end)
+{
+    const char *line, *space, *next;
+    size_t len;
+    int64_t size;
+
+    memset(out, 0, sizeof(*out));
+    if (!take_line(at, end, &line, &len) || !(space = memchr(line, ' ', len)) ||
+        !take_number(line, (size_t)(space - line), &size) || size == 0 ||
+        !take_hash(out->root, space + 1, len - (size_t)(space + 1 - line)))
+        return TSN_EINPUT;
+    out->size = (uint64_t)size;
+    /* A line without a space is a hash of this one. */
+    for (next = *at; take_line(&next, end, &line, &len) && !memchr(line, ' ', len);
+         *at = next) {
+        if (out->proof.n == TSN_PROOF_MAX ||
+            !take_hash(out->proof.hash[out->proof.n++], line, len))
+            return TSN_EINPUT;
+    }
+    return 0;
 }
 
 /* --- tiles --------------------------------------------------------------------------------- */

@@ -25,6 +25,21 @@ tsn_err tsn_tlog_proof_print(struct tsn_buf *out, const void *extra, size_t extr
 tsn_err tsn_tlog_proof_parse(struct tsn_tlog_proof *out, const char *p, size_t n);
 void tsn_tlog_proof_free(struct tsn_tlog_proof *p);
 
+/* --- consistency ---
+ *
+ * Of a bundle's `consistency`: the log at an earlier size, and RFC 6962's proof that the bundle's
+ * checkpoint continues it. A line `SIZE ROOT`, then a line for each hash of the proof; sizes rise.
+ */
+struct tsn_earlier {
+    uint64_t size; /* above 0 */
+    uint8_t root[TSN_HASH_LEN];
+    struct tsn_proof proof;
+};
+
+tsn_err tsn_earlier_print(struct tsn_buf *out, const struct tsn_earlier *e);
+/* The one at *at, and *at behind it. TSN_EINPUT: not one. */
+tsn_err tsn_earlier_parse(struct tsn_earlier *out, const char **at, const char *end);
+
 /* --- tiles --- */
 
 #define TSN_TILE_WIDTH 256

@@ -306,8 +306,8 @@ out:
 static tsn_err check_names(struct tsn_assess *j, const struct tsn_bundle_head *h,
                            const struct tsn_files *have)
 {
-    static const char *const known[] = {"README.txt", "checkpoint", "index.html", "manifest",
-                                        "openings",   "policy",     "verify.py"};
+    static const char *const known[] = {"README.txt", "checkpoint", "consistency", "index.html",
+                                        "manifest",   "openings",   "policy",      "verify.py"};
     const char *parts = h->scope == TSN_BUNDLE_ALL ? "tile/" : "entries/";
     uint64_t tiles = 0, due = (h->size + TSN_TILE_WIDTH - 1) / TSN_TILE_WIDTH;
 
@@ -591,6 +591,34 @@ static tsn_err check_proofs(struct tsn_assess *j, struct tsn_files *files, struc
     return err;
 }
 
+/* The log at earlier sizes, each with the proof that the checkpoint continues it; rising. */
+static tsn_err check_consistency(struct tsn_assess *j, struct tsn_files *files)
+{
+    struct tsn_earlier e;
+    struct tsn_buf b;
+    uint64_t before = 0;
+    tsn_err err = 0;
+
+    tsn_buf_init(&b, FILE_MAX_BYTES);
+    if (tsn_files_has(files, "consistency"))
+        err = tsn_files_read(files, "consistency", &b, "V110");
+    for (const char *at = b.data, *end = b.data + b.len; !err && b.len && at < end;) {
+        if (tsn_earlier_parse(&e, &at, end) != 0 || e.size <= before || e.size >= j->cp.size ||
+            tsn_proof_check_consistency(&e.proof, e.size, e.root, j->cp.size, j->cp.root) != 0)
+            err = tsn_assess_find(j, TSN_TAMPERED, "V121",
+                                  "a proof of consistency, behind that of %llu entries, is "
+                                  "malformed or does not lead to the checkpoint",
+                                  (unsigned long long)before);
+        before = e.size;
+        if (!err && j->have_old && e.size == j->old_size) {
+            memcpy(j->probe, e.root, TSN_HASH_LEN);
+            j->probed = true;
+        }
+    }
+    tsn_buf_free(&b);
+    return err;
+}
+
 static void judge_manifest(struct tsn_assess *j, struct tsn_files *files, struct log *l)
 {
     struct tsn_bundle_head h;
@@ -634,6 +662,8 @@ static void judge_manifest(struct tsn_assess *j, struct tsn_files *files, struct
     }
     if (!err)
         err = check_openings(j, l, &b);
+    if (!err)
+        err = check_consistency(j, files);
     if (!err)
         (void)tsn_files_rest(files);
     j->what = tsn_arena_printf(

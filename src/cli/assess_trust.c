@@ -187,6 +187,11 @@ static void check_memory(struct tsn_assess *j)
         (void)tsn_assess_find(j, TSN_TAMPERED, "V115",
                               "the checkpoint of %llu entries seen before is of another log",
                               (unsigned long long)j->old_size);
+    else if (j->old_size > 0 && j->old_size < j->cp.size && !j->probed)
+        tsn_assess_cannot(j, "V115",
+                          "nothing here shows that it continues the checkpoint of %llu entries "
+                          "seen before: ask for an export with --since %llu",
+                          (unsigned long long)j->old_size, (unsigned long long)j->old_size);
 }
 
 static void keep_memory(struct tsn_assess *j)

@@ -81,7 +81,10 @@ const struct tsn_flag_info tsn_flag_infos[TSN_FLAGS] = {
     [TSN_FLAG_TRUST] = {"trust", "WHO,...|KEY|FILE",
                         "publishers or namespaces whose VEX may suppress a match; verify: a "
                         "log's key or a file of keys"},
-    [TSN_FLAG_SINCE] = {"since", "TIME", "rows from this time on: 2026-11-24, or with a time"},
+    [TSN_FLAG_SINCE] =
+        {"since", "TIME|SIZE|FILE",
+         "rows from this time on: 2026-11-24, or with a time; an export shows that it "
+         "continues the checkpoint that the recipient has"},
     [TSN_FLAG_BEFORE] = {"before", "SEQ", "up to this entry"},
     [TSN_FLAG_AT] = {"at", "TIME", "what counts as now: for ages and clocks that run"},
     [TSN_FLAG_SEED] = {"seed", "TEXT", "decides what `sample` draws"},

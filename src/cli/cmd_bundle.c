@@ -214,6 +214,33 @@ static int order_range(struct tsn_cli *cli, struct tsn_bundle_order *o)
     return TSN_EXIT_OK;
 }
 
+/* --since: a size, or a file with the checkpoint that the recipient has. */
+static int order_since(struct tsn_cli *cli, struct tsn_bundle_order *o)
+{
+    const char *value = cli->flag[TSN_FLAG_SINCE];
+    struct tsn_checkpoint c = {.size = 0};
+    struct tsn_note note;
+    struct tsn_buf b;
+    int64_t size;
+    if (tsn_parse_int(value, 1, INT64_MAX, &size) == 0) {
+        o->since = (uint64_t)size;
+        return TSN_EXIT_OK;
+    }
+    tsn_buf_init(&b, TSN_NOTE_MAX);
+    if (tsn_buf_read_file(&b, value) == 0 && tsn_note_parse(&note, b.data, b.len) == 0 &&
+        tsn_checkpoint_parse(&c, note.text, note.len) == 0) {
+        o->since = c.size;
+        o->since_root = tsn_arena_memdup(cli->arena, c.root, TSN_HASH_LEN);
+    }
+    tsn_buf_free(&b);
+    if (c.size > 0)
+        return TSN_EXIT_OK;
+    return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002",
+                         "The file that the recipient's verifier keeps with --remember, or the "
+                         "size that it names.",
+                         "--since is a size or a file with a checkpoint, not %s", value);
+}
+
 static int say_done(struct tsn_cli *cli, const char *path, const struct tsn_bundle_done *done,
                     bool logged)
 {
@@ -258,6 +285,8 @@ int tsn_cmd_audit_bundle(struct tsn_cli *cli)
                              "--open needs --tlp MARKING: up to what the recipient may see");
     if (!subject && (cli->given & TSN_BIT(TSN_FLAG_FROM)))
         rc = order_range(cli, &o);
+    if (!rc && (cli->given & TSN_BIT(TSN_FLAG_SINCE)))
+        rc = order_since(cli, &o);
     if (rc)
         return rc;
     tsn_log_open(-1);
@@ -303,7 +332,10 @@ int tsn_cmd_audit_bundle(struct tsn_cli *cli)
     if (err) {
         if (!diag.code[0])
             (void)tsn_diag_set(&diag, err, "U008", "%s: %s", t.path, tsn_err_text(err));
-        return tsn_out_fail(cli, err == TSN_ENOTFOUND ? TSN_EXIT_NOT_FOUND : TSN_EXIT_FAILED,
+        return tsn_out_fail(cli,
+                            err == TSN_ENOTFOUND   ? TSN_EXIT_NOT_FOUND
+                            : err == TSN_ETAMPERED ? TSN_EXIT_TAMPERED
+                                                   : TSN_EXIT_FAILED,
                             &diag);
     }
     return say_done(cli, t.path, &done, logged);

@@ -36,7 +36,8 @@ const struct tsn_command tsn_commands_audit[] = {
     {"audit export", "[CASE|all]",
      "a case, --from --to or all, for somebody outside to verify; alone: JSON lines",
      "tocsin audit export PSIRT-2026-0001 --open --tlp amber --out case",
-     B(TSN_FLAG_OUT) | B(TSN_FLAG_FROM) | B(TSN_FLAG_TO) | B(TSN_FLAG_OPEN) | B(TSN_FLAG_TLP),
+     B(TSN_FLAG_OUT) | B(TSN_FLAG_FROM) | B(TSN_FLAG_TO) | B(TSN_FLAG_OPEN) | B(TSN_FLAG_TLP) |
+         B(TSN_FLAG_SINCE),
      0, 1, tsn_cmd_audit_export},
     {"audit head", "", "the last signed checkpoint, to keep or to compare",
      "tocsin audit head --out head.txt", B(TSN_FLAG_OUT), 0, 0, tsn_cmd_audit_head},

@@ -96,6 +96,10 @@ const char *tsn_sealing_note(const struct tsn_sealing *s);
 /* The newest one that has its quorum of cosignatures (the last one when none is asked for), and its
  * size. Borrowed. */
 const char *tsn_sealing_covered_note(const struct tsn_sealing *s, int64_t *size);
+/* `note`, one of those above, was handed out under an export: it is kept and logged, and later
+ * exports show that they continue it. fn once, when that is on disk or failed. */
+void tsn_sealing_handed_out(struct tsn_sealing *s, const char *note, int64_t size,
+                            void (*fn)(void *user), void *user);
 const char *
 tsn_sealing_key(const struct tsn_sealing *s); /* verifier key in use, "" = unknown */
 

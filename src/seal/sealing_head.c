@@ -184,22 +184,27 @@ struct note_op {
     struct tsn_op op;
     const char *note, *to;
     int64_t size;
-    bool entry, covers;
+    bool entry;
+    const char *reason; /* of the entry: time, cover, export */
+    void (*fn)(void *user);
+    void *user;
 };
 
 static tsn_err note_apply(struct tsn_op *op, struct tsn_store *st)
 {
     const struct note_op *n = (const struct note_op *)op;
     struct tsn_rec_checkpoint cp = {
-        .note = n->note, .size = n->size, .kept = n->entry, .sealed_at = tsn_clock_wall_ms()};
+        .note = n->note, .size = n->size, .sealed_at = tsn_clock_wall_ms()};
     struct tsn_append e = TSN_APPEND_INIT;
-    tsn_err err = tsn_store_checkpoint_put(st, op->arena, &cp);
+    tsn_err err;
 
+    cp.kept = n->fn ? 2 : n->entry;
+    err = tsn_store_checkpoint_put(st, op->arena, &cp);
     if (!err && n->entry) {
         e.kind = "audit.checkpoint";
         e.actor = "svc:sealer";
         e.outcome = "ok";
-        e.reason = n->covers ? "cover" : "time";
+        e.reason = n->reason;
         e.to = n->to;
         err = tsn_store_append(st, &e, NULL);
     }
@@ -243,7 +248,7 @@ void tsn_head_store(struct tsn_sealing *s)
     n = tsn_op_new(sizeof(*n), note_apply, note_done, s);
     n->note = tsn_arena_strdup(n->op.arena, s->note);
     n->size = (int64_t)s->size;
-    n->covers = s->cover_note;
+    n->reason = s->cover_note ? "cover" : "time";
     n->entry = !s->last && (s->cover_note || now - s->noted_mono >= s->config.every_ms);
     n->to = head_text(n->op.arena, s->size, s->root);
     if (n->entry) {
@@ -258,6 +263,46 @@ void tsn_head_store(struct tsn_sealing *s)
         tsn_op_destroy(&n->op);
         s->storing = false;
         tsn_sealing_unref(s);
+    }
+}
+
+static void handed_done(struct tsn_op *op)
+{
+    struct note_op *n = (struct note_op *)op;
+    struct tsn_sealing *s = op->user;
+
+    if (op->err)
+        tsn_log(TSN_LOG_ERROR, "seal.not_stored", "error", tsn_err_name(op->err), NULL);
+    n->fn(n->user);
+    tsn_op_destroy(op);
+    tsn_sealing_unref(s);
+}
+
+void tsn_sealing_handed_out(struct tsn_sealing *s, const char *note, int64_t size,
+                            void (*fn)(void *user), void *user)
+{
+    struct tsn_checkpoint c;
+    struct tsn_note parsed;
+    struct note_op *n;
+
+    if (!s->writer || s->closing || tsn_note_parse(&parsed, note, strlen(note)) != 0 ||
+        tsn_checkpoint_parse(&c, parsed.text, parsed.len) != 0 || (int64_t)c.size != size) {
+        fn(user);
+        return;
+    }
+    n = tsn_op_new(sizeof(*n), note_apply, handed_done, s);
+    n->note = tsn_arena_strdup(n->op.arena, note);
+    n->size = size;
+    n->entry = true;
+    n->reason = "export";
+    n->to = head_text(n->op.arena, c.size, c.root);
+    n->fn = fn;
+    n->user = user;
+    tsn_sealing_ref(s);
+    if (tsn_writer_submit(s->writer, &n->op, TSN_LANE_RUNS) != 0) {
+        tsn_op_destroy(&n->op);
+        tsn_sealing_unref(s);
+        fn(user);
     }
 }
 

@@ -297,6 +297,56 @@ static tsn_err put_all(struct writer *w)
     return err;
 }
 
+/* --- that it continues what was handed out before ---------------------------------------------------- */
+
+#define EARLIER_MAX 256 /* newest; under 2 KiB each. Who has an older one names it */
+
+/* Sizes of checkpoints that were handed out and the one that is asked for, rising. */
+static tsn_err earlier_sizes(struct writer *w, uint64_t sizes[EARLIER_MAX + 1], size_t *n)
+{
+    tsn_err err;
+    sqlite3_stmt *q =
+        tsn_sql(w->st,
+                "SELECT size FROM (SELECT size FROM checkpoint WHERE kept = 2 AND "
+                "size > 0 AND size < ?1 ORDER BY size DESC LIMIT ?3) UNION "
+                "SELECT ?2 WHERE ?2 > 0 AND ?2 < ?1 ORDER BY 1",
+                &err);
+    int rc = SQLITE_DONE;
+
+    *n = 0;
+    if (!q)
+        return err;
+    sqlite3_bind_int64(q, 1, (sqlite3_int64)w->head.size);
+    sqlite3_bind_int64(q, 2, (sqlite3_int64)w->order->since);
+    sqlite3_bind_int(q, 3, EARLIER_MAX);
+    while (*n <= EARLIER_MAX && (rc = sqlite3_step(q)) == SQLITE_ROW)
+        sizes[(*n)++] = (uint64_t)sqlite3_column_int64(q, 0);
+    sqlite3_reset(q);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : tsn_sql_err(w->st, rc);
+}
+
+/* A whole log shows it by itself. */
+static tsn_err put_consistency(struct writer *w)
+{
+    uint64_t sizes[EARLIER_MAX + 1];
+    struct tsn_earlier e;
+    size_t n;
+    tsn_err err = w->head.scope == TSN_BUNDLE_ALL ? 0 : earlier_sizes(w, sizes, &n);
+
+    if (err || w->head.scope == TSN_BUNDLE_ALL || n == 0)
+        return err;
+    tsn_buf_clear(&w->out);
+    for (size_t i = 0; !err && i < n; i++) {
+        e.size = sizes[i];
+        err = tsn_store_root_at(w->st, e.size, e.root);
+        if (!err)
+            err = tsn_store_consistency(w->st, e.size, w->head.size, &e.proof);
+        if (!err)
+            err = tsn_earlier_print(&w->out, &e);
+    }
+    return err ? err : put_buf(w, "consistency", &w->out);
+}
+
 /* --- the whole -------------------------------------------------------------------------------------- */
 
 static int by_path(const void *a, const void *b)
@@ -349,6 +399,8 @@ static tsn_err put_rest(struct writer *w)
     if (!err)
         err = put(w, "checkpoint", w->note, strlen(w->note));
     if (!err)
+        err = put_consistency(w);
+    if (!err)
         err = put_policy(w);
     if (!err)
         err = put(w, "verify.py", w->order->script, w->order->script_len);
@@ -358,6 +410,31 @@ static tsn_err put_rest(struct writer *w)
         err = put_buf(w, "README.txt", &w->out);
     }
     return err ? err : put_manifest(w);
+}
+
+/* What the recipient holds must be an earlier state of this log. */
+static tsn_err check_since(struct writer *w, struct tsn_diag *diag)
+{
+    const struct tsn_bundle_order *o = w->order;
+    uint8_t root[TSN_HASH_LEN];
+    tsn_err err;
+
+    if (o->since == 0)
+        return 0;
+    if (o->since > w->head.size)
+        return tsn_diag_set(
+            diag, TSN_ETAMPERED, "V115",
+            "the recipient has a checkpoint of %llu entries, and this log's last "
+            "one has %llu",
+            (unsigned long long)o->since, (unsigned long long)w->head.size);
+    err = tsn_store_root_at(w->st, o->since, root);
+    if (!err && o->since_root && memcmp(root, o->since_root, TSN_HASH_LEN) != 0)
+        err = tsn_diag_set(
+            diag, TSN_ETAMPERED, "V115",
+            "the recipient's checkpoint of %llu entries is of another log: its root "
+            "is not the one that this log had",
+            (unsigned long long)o->since);
+    return err;
 }
 
 /* Head and note from the checkpoint; it must reach as far as what is asked for. */
@@ -416,6 +493,8 @@ tsn_err tsn_bundle_write(struct tsn_store *st, const struct tsn_bundle_order *or
     tsn_buf_init(&w->texts, FILE_MAX_BYTES);
     if (!err)
         err = take_checkpoint(w, diag);
+    if (!err)
+        err = check_since(w, diag);
     if (!err) {
         tsn_bundle_page_begin(&w->page, &w->head, order->title);
         err = order->scope == TSN_BUNDLE_ALL    ? put_all(w)

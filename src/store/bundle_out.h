@@ -15,10 +15,14 @@ struct tsn_bundle_sink {
 struct tsn_bundle_order {
     enum tsn_bundle_scope scope;
     const char *case_id;
-    int64_t from, to;   /* range; a case: no entry behind `to`, -1 = none of that */
-    const char *note;   /* the checkpoint that covers it; NULL = the newest that is stored */
-    const char *title;  /* for the reader page: "PSIRT-2026-0142" */
-    const char *script; /* verify.py, and its length */
+    int64_t from, to; /* range; a case: no entry behind `to`, -1 = none of that */
+    const char *note; /* the checkpoint that covers it; NULL = the newest that is stored */
+    /* A checkpoint that the recipient has: 0 = none is named. A root that is not ours at that size,
+     * or a size that we do not have, is TSN_ETAMPERED V115: the log is not the one of then. */
+    uint64_t since;
+    const uint8_t *since_root; /* NULL = not known */
+    const char *title;         /* for the reader page: "PSIRT-2026-0142" */
+    const char *script;        /* verify.py, and its length */
     size_t script_len;
     /* May the recipient see the payloads of this entry? NULL = nothing is opened. */
     bool (*may_open)(const struct tsn_entry *e, void *user);

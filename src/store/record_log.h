@@ -22,8 +22,10 @@ extern const struct tsn_table tsn_table_chain;
 /* A signed checkpoint of the log; id = size in 20 digits. */
 struct tsn_rec_checkpoint {
     const char *id, *note;
-    int64_t size, kept; /* 1: an entry names it, so it stays when a newer one comes */
-    int64_t sealed_at;  /* when the sealer's answer was here, by our clock */
+    int64_t size,
+        kept; /* 1: an entry names it, so it stays when a newer one comes; 2: it was handed
+                         * out under an export, and later exports show that they continue it */
+    int64_t sealed_at; /* when the sealer's answer was here, by our clock */
 };
 extern const struct tsn_table tsn_table_checkpoint;
 

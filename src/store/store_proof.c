@@ -145,18 +145,21 @@ tsn_err tsn_store_checkpoint(struct tsn_store *st, struct tsn_arena *arena,
 tsn_err tsn_store_checkpoint_put(struct tsn_store *st, struct tsn_arena *arena,
                                  const struct tsn_rec_checkpoint *cp)
 {
-    struct tsn_rec_checkpoint last, row = *cp;
+    struct tsn_rec_checkpoint same, last, row = *cp;
     char id[32];
     tsn_err err;
 
     (void)snprintf(id, sizeof(id), "%020lld", (long long)cp->size);
     row.id = id;
-    err = tsn_store_checkpoint(st, arena, &last);
-    if (!err && strcmp(last.id, id) == 0) {
-        row.kept |= last.kept; /* the same again, with more signatures */
-        row.sealed_at = last.sealed_at;
-    } else if (!err && !last.kept) {
-        err = tsn_store_delete(st, &tsn_table_checkpoint, last.id);
+    err = tsn_store_get(st, arena, &tsn_table_checkpoint, id, &same);
+    if (!err) { /* the same again, with more signatures, or handed out */
+        row.kept = row.kept < same.kept ? same.kept : row.kept;
+        row.sealed_at = same.sealed_at;
+    } else if (err == TSN_ENOTFOUND) {
+        err = tsn_store_checkpoint(st, arena, &last);
+        /* One that was handed out may be older than the last. */
+        if (!err && !last.kept && last.size < cp->size)
+            err = tsn_store_delete(st, &tsn_table_checkpoint, last.id);
     }
     if (err == TSN_ENOTFOUND)
         err = 0;

@@ -28,7 +28,7 @@ struct tsn_verify_seal {
     struct tsn_tree tree;
     struct tsn_rec_checkpoint *cps; /* by size */
     size_t ncps, at;
-    bool *named; /* an entry names it */
+    uint8_t *named; /* what an entry says of it: 1 kept, 2 handed out */
     uint8_t (*roots)[TSN_HASH_LEN];
     struct key_seen *keys;
     int64_t nodes;
@@ -147,7 +147,8 @@ static void keys_end(struct tsn_verify_seal *s, const char *but, int64_t seq)
             k->until = seq > 0 ? seq : 1;
 }
 
-static void named_checkpoint(struct tsn_verify_seal *s, int64_t seq, const char *to)
+static void named_checkpoint(struct tsn_verify_seal *s, int64_t seq, const char *to,
+                             uint8_t kept)
 {
     char text[128], hex[2 * TSN_HASH_LEN + 1];
 
@@ -155,7 +156,8 @@ static void named_checkpoint(struct tsn_verify_seal *s, int64_t seq, const char 
         tsn_hex(hex, s->roots[i], TSN_HASH_LEN);
         (void)snprintf(text, sizeof(text), "%lld/%s", (long long)s->cps[i].size, hex);
         if (strcmp(text, to) == 0) {
-            s->named[i] = true;
+            if (s->named[i] < kept)
+                s->named[i] = kept;
             return;
         }
     }
@@ -178,7 +180,7 @@ static void look_at(struct tsn_verify_seal *s, int64_t seq, const char *text, si
     else if (strcmp(kind, "audit.epoch.asked") == 0)
         keys_end(s, "", seq);
     else if (strcmp(kind, "audit.checkpoint") == 0)
-        named_checkpoint(s, seq, to);
+        named_checkpoint(s, seq, to, strcmp(reason, "export") == 0 ? 2 : 1);
 }
 
 /* --- checkpoints --------------------------------------------------------------------------- */
@@ -220,7 +222,7 @@ static void check_checkpoint(struct tsn_verify_seal *s, size_t i)
         tsn_verify_find(s->v, seq, "V015",
                         "the checkpoint that ends with it has no signature of a key that the "
                         "log names");
-    else if ((row->kept != 0) != s->named[i] || (row->kept != 0 && row->kept != 1))
+    else if (row->kept != s->named[i])
         tsn_verify_find(s->v, seq, "V015",
                         "the checkpoint that ends with it is kept and no entry says so, or the "
                         "reverse");

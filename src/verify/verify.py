@@ -211,6 +211,27 @@ def included(leaf, index, size, proof, root):
     return sn == 0 and r == root
 
 
+def continues(older, m, size, proof, root):
+    """RFC 9162, 2.1.4.2, 0 < m < size: the tree of root began with the m leaves of older."""
+    fn, sn, proof = m - 1, size - 1, list(proof)
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    if fn and not proof:
+        return False
+    fr = sr = proof.pop(0) if fn else older
+    for p in proof:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            fr, sr = node(p, fr), node(p, sr)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = node(sr, p)
+        fn, sn = fn >> 1, sn >> 1
+    return sn == 0 and fr == older and sr == root
+
+
 # --- entries ------------------------------------------------------------------------------------
 
 HEX, ULID, NUM = "[0-9a-f]{64}", "[0-7][0-9A-HJKMNP-TV-Z]{25}", "(?:0|[1-9][0-9]*)"
@@ -494,6 +515,26 @@ def check_openings(data, log):
     return opened, gone
 
 
+def check_consistency(data, cp, probe):
+    """`SIZE ROOT` and the hashes of a proof that cp continues it, a line each; sizes rise."""
+    lines, before = data.decode("ascii", "replace").split("\n"), 0
+    bad = tampered("V121", "a proof of consistency is malformed or does not lead to the checkpoint")
+    if lines.pop() != "":
+        raise bad
+    while lines:
+        m = re.fullmatch("(%s) ([^ ]+)" % NUM, lines.pop(0))
+        size = number(m.group(1)) if m else 0
+        hashes = [unbase64(m.group(2))] if m else []
+        while lines and " " not in lines[0]:
+            hashes.append(unbase64(lines.pop(0)))
+        if not before < size < cp.size or len(hashes) > 65 or any(len(h) != 32 for h in hashes) or \
+                not continues(hashes[0], size, cp.size, hashes[1:], cp.root):
+            raise bad
+        before = size
+        if size in probe:
+            probe[size] = hashes[0]
+
+
 def uncovered(log, gone):
     """Those of `gone` that no later audit.erase entry names by position or by their case."""
     left = dict.fromkeys(gone)
@@ -532,7 +573,7 @@ def check_case(log, case, seqs):
     return True
 
 
-FILES = {"README.txt", "checkpoint", "index.html", "openings", "policy", "verify.py"}
+FILES = {"README.txt", "checkpoint", "consistency", "index.html", "openings", "policy", "verify.py"}
 
 
 class Bundle:
@@ -569,6 +610,8 @@ class Bundle:
         if scope[1] != "range":
             self.log.finish()
         opened, gone = check_openings(files.read("openings"), self.log)
+        if "consistency" in files:
+            check_consistency(files.read("consistency"), self.cp, probe)
         lost = uncovered(self.log, gone)
         self.what = "%s, %d entries, %d opened" % (" ".join(scope[1:]), len(self.log.entries), opened)
         if len(gone) > len(lost):
@@ -697,6 +740,9 @@ def judge(path, opts):
             len(seen), len(witnesses)))
     if why_not:
         raise Finding(CANNOT_TELL, *why_not)
+    if old and 0 < old.size < cp.size and not probe[old.size]:
+        raise Finding(CANNOT_TELL, "V115", "nothing here shows that it continues the checkpoint of %d entries "
+                      "seen before: ask for an export with --since %d" % (old.size, old.size))
     if memory:
         with open(memory + ".new", "wb") as f:
             f.write(cp.data)

@@ -320,8 +320,8 @@ static bool scope_parse(struct scope *out, const char *line, size_t len)
 /* Nothing that is not looked at may hide among what is signed for. */
 static void check_names(const struct scope *s, int64_t size)
 {
-    static const char *const known[] = {"README.txt", "checkpoint", "index.html", "manifest",
-                                        "openings",   "policy",     "verify.py"};
+    static const char *const known[] = {"README.txt", "checkpoint", "consistency", "index.html",
+                                        "manifest",   "openings",   "policy",      "verify.py"};
     const char *parts = s->kind == 'a' ? "tile/" : "entries/";
     int64_t tiles = 0, due = (size + WIDTH - 1) / WIDTH;
 
@@ -524,6 +524,79 @@ static size_t check_openings(const struct bytes *b)
     return n;
 }
 
+/* --- that it continues what was handed out before ------------------------------------------------------ */
+
+/* RFC 9162, 2.1.4.2: `older` of m leaves and `c`, 0 < m < c->size. */
+static bool continues(const unsigned char *older, int64_t m, const unsigned char (*hash)[HASH],
+                      int n, const struct checkpoint *c)
+{
+    uint64_t fn = (uint64_t)m - 1, sn = (uint64_t)c->size - 1;
+    unsigned char fr[HASH], sr[HASH];
+    int i = 0;
+
+    while (fn & 1) {
+        fn >>= 1;
+        sn >>= 1;
+    }
+    if (fn > 0 && n == 0)
+        return false;
+    /* Where m is a power of two the older root stands for the first hash. */
+    memcpy(fr, fn > 0 ? hash[i++] : older, HASH);
+    memcpy(sr, fr, HASH);
+    for (; i < n; i++) {
+        if (sn == 0)
+            return false;
+        if ((fn & 1) || fn == sn) {
+            join(fr, hash[i], fr);
+            join(sr, hash[i], sr);
+            while (!(fn & 1) && fn) {
+                fn >>= 1;
+                sn >>= 1;
+            }
+        } else {
+            join(sr, sr, hash[i]);
+        }
+        fn >>= 1;
+        sn >>= 1;
+    }
+    return sn == 0 && memcmp(fr, older, HASH) == 0 && memcmp(sr, c->root, HASH) == 0;
+}
+
+/* `SIZE ROOT` and the hashes of a proof, a line each; sizes rise. */
+static void check_consistency(const struct checkpoint *c)
+{
+    struct bytes b = files_read("consistency", "V110");
+    unsigned char hash[64][HASH], root[48], raw[48];
+    size_t at = 0, next, len;
+    const char *line, *space;
+    int64_t before = 0, size = 0;
+    bool good = true;
+    int n;
+
+    for (; good && at < b.n; before = size) {
+        good = next_line(&b, &at, &line, &len) && (space = memchr(line, ' ', len)) &&
+               decimal_of(line, (size_t)(space - line), &size) && size > before &&
+               size < c->size && len - (size_t)(space + 1 - line) == 44 &&
+               unbase64(root, space + 1, 44) == HASH;
+        next = at;
+        for (n = 0; good && next_line(&b, &next, &line, &len) && !memchr(line, ' ', len); n++) {
+            good = n < 64 && len == 44 && unbase64(raw, line, len) == HASH;
+            if (good)
+                memcpy(hash[n], raw, HASH);
+            at = next;
+        }
+        good = good && continues(root, size, hash, n, c);
+        if (good && size == memory_size())
+            memory_probe(root);
+    }
+    if (!good)
+        finding(TAMPERED, "V121",
+                "a proof of consistency, behind that of %lld entries, is malformed or does not "
+                "lead to the checkpoint",
+                (long long)before);
+    free(b.p);
+}
+
 static void bundle(void)
 {
     struct bytes manifest = files_read("manifest", "V110"), openings;
@@ -559,6 +632,8 @@ static void bundle(void)
     if (s.kind != 'r')
         log_closes();
     len = check_openings(&openings);
+    if (files_has("consistency"))
+        check_consistency(&c);
     files_rest();
     for (size_t i = 0; i < nlist; i++)
         log_erase(&list[i].e);

@@ -409,12 +409,22 @@ static void memory_keep(const struct checkpoint *c)
 void settle(const struct checkpoint *c, const char *code, const char *why_not)
 {
     int logs = signers(c, 0), witnesses = signers(c, 1);
+    char unshown[160];
 
     if (at_least >= 0 && c->size < at_least)
         finding(TAMPERED, "V114", "%lld entries, and at least %lld were asked for",
                 (long long)c->size, (long long)at_least);
     if (have_old)
         memory_check(c);
+    if (!why_not && have_old && !probed && old.size > 0 && old.size < c->size) {
+        (void)snprintf(
+            unshown, sizeof(unshown),
+            "nothing here shows that it continues the checkpoint of %lld entries seen "
+            "before: ask for an export with --since %lld",
+            (long long)old.size, (long long)old.size);
+        code = "V115";
+        why_not = unshown;
+    }
     if (logs == 0)
         finding(CANNOT_TELL, "V112", "%s",
                 nkeys[0] ? "no key that you trust has signed it"

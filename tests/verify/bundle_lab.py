@@ -104,6 +104,8 @@ class Lab:
             self.key = t.wait_for(lambda: node.cli("audit", "head").json, 20)["key"]
             self.case_early = self.export(node, "case_early", case)
             self.all_early = self.export(node, "all_early", "all")
+            self.range_early = self.export(node, "range_early", "--from", "5", "--to", "40")
+            self.data_early = self.data_of(node, "data_early")
             if not d.run(("k1", "k2")):
                 raise t.Failed("the node died")
             other = [c["name"] for c in node.cli("case", "list").json["items"] if c["name"] != case][0]
@@ -114,20 +116,24 @@ class Lab:
             self.range = self.export(node, "range", "--from", "5", "--to", "40")
             self.size = int(read(self.all, "manifest").split(b"\n")[3].split()[1])
             node.stop()
-            self.data = os.path.join(self.folder, "data")
-            os.mkdir(self.data)
-            source = sqlite3.connect(node.database)
-            copy = sqlite3.connect(os.path.join(self.data, "tocsin.db"))
-            source.backup(copy)
-            source.close()
-            copy.close()
-            shutil.copy(os.path.join(node.data, "tocsin.key"), self.data)
+            self.data = self.data_of(node, "data")
         proofs = sorted(os.listdir(os.path.join(self.case, "entries")))
         self.proof = os.path.join(self.case, "entries", proofs[3])
         self.tiles = os.path.join(self.folder, "tiles")
         os.mkdir(self.tiles)
         shutil.copy(os.path.join(self.all, "checkpoint"), self.tiles)
         shutil.copytree(os.path.join(self.all, "tile"), os.path.join(self.tiles, "tile"))
+
+    def data_of(self, node, name):
+        out = os.path.join(self.folder, name)
+        os.mkdir(out)
+        source = sqlite3.connect(node.database)
+        copy = sqlite3.connect(os.path.join(out, "tocsin.db"))
+        source.backup(copy)
+        source.close()
+        copy.close()
+        shutil.copy(os.path.join(node.data, "tocsin.key"), out)
+        return out
 
     def export(self, node, name, *args):
         out = os.path.join(self.folder, name)

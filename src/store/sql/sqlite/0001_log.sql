@@ -48,7 +48,7 @@ CREATE TABLE node (
   PRIMARY KEY (level, idx)
 ) STRICT, WITHOUT ROWID;
 
--- Signed checkpoints: the newest, and those that an audit.checkpoint entry names (kept = 1).
+-- Signed checkpoints: the newest, and those that an audit.checkpoint entry names (kept = 1, of an export 2).
 CREATE TABLE "checkpoint" (
   "id" TEXT PRIMARY KEY NOT NULL,
   "note" TEXT,
