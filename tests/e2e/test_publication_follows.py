@@ -376,7 +376,6 @@ def test_a_refused_record_waits_for_a_person():
         w.node.stop()
 
 
-<<<<<<< HEAD
 def test_what_becomes_of_the_ids_of_what_ends():
     """Withdrawn: a person rejects the id, tells it the new words, or leaves it; nothing goes by itself."""
     with World() as w:
@@ -409,7 +408,8 @@ def test_what_becomes_of_the_ids_of_what_ends():
         assert "WITHDRAWN" in json.dumps(updated) and "WITHDRAWN" not in json.dumps(left)
         assert {life.adv(w.node, "show", name).json["state"] for _, _, _, name in made} == {"withdrawn"}
         w.node.stop()
-=======
+
+
 def test_without_its_playbook_it_is_held():
     """The page is public; what follows waits for the playbook, and for a person."""
     with tempfile.TemporaryDirectory() as folder:
@@ -434,7 +434,6 @@ def test_without_its_playbook_it_is_held():
             pub.out(w, name)
             assert w.service.records[cve] and len(w.sent(GOLD)) == 1
             w.node.stop()
->>>>>>> a5dda83 (audit: a call without a test that misses it is a finding of the lint)
 
 
 def test_told_ahead_after_the_terms():
