@@ -274,6 +274,7 @@ void tsn_act_feed_desk(struct tsn_req *req); /* write_feed.c */
 void tsn_act_feed_decide(struct tsn_req *req);
 void tsn_act_match_decide(struct tsn_req *req);
 void tsn_act_feed_replay(struct tsn_req *req);
+void tsn_act_products_reload(struct tsn_req *req);
 void tsn_act_feed_accept(struct tsn_req *req);
 tsn_read_fn tsn_read_quarantine;
 void tsn_act_products(struct tsn_req *req);

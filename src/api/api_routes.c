@@ -104,6 +104,8 @@ const struct tsn_route tsn_routes[] = {
     {"GET", V1 "/decisions/{id}", TSN_NEED_READ, 0, tsn_read_decision, NULL, NULL},
     {"GET", V1 "/matches", TSN_NEED_READ, 0, tsn_read_matches, NULL, NULL},
     {"GET", V1 "/explain/{id}", TSN_NEED_READ, 0, tsn_read_explain, NULL, NULL},
+    {"POST", V1 "/products/reload", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_products_reload,
+     NULL},
     {"GET", V1 "/products", TSN_NEED_READ, 0, NULL, tsn_act_products, NULL},
     {"POST", V1 "/feeds/{id}/poll", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_feed_poll, NULL},
     {"POST", V1 "/mails", TSN_NEED_SUBMIT, BODY_MAIL, NULL, tsn_act_mail, NULL},

@@ -58,6 +58,12 @@ void tsn_act_feed_accept(struct tsn_req *req)
                     req);
 }
 
+void tsn_act_products_reload(struct tsn_req *req)
+{
+    if (feeds_there(req) && tsn_body_ok(req, NULL, 0))
+        tsn_feeds_reload(req->api->config.feeds, tsn_req_engine_done, req);
+}
+
 void tsn_act_feed_decide(struct tsn_req *req)
 {
     static const char *const known[] = {"reason"};

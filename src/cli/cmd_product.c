@@ -343,20 +343,34 @@ int tsn_cmd_product_import(struct tsn_cli *cli)
             rc = tsn_out_failf(cli, TSN_EXIT_FAILED, err, "U008", "", "%s: %s", path,
                                tsn_err_text(err));
     }
+    /* A daemon that runs takes it at once; one that does not, at its next start. */
+    struct tsn_answer live = {0};
+    if (!rc)
+        tsn_client_ask(cli, "POST", tsn_client_path(cli, "products/reload"), NULL, NULL, 300000,
+                       &live);
+    bool taken = live.status == 200;
     if (!rc && cli->json) {
-        json_t *out =
-            json_pack("{s:s, s:s, s:s, s:I, s:I, s:O}", "product", product, "version", version,
-                      "file", path, "before", (json_int_t)(had ? old.sbom.n : 0), "after",
-                      (json_int_t)l.sbom.n, "lint", l.sbom.lint);
+        json_t *out = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:O}", "product", product,
+                                "version", version, "file", path, "live", taken, "before",
+                                (json_int_t)(had ? old.sbom.n : 0), "after",
+                                (json_int_t)l.sbom.n, "lint", l.sbom.lint);
         tsn_out_json(cli, out);
         json_decref(out);
     } else if (!rc) {
         tsn_out_say(cli,
                     "%s %s: %zu components before, %zu now; %zu without a purl, %zu without a "
-                    "version. The daemon takes it at its next start.",
+                    "version. %s",
                     product, version, had ? old.sbom.n : 0, l.sbom.n, l.sbom.no_purl,
-                    l.sbom.no_version);
+                    l.sbom.no_version,
+                    taken ? "The daemon has taken it; what is stored is matched again."
+                    : live.status
+                        ? tsn_arena_printf(
+                              cli->arena,
+                              "The daemon did not take it (%.200s); it does at its next start.",
+                              live.diag.what)
+                        : "The daemon takes it at its next start.");
     }
+    tsn_answer_free(&live);
     unload(&l);
     unload(&old);
     return rc;

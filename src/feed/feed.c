@@ -43,6 +43,7 @@ void tsn_feeds_release(struct tsn_feeds *feeds)
     tsn_hosts_free(feeds->hosts);
     free(feeds->lua);
     tsn_inventory_close(feeds->inventory);
+    tsn_arena_destroy(feeds->bases);
     json_decref(feeds->products);
     free(feeds);
 }
@@ -479,8 +480,8 @@ tsn_err tsn_feeds_open(struct tsn_feeds **out, const struct tsn_feeds_config *co
     feeds->config = *config;
     feeds->products = config->products ? json_deep_copy(config->products) : json_array();
     feeds->inventory = tsn_inventory_open(feeds->products, config->dir);
-    (void)snprintf(feeds->basis, sizeof feeds->basis, "%d:%.32s", TSN_FEED_PARSER,
-                   tsn_inventory_digest(feeds->inventory));
+    feeds->bases = tsn_arena_new();
+    tsn_feed_basis(feeds);
     feeds->hosts = tsn_hosts_new(config->loop);
     feeds->recovering = true;
     feeds->sweep = tsn_timer_new(config->loop, tsn_decide_sweep, feeds);

@@ -66,6 +66,10 @@ void tsn_feed_poll(struct tsn_feeds *f, const char *name, bool whole, tsn_engine
                    void *user);
 json_t *tsn_feeds_json(const struct tsn_feeds *f); /* state for lists and metrics */
 
+/* Reads the SBOMs again; where something is new everything stored is matched again: { changed, before, after } in
+ * components. F012: it is being done. */
+void tsn_feeds_reload(struct tsn_feeds *f, tsn_engine_done *done, void *user);
+
 /* Products with releases and what their SBOMs hold; inventory.h has the form. */
 json_t *tsn_feeds_products(const struct tsn_feeds *f);
 

@@ -174,7 +174,21 @@ static void ended(struct tsn_feeds *feeds)
         feeds->again_stale = true;
         tsn_decide_due(feeds, tsn_clock_wall_ms());
         read_on(feeds);
+    } else if (feeds->again_restart) {
+        feeds->again_restart = false;
+        read_on(feeds);
     }
+}
+
+void tsn_feed_again_stale(struct tsn_feeds *feeds)
+{
+    if (feeds->recovering || feeds->again_reading || feeds->again_in_flight) {
+        feeds->again_restart = true; /* from the beginning, behind what is under way */
+        return;
+    }
+    feeds->again_after[0] = '\0';
+    feeds->again_stale = true;
+    read_on(feeds);
 }
 
 static void again_done(struct tsn_op *op)

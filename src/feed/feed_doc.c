@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "feed/feed_int.h"
 #include "feed/feed_page.h"
+#include "feed/inventory.h"
 #include "proc/pgp.h"
 
 static void fetch(struct tsn_feed_doc *d);
@@ -30,6 +31,11 @@ void tsn_feed_doc_destroy(struct tsn_feed_doc *d)
     json_decref(d->matches);
     json_decref(d->trace);
     json_decref(d->wanted);
+    tsn_inventory_close(d->inventory);
+    /* The inventory became another one meanwhile: what was made of it is behind already. */
+    if (d->basis != d->feed->feeds->basis && !d->feed->feeds->closing) {
+        tsn_feed_again_stale(d->feed->feeds);
+    }
     tsn_arena_destroy(d->arena);
 }
 
@@ -361,6 +367,8 @@ struct tsn_feed_doc *tsn_feed_doc_new(struct tsn_feed *f)
     struct tsn_feed_doc *d = tsn_arena_alloc(arena, sizeof *d);
     d->arena = arena;
     d->feed = f;
+    d->inventory = tsn_inventory_hold(f->feeds->inventory);
+    d->basis = f->feeds->basis;
     tsn_diag_init(&d->why);
     d->next = f->docs;
     f->docs = d;

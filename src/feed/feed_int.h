@@ -150,13 +150,15 @@ struct tsn_feeds {
     struct tsn_feed *list;
     struct tsn_arena *added; /* definitions of feeds that were added; NULL */
     bool desks_read;         /* what people said of feeds is known */
-    char basis[48];          /* of facts and traces made now: parser and inventory */
+    const char *basis;       /* of facts and traces made now: parser and inventory; in bases */
+    struct tsn_arena *bases; /* also those of before: operations borrow them */
+    bool reloading;          /* an inventory is being read */
     size_t busy;             /* jobs, operations and turns that will still call back */
     bool closing;
     struct tsn_decide_lua *lua; /* NULL: no rule has a predicate */
     bool recovering;            /* what a stop left undone is read to its end first */
     size_t again_in_flight;
-    bool again_reading, again_stale;
+    bool again_reading, again_stale, again_restart;
     char again_after[27];
     struct tsn_timer *sweep; /* of decisions; NULL = closing */
     int64_t sweep_at;        /* 0 = not armed */
@@ -186,6 +188,8 @@ tsn_err tsn_feed_definition(struct tsn_arena *arena, const char *name, const jso
 struct tsn_feed *tsn_feed_added(struct tsn_feeds *feeds, const char *name,
                                 const char *definition);
 void tsn_feeds_read_desks(struct tsn_feeds *feeds);
+/* inventory_live.c: what was read from the files is what documents are matched against from now on. */
+void tsn_feed_basis(struct tsn_feeds *feeds);
 void tsn_inventory_log(
     struct tsn_feeds *feeds); /* inventory_log.c: an entry where it changed */
 void tsn_feed_desk_take(struct tsn_feed *f, const struct tsn_rec_feeddesk *row);
@@ -228,6 +232,8 @@ void tsn_feed_accepted(struct tsn_feed_doc *d, const struct tsn_feed_op *x, tsn_
 struct tsn_feed_doc {
     struct tsn_feed_doc *next;
     struct tsn_feed *feed;
+    struct tsn_inventory *inventory; /* held: it is judged against one and the same */
+    const char *basis;
     struct tsn_arena *arena;
     const char *path, *listed, *url, *folder;
     const char *hash_url, *sig_url;     /* said by the list; NULL */
@@ -290,6 +296,8 @@ void tsn_feed_doc_normalise(struct tsn_feed_doc *d);
 /* Reads pending observations to their end, then documents whose basis is another. */
 void tsn_feed_again(struct tsn_feeds *feeds);
 void tsn_feed_again_settled(struct tsn_feeds *feeds);
+/* Documents of another basis than that of now are there: they are read again, when nothing else is. */
+void tsn_feed_again_stale(struct tsn_feeds *feeds);
 
 /* --- feed_raw.c, feed_store.c: a transaction for the bytes, one for what they say --------------------- */
 

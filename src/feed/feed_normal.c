@@ -58,9 +58,8 @@ static void read_csaf(struct tsn_feed_doc *d)
     } else if (tsn_csaf_facts(doc, &d->facts, &d->why) == 0 &&
                (d->accepted || publisher_ok(d) == 0)) {
         (void)tsn_match_facts(d->facts, d->feed->feeds->products, &d->matches);
-        tsn_matches_join(d->matches,
-                         tsn_inventory_match_json(d->feed->feeds->inventory, d->path, doc,
-                                                  trusted(d), &d->trace));
+        tsn_matches_join(d->matches, tsn_inventory_match_json(d->inventory, d->path, doc,
+                                                              trusted(d), &d->trace));
     }
     json_decref(doc);
 }
@@ -72,8 +71,8 @@ static void job(uv_work_t *work)
         read_csaf(d);
     } else if (tsn_document_facts_for(d->path, d->body, d->len, d->wanted, &d->facts,
                                       &d->why) == 0) {
-        d->matches = tsn_inventory_match(d->feed->feeds->inventory, d->path, d->body, d->len,
-                                         trusted(d), &d->trace);
+        d->matches =
+            tsn_inventory_match(d->inventory, d->path, d->body, d->len, trusted(d), &d->trace);
     }
     if (!d->why.code[0]) {
         only_guesses(d);

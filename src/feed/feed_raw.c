@@ -244,9 +244,9 @@ struct tsn_feed_op *tsn_feed_op_new(struct tsn_feed_doc *d,
     x->doc = d;
     x->feed = f->config.name;
     x->products = feeds->products;
-    x->inventory = feeds->inventory;
+    x->inventory = d->inventory;
     x->decide = &feeds->config.decide;
-    x->basis = feeds->basis;
+    x->basis = d->basis;
     x->trust = tsn_feed_trust(f);
     x->versions = f->source->csaf;
     bool first = f->config.silent && f->state.ok_at == 0;

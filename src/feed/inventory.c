@@ -16,6 +16,7 @@
 #define EVIDENCE_MAX 50
 
 struct tsn_inventory {
+    int holders;
     struct tsn_arena *arena;
     json_t *list;     /* what tsn_inventory_json gives */
     json_t *products; /* id -> entry of the list */
@@ -150,7 +151,8 @@ struct tsn_inventory *tsn_inventory_open(const json_t *products, const char *dir
     struct tsn_inventory *inv = tsn_alloc(sizeof *inv);
     size_t i, k;
     json_t *p, *r;
-    *inv = (struct tsn_inventory){.arena = tsn_arena_new(),
+    *inv = (struct tsn_inventory){.holders = 1,
+                                  .arena = tsn_arena_new(),
                                   .list = json_array(),
                                   .products = json_object(),
                                   .docs = json_array()};
@@ -191,9 +193,15 @@ const char *tsn_inventory_digest(const struct tsn_inventory *inv)
     return inv->digest;
 }
 
+struct tsn_inventory *tsn_inventory_hold(struct tsn_inventory *inv)
+{
+    inv->holders++;
+    return inv;
+}
+
 void tsn_inventory_close(struct tsn_inventory *inv)
 {
-    if (inv) {
+    if (inv && --inv->holders == 0) {
         tsn_judge_index_free(inv->ways);
         free(inv->all);
         json_decref(inv->list);

@@ -4,7 +4,7 @@
  * Products come from the configuration; each release names an SBOM, and `tocsin product import`
  * puts more of them under DATA/inventory/PRODUCT/VERSION.json. An SBOM that cannot be read does
  * not stop the rest: it is a problem of its release, shown and logged. Built once, then only read:
- * matching may run on any thread. */
+ * matching may run on any thread. A later one takes its place while documents still hold the old one. */
 #pragma once
 
 #include "core/diag.h"
@@ -15,6 +15,8 @@ struct tsn_inventory;
 /* Reads the files; blocking, at start. `dir`: data directory or NULL. `products` as feed.h says,
  * with releases: [{ version, sbom, support_ends, installs }], exposure, mission, safety. */
 struct tsn_inventory *tsn_inventory_open(const json_t *products, const char *dir);
+/* One more holder; close lets go, the last one frees it. Loop thread. */
+struct tsn_inventory *tsn_inventory_hold(struct tsn_inventory *inv);
 void tsn_inventory_close(struct tsn_inventory *inv);
 /* [{ id, name, owner, exposure, releases: [{ version, sbom, sha256, components, without_purl,
  * without_version, problem }] }] */
