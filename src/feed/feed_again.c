@@ -1,6 +1,7 @@
 /* feed_again.c - after a start: observations that a stop left pending are read to their end before any
  * feed is polled; then documents whose facts were made by another parser or matched against another
- * inventory are read again, beside everything else. All from stored bytes. Loop thread, but for
+ * inventory are read again, beside everything else, in two passes: first the traces, so that none is judged without
+ * those that take its matches away, then all of it. All from stored bytes. Loop thread, but for
  * again_read (reader thread). */
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,7 @@ struct again_op {
     struct tsn_op op;
     struct tsn_feeds *feeds;
     const char *basis, *after;
-    bool stale;
+    bool stale, tracing;
     struct one list[BATCH];
     size_t n;
     char last[27];
@@ -37,9 +38,24 @@ static void fill(struct tsn_arena *arena, struct one *o, const struct tsn_rec_do
         o->ns = tsn_arena_strdup(arena, tsn_json_str(facts, "provider", NULL));
     }
     json_decref(facts);
-    /* "1:ab12...": the parser in front of the inventory. */
-    size_t n = strcspn(basis, ":") + 1;
-    o->cause = d->basis && strncmp(d->basis, basis, n) == 0 ? "inventory" : "parser";
+    /* "1:ab12...": the parser in front of the inventory; "parser 1:ab12...": what the first pass knew. */
+    size_t n = strcspn(basis, ":") + 1, word = d->basis ? strcspn(d->basis, " ") : 0;
+    if (d->basis && d->basis[word]) {
+        o->cause = strncmp(d->basis, "parser", word) == 0 ? "parser" : "inventory";
+    } else {
+        o->cause = d->basis && strncmp(d->basis, basis, n) == 0 ? "inventory" : "parser";
+    }
+}
+
+const char *tsn_feed_traced(struct tsn_arena *arena, const char *cause, const char *basis)
+{
+    return tsn_arena_printf(arena, "%s %s", cause, basis);
+}
+
+bool tsn_feed_has_basis(const char *of, const char *basis)
+{
+    const char *blank = of ? strchr(of, ' ') : NULL;
+    return of && strcmp(blank ? blank + 1 : of, basis) == 0;
 }
 
 static tsn_err body_of(struct tsn_store *st, struct again_op *x, struct one *o, size_t *bytes)
@@ -125,11 +141,18 @@ static tsn_err stale_read(struct tsn_store *st, struct again_op *x, const struct
 static tsn_err again_read(struct tsn_op *op, struct tsn_store *st)
 {
     struct again_op *x = (struct again_op *)op;
-    const struct tsn_filter filter = {.column = x->stale ? "basis" : "state",
-                                      .cmp = x->stale ? TSN_CMP_NE : TSN_CMP_EQ,
-                                      .text = x->stale ? x->basis : "pending"};
-    const struct tsn_list how = {.filters = &filter,
-                                 .nfilters = 1,
+    const struct tsn_filter filters[] = {
+        {.column = x->stale ? "basis" : "state",
+         .cmp = x->stale ? TSN_CMP_NE : TSN_CMP_EQ,
+         .text = x->stale ? x->basis : "pending"},
+        {.column = "basis",
+         .cmp = TSN_CMP_NE,
+         .text = tsn_feed_traced(op->arena, "inventory", x->basis)},
+        {.column = "basis",
+         .cmp = TSN_CMP_NE,
+         .text = tsn_feed_traced(op->arena, "parser", x->basis)}};
+    const struct tsn_list how = {.filters = filters,
+                                 .nfilters = x->stale && x->tracing ? 3 : 1,
                                  .limit = BATCH,
                                  .after = *x->after ? x->after : NULL};
     x->n = 0;
@@ -155,6 +178,7 @@ static bool begin_one(struct tsn_feeds *feeds, const struct one *o)
     d->observation = tsn_arena_strdup(a, o->observation);
     d->ns = tsn_arena_strdup(a, o->ns);
     d->cause = o->cause;
+    d->tracing = feeds->again_stale && feeds->again_tracing;
     d->hash = o->hashed ? "" : NULL;
     d->body = tsn_arena_strndup(a, o->body.data, o->body.len);
     d->len = o->body.len;
@@ -171,11 +195,15 @@ static void ended(struct tsn_feeds *feeds)
     feeds->again_after[0] = '\0';
     if (!feeds->again_stale) {
         feeds->recovering = false;
-        feeds->again_stale = true;
+        feeds->again_stale = feeds->again_tracing = true;
         tsn_decide_due(feeds, tsn_clock_wall_ms());
         read_on(feeds);
     } else if (feeds->again_restart) {
         feeds->again_restart = false;
+        feeds->again_tracing = true;
+        read_on(feeds);
+    } else if (feeds->again_tracing) {
+        feeds->again_tracing = false;
         read_on(feeds);
     }
 }
@@ -187,7 +215,7 @@ void tsn_feed_again_stale(struct tsn_feeds *feeds)
         return;
     }
     feeds->again_after[0] = '\0';
-    feeds->again_stale = true;
+    feeds->again_stale = feeds->again_tracing = true;
     read_on(feeds);
 }
 
@@ -220,6 +248,7 @@ static void read_on(struct tsn_feeds *feeds)
     x->feeds = feeds;
     x->basis = feeds->basis;
     x->stale = feeds->again_stale;
+    x->tracing = feeds->again_tracing;
     x->after = tsn_arena_strdup(x->op.arena, feeds->again_after);
     tsn_feeds_hold(feeds);
     feeds->again_reading = true;

@@ -159,6 +159,7 @@ struct tsn_feeds {
     bool recovering;            /* what a stop left undone is read to its end first */
     size_t again_in_flight;
     bool again_reading, again_stale, again_restart;
+    bool again_tracing; /* the first of two passes over what is stale */
     char again_after[27];
     struct tsn_timer *sweep; /* of decisions; NULL = closing */
     int64_t sweep_at;        /* 0 = not armed */
@@ -264,6 +265,7 @@ struct tsn_feed_doc {
     bool alone;                             /* accepted: of no poll and no second reading */
     struct tsn_accepted *accepted;          /* NULL = nobody did */
     bool redo;                              /* read from its stored bytes: not part of a poll */
+    bool tracing;                           /* only its trace is made anew: feed_again.c */
     const char *cause; /* of reading it again: parser inventory; NULL = it came in */
     json_t *wanted;    /* EPSS: vulnerabilities of which it is kept; NULL = all */
     /* filled by the jobs */
@@ -296,6 +298,10 @@ void tsn_feed_doc_normalise(struct tsn_feed_doc *d);
 /* Reads pending observations to their end, then documents whose basis is another. */
 void tsn_feed_again(struct tsn_feeds *feeds);
 void tsn_feed_again_settled(struct tsn_feeds *feeds);
+/* Basis of a document whose trace is made with `basis` and whose matches are not: why it is read again in front. */
+const char *tsn_feed_traced(struct tsn_arena *arena, const char *cause, const char *basis);
+/* Its trace may be judged together with others of this basis. */
+bool tsn_feed_has_basis(const char *of, const char *basis);
 /* Documents of another basis than that of now are there: they are read again, when nothing else is. */
 void tsn_feed_again_stale(struct tsn_feeds *feeds);
 

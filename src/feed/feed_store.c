@@ -249,6 +249,14 @@ static tsn_err read_again(struct tsn_store *st, struct tsn_feed_op *x,
         return 0; /* something newer came meanwhile */
     }
     bool was_bad = strcmp(row->state, "quarantined") == 0;
+    if (d->tracing) { /* its facts stay those that the matches were made from */
+        if (was_bad || d->why.code[0]) {
+            return 0;
+        }
+        row->trace = d->trace ? tsn_feed_kept(x->op.arena, d->trace) : NULL;
+        row->basis = tsn_feed_traced(x->op.arena, d->cause, x->basis);
+        return tsn_store_put(st, &tsn_table_document, row);
+    }
     if (d->why.code[0]) { /* a parser that reads less than before takes nothing away */
         row->basis = x->basis;
         x->kind = TSN_FEED_QUARANTINED;

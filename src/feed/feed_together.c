@@ -75,8 +75,8 @@ static tsn_err gather(struct tsn_store *st, struct tsn_feed_op *x, const json_t 
         if (err && err != TSN_ENOTFOUND) {
             return err;
         }
-        if (err || !d->trace || strcmp(d->state, "current") != 0 || !d->basis ||
-            strcmp(d->basis, x->basis) != 0 ||
+        if (err || !d->trace || strcmp(d->state, "current") != 0 ||
+            !tsn_feed_has_basis(d->basis, x->basis) ||
             tsn_json_parse(d->trace, strlen(d->trace), &trace, NULL)) {
             continue;
         }
