@@ -18,6 +18,13 @@ void tsn_csaf_tests21_doc(struct tsn_csaf_check *c);     /* 6.1.26 27 37-41 54 5
 void tsn_csaf_tests21_vuln(struct tsn_csaf_check *c);    /* 6.1.11 24 35 36 45 52 53 */
 void tsn_csaf_tests21_metrics(struct tsn_csaf_check *c); /* 6.1.7 9 10 46-49 51 56 */
 
+/* 6.2.21-30 33-41 47, 6.3.12 14 15 */
+void tsn_csaf_recommended21(struct tsn_csaf_check *c);
+/* 6.2.31 32 39.5 48 49 54, 6.3.21 22 */
+void tsn_csaf_recommended21_tree(struct tsn_csaf_check *c);
+
+/* Is the first part of a namespace, that long, a registered one? */
+bool tsn_csaf_ssvc_registered(const char *space, size_t base);
 /* What is wrong with a selection of SSVC (6.1.48), or NULL. */
 const char *tsn_csaf_ssvc_wrong(const json_t *selection);
 /* The newest date of the revision history; false without one. */

@@ -72,6 +72,16 @@ static long position(const char *values, const char *key)
     return -1;
 }
 
+bool tsn_csaf_ssvc_registered(const char *space, size_t base)
+{
+    for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
+        if (strlen(points[i].space) == base && strncmp(points[i].space, space, base) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *tsn_csaf_ssvc_wrong(const json_t *selection)
 {
     const char *space = tsn_json_str(selection, "namespace", "");

@@ -95,19 +95,19 @@ static int judge(const char *id, const json_t *list, bool valid,
     return wrong;
 }
 
-/* Recommended and informative tests of 2.1 that it words as 2.0 does; the others are not judged. */
+/* Tests of 2.1 that tocsin does not have: registries and comparisons of ranges (docs/advisories.md). */
 static bool judged_in_21(const char *id)
 {
     static const char *const ids[] = {
-        "6.2.1",  "6.2.3",  "6.2.5",  "6.2.6",  "6.2.7",  "6.2.8",  "6.2.9",  "6.2.11",
-        "6.2.12", "6.2.14", "6.2.15", "6.2.16", "6.2.17", "6.2.19", "6.3.1",  "6.3.2",
-        "6.3.3",  "6.3.4",  "6.3.5",  "6.3.6",  "6.3.8",  "6.3.9",  "6.3.10", "6.3.11"};
+        "6.2.20",   "6.2.39.1", "6.2.42",   "6.2.44",   "6.2.45",   "6.2.46", "6.2.50.1",
+        "6.2.50.2", "6.2.50.3", "6.2.51",   "6.2.52",   "6.2.53",   "6.3.16", "6.3.17",
+        "6.3.19.1", "6.3.19.2", "6.3.19.3", "6.3.19.4", "6.3.19.5", "6.3.20", "6.3.21.1"};
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         if (strcmp(ids[i], id) == 0) {
-            return true;
+            return false;
         }
     }
-    return false;
+    return true;
 }
 
 /* Documents of the mandatory tests that 2.1 calls valid are valid as a whole. */
@@ -123,12 +123,13 @@ static void oasis21(void **state)
     json_array_foreach(json_object_get(manifest, "tests"), i, t)
     {
         const char *id = tsn_json_str(t, "id", "");
-        if (judged_in_21(id)) {
+        bool mandatory = strcmp(tsn_json_str(t, "group", ""), "mandatory") == 0;
+        if (!mandatory && judged_in_21(id)) {
             wrong += judge(id, json_object_get(t, "failures"), false, tsn_csaf_lint);
             wrong += judge(id, json_object_get(t, "valid"), true, tsn_csaf_lint);
             more++;
         }
-        if (strcmp(tsn_json_str(t, "group", ""), "mandatory") == 0) {
+        if (mandatory) {
             wrong += judge(id, json_object_get(t, "failures"), false, tsn_csaf_check);
             wrong += judge(id, json_object_get(t, "valid"), true, tsn_csaf_check);
             tests++;
@@ -136,7 +137,7 @@ static void oasis21(void **state)
     }
     json_decref(manifest);
     printf("2.1: %d mandatory tests, %d of the others\n", tests, more);
-    assert_true(tests > 60 && more > 20);
+    assert_true(tests > 60 && more > 60);
     assert_int_equal(0, wrong);
 }
 
