@@ -4,6 +4,7 @@
  * hand is an entry. A legal hold keeps everything; without one a lead may erase evidence, and then
  * hash and log stay. Store thread. */
 #include "casework/living.h"
+#include "casework/retention.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +110,7 @@ static tsn_err op_read(struct tsn_case_work *w, const json_t *args, json_t **res
     return err;
 }
 
-/* evidence.erase{ evidence, reason } */
+/* evidence.erase{ evidence, reason, basis }: basis court or law is stronger than what is to be kept. */
 static tsn_err op_erase(struct tsn_case_work *w, const json_t *args, json_t **result,
                         struct tsn_diag *diag)
 {
@@ -119,6 +120,11 @@ static tsn_err op_erase(struct tsn_case_work *w, const json_t *args, json_t **re
         err = tsn_diag_set(diag, TSN_EDENIED, "W042", "%s is under legal hold", w->c.name);
         tsn_diag_hint(diag, "case.hold with off=true ends it");
     }
+    const char *basis = tsn_json_str(args, "basis", "");
+    if (!err && basis[0] && strcmp(basis, "court") != 0 && strcmp(basis, "law") != 0)
+        err = tsn_case_bad(diag, "evidence.erase", "`basis` is court or law");
+    if (!err && !basis[0])
+        err = tsn_retention_allows(w->st, w->arena, w->config, &w->c, w->now_ms, diag);
     if (!err && a.body) {
         struct tsn_track_how how = {.label = a.name,
                                     .note = tsn_json_str(args, "reason", NULL)};
@@ -152,8 +158,8 @@ const struct tsn_case_op tsn_ops_evidence[] = {
      "name! base64! type note", op_add},
     {"evidence.read", "Hand the bytes out; that is an entry", TSN_OP_WORK, "evidence! reason!",
      op_read},
-    {"evidence.erase", "Destroy the bytes; hash and log stay", TSN_OP_LEAD, "evidence! reason!",
-     op_erase},
+    {"evidence.erase", "Destroy the bytes; hash and log stay", TSN_OP_LEAD,
+     "evidence! reason! basis", op_erase},
     {"case.hold", "Legal hold: nothing is erased", TSN_OP_LEAD, "reason! off", op_hold},
     {NULL, NULL, TSN_OP_WORK, NULL, NULL},
 };

@@ -98,6 +98,8 @@ void tsn_retention_judge(const struct tsn_case_work *w, struct tsn_keep *out)
                 from && r->at_least.n ? tsn_calendar_due(NULL, from, r->at_least, NULL) : 0;
             int64_t most =
                 from && r->at_most.n ? tsn_calendar_due(NULL, from, r->at_most, NULL) : 0;
+            if (!from && r->at_least.n && !out->waits)
+                out->waits = r;
             if (least > out->least_ms) {
                 out->least_ms = least;
                 out->least = r;
@@ -131,13 +133,20 @@ tsn_err tsn_retention_allows(struct tsn_store *st, struct tsn_arena *arena,
     tsn_err err = 0;
     tsn_retention_judge(&w, &keep);
     tsn_time_format(until, keep.least_ms);
-    if (keep.least_ms > now_ms) {
-        err = tsn_diag_set(diag, TSN_ECONFLICT, "W045", "%s is to be kept until %.10s: %.200s",
-                           c->name, until, keep.least->why);
+    const struct tsn_keep_rule *rule = keep.waits               ? keep.waits
+                                       : keep.least_ms > now_ms ? keep.least
+                                                                : NULL;
+    if (rule) {
+        err = keep.waits ? tsn_diag_set(diag, TSN_ECONFLICT, "W045",
+                                        "%s is to be kept, and its time has not begun: %.200s",
+                                        c->name, rule->why)
+                         : tsn_diag_set(diag, TSN_ECONFLICT, "W045",
+                                        "%s is to be kept until %.10s: %.200s", c->name, until,
+                                        rule->why);
         tsn_diag_hint(diag,
                       "rule %.60s of the retention policy; a court or a law can ask for "
                       "more: --basis court, law",
-                      keep.least->id);
+                      rule->id);
     }
     json_decref(w.facts);
     return err;

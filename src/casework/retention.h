@@ -25,6 +25,7 @@ tsn_err tsn_policy_read_retention(struct tsn_arena *arena, const struct tsn_yaml
 struct tsn_keep {
     int64_t least_ms, most_ms; /* kept until here; erased from here on, never before least_ms */
     const struct tsn_keep_rule *least, *most;
+    const struct tsn_keep_rule *waits; /* its at_least has not even begun: the case is open */
 };
 void tsn_retention_judge(const struct tsn_case_work *w, struct tsn_keep *out);
 

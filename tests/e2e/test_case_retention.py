@@ -15,12 +15,14 @@ title: Short for the test
 source: none
 rules:
   - { id: gone, when: { severity: low }, at_most: 1s, why: nobody needs it }
+  - { id: contract, when: { severity: medium }, from: closed, at_least: 12mo, why: the contract wants it }
   - { id: law, when: { severity: high }, from: received, at_least: 6mo, why: the law wants it }
 """
 BOOK = """
 return playbook {
   name = "closer", title = "Closes", on = "report.accepted",
   run = function(case)
+    if case.title == "Open" then case:set { severity = "medium" } return end
     case:set { severity = case.title == "Kept" and "high" or "low" }
     case:close { resolution = "fixed" }
   end,
@@ -95,6 +97,33 @@ def test_hold_and_law_stop_it():
         node.cli("case", "do", held, "case.hold", "--set", "reason=settled", "--set", "off=true",
                  as_person="lead1", check=0)
         assert state(node, held) == "due"
+
+
+def test_evidence_is_kept_as_long_as_its_case():
+    with make_node() as node:
+        node.start()
+        kept = closed(node, "Kept", "high")
+        waits = node.cli("report", "submit", "--kind", "weakness", "--title", "Open", "--text", "x",
+                         check=0).json["case"]
+        t.wait_for(lambda: node.cli("show", waits, check=0).json["case"].get("severity") == "medium", node=node)
+
+        def do(case, operation, check=0, **args):
+            flags = [w for k, v in args.items() for w in ("--set", "%s=%s" % (k, v))]
+            return node.cli("case", "do", case, operation, *flags, as_person="lead1", check=check)
+
+        piece = do(waits, "evidence.add", name="a.log", base64="eA==").json["evidence"]
+        # The year of the contract begins when the case is closed: until then nothing of it goes.
+        no = do(waits, "evidence.erase", evidence=piece, reason="tidy up", check=5)
+        assert no.error["code"] == "W045" and "the contract wants it" in no.err, no
+        assert do(waits, "evidence.erase", evidence=piece, reason="x y z", basis="gdpr-17",
+                  check=(1, 2)).error["code"] != "W045"
+        do(waits, "case.hold", reason="lawsuit")
+        held = do(waits, "evidence.erase", evidence=piece, reason="order 17", basis="court", check=6)
+        assert held.error["code"] == "W042", held  # a hold is the court's too
+        do(waits, "case.hold", reason="settled", off="true")
+        do(waits, "evidence.erase", evidence=piece, reason="order 17", basis="court")
+        assert do(waits, "evidence.read", evidence=piece, reason="look", check=5).error["code"] == "W043"
+        assert kept
 
 
 if __name__ == "__main__":
