@@ -200,6 +200,8 @@ tsn_err tsn_facts_raise(struct tsn_case_work *w, const char *vendor, unsigned le
     if (err || (have & letter))
         return err;
     tsn_facts_name(to, have | letter);
+    full.next_at =
+        full.next_at ? full.next_at : r.next_at; /* what the ticker has to tell stays */
     err = tsn_track_move(w, TSN_TRACK_FACTS, subject, to, &full, diag);
     if (!err && !subject[0])
         err = tsn_case_instant(w, tsn_facts_word(letter), full.at_ms ? full.at_ms : w->now_ms,

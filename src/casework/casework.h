@@ -26,6 +26,7 @@ struct tsn_role_rule {
     const char *const *may; /* operations or their domains; NULL = every one */
 };
 
+struct tsn_cve_block;
 struct tsn_casework_config {
     const char *case_prefix; /* "PSIRT" */
     const json_t
@@ -41,7 +42,9 @@ struct tsn_casework_config {
     struct tsn_likeness *likeness; /* what the writer remembers of reports; NULL = nothing */
     const struct tsn_role_rule *roles;
     size_t nroles;
-    int64_t default_embargo_ms; /* the published default; 0 = none */
+    int64_t default_embargo_ms;             /* the published default; 0 = none */
+    const struct tsn_cve_block *cve_blocks; /* what we may reserve from; none: anything */
+    size_t ncve_blocks;
     const char *const
         *lead_roles; /* NULL-terminated; NULL = psirt-lead case-lead duty-manager */
 };

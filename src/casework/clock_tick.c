@@ -82,6 +82,21 @@ static tsn_err ended(const struct tell *to, struct tsn_case_work *w, struct tsn_
     return err;
 }
 
+/* Attacks are known while an embargo holds: it should end, and that is for people to decide at once. */
+static tsn_err attacked(const struct tell *to, struct tsn_case_work *w, struct tsn_diag *diag)
+{
+    const struct tsn_clock_tick_config *c = to->config;
+    const char *dedupe = tsn_arena_printf(w->arena, "%s\ncase.exploited", w->c.id);
+    if (!c->event)
+        return 0;
+    json_t *body =
+        json_pack("{s:s, s:s}", "embargo", w->c.embargo, "exploitation", "attacks_observed");
+    tsn_err err = c->event(c->user, w->st, w->arena, w->c.id, "case.exploited", dedupe, body,
+                           w->now_ms, to->runs, diag);
+    json_decref(body);
+    return err;
+}
+
 static bool skipped(const struct tsn_clock_tick_config *c, const char *id)
 {
     for (size_t i = 0; i < c->nskip; i++)
@@ -104,6 +119,10 @@ static tsn_err look(struct tell *to, struct tsn_case_work *w, const struct tsn_r
     if (!err)
         err = tsn_track_get(w, t, due->subject, &r);
     if (err || r.next_at == 0 || r.next_at > w->now_ms)
+        return err;
+    if (t == TSN_TRACK_FACTS)
+        err = attacked(to, w, diag);
+    if (err)
         return err;
     if (t == TSN_TRACK_OBLIGATION)
         return tsn_clock_look(w, &r, told, to, diag);

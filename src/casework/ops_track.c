@@ -38,6 +38,34 @@ static tsn_err only_report(struct tsn_case_work *w, const char **subject)
     return err;
 }
 
+/* An id that we reserve is one of ours, and stands for one flaw: that of this case. */
+static tsn_err may_reserve(struct tsn_case_work *w, const char *subject,
+                           const struct tsn_cve_id *id, struct tsn_diag *diag)
+{
+    const struct tsn_filter f[2] = {{"track", TSN_CMP_EQ, "cve", 0},
+                                    {"subject", TSN_CMP_EQ, subject, 0}};
+    const struct tsn_list how = {.filters = f, .nfilters = 2, .limit = 100};
+    size_t blocks = w->config ? w->config->ncve_blocks : 0, n = 0;
+    bool ours = blocks == 0;
+    void *rows = NULL;
+    for (size_t i = 0; i < blocks && !ours; i++)
+        ours = tsn_cve_block_has(&w->config->cve_blocks[i], id);
+    if (!ours) {
+        tsn_diag_set(diag, TSN_EINPUT, "W084", "%s is in none of our blocks", subject);
+        tsn_diag_hint(diag, "`cases: cve_blocks:` of the configuration lists them");
+        return TSN_EINPUT;
+    }
+    tsn_err err = tsn_store_list(w->st, w->arena, &tsn_table_track, &how, &rows, &n);
+    for (size_t i = 0; i < n && !err; i++) {
+        const struct tsn_rec_track *r = &((const struct tsn_rec_track *)rows)[i];
+        /* Which case it is, whoever asks may not be allowed to know. */
+        if (strcmp(r->case_id, w->c.id) != 0 && strcmp(r->state, "none") != 0)
+            err = tsn_diag_set(diag, TSN_ECONFLICT, "W085",
+                               "%s stands for another flaw already", subject);
+    }
+    return err;
+}
+
 /* track.move{ track, to, subject, reason, note, at } */
 static tsn_err op_move(struct tsn_case_work *w, const json_t *args, json_t **result,
                        struct tsn_diag *diag)
@@ -73,6 +101,8 @@ static tsn_err op_move(struct tsn_case_work *w, const json_t *args, json_t **res
     if (track == TSN_TRACK_CVE) {
         struct tsn_cve_id id;
         tsn_err err = tsn_cve_id_parse(subject, &id, diag);
+        if (!err && !strcmp(to, "reserved"))
+            err = may_reserve(w, subject, &id, diag);
         if (err)
             return err;
     }
@@ -137,6 +167,10 @@ static tsn_err op_fact(struct tsn_case_work *w, const json_t *args, json_t **res
     struct tsn_track_how how = {.reason = tsn_facts_word(letter),
                                 .note = tsn_json_str(args, "evidence", NULL)};
     tsn_err err = take_at(w, args, &how.at_ms, diag);
+    /* Rules hear of attacks under an embargo; a playbook that says so knows. */
+    if (letter == TSN_FACT_A && !vendor[0] && !w->by.run && w->c.embargo &&
+        tsn_embargo_on(w->c.embargo))
+        how.next_at = w->now_ms;
     if (!err)
         err = tsn_facts_raise(w, vendor, letter, &how, diag);
     if (!err)

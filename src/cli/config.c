@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "core/crypto.h"
+#include "core/cve_id.h"
 #include "core/json.h"
 #include "core/text.h"
 
@@ -100,11 +101,32 @@ tsn_err tsn_conf_prefix(struct tsn_conf *c, const struct tsn_yaml *map, const ch
     return 0;
 }
 
+/* cve_blocks: [ CVE-2026-1000..1099 ]: what the CVE Program gave us. */
+static tsn_err take_blocks(struct tsn_conf *c, const struct tsn_yaml *map)
+{
+    const char *const *words = NULL;
+    size_t n = 0;
+    tsn_err err = tsn_yaml_strs(c->arena, map, "cve_blocks", false, &words, &n, c->diag);
+    struct tsn_cve_block *list = tsn_arena_alloc(c->arena, (n + 1) * sizeof *list);
+    for (size_t i = 0; i < n && !err; i++) {
+        struct tsn_diag why;
+        tsn_diag_init(&why);
+        if (tsn_cve_block_parse(words[i], &list[i], &why) == 0)
+            continue;
+        err = tsn_yaml_fail(tsn_yaml_find(map, "cve_blocks"), c->diag, TSN_EINPUT, "W080", "%s",
+                            why.what);
+        tsn_diag_hint(c->diag, "cve_blocks: [ CVE-2026-1000..1099 ]");
+    }
+    c->out->casework.cve_blocks = list;
+    c->out->casework.ncve_blocks = n;
+    return err;
+}
+
 static tsn_err take_cases(struct tsn_conf *c)
 {
     static const char *const known[] = {"prefix", "markets",           "lead_roles",
                                         "house",  "neutral_templates", "default_embargo",
-                                        "roles"};
+                                        "roles",  "cve_blocks"};
     const struct tsn_yaml *map;
     size_t n;
     c->out->casework.case_prefix = "PSIRT";
@@ -129,6 +151,8 @@ static tsn_err take_cases(struct tsn_conf *c)
     if (!err)
         err = tsn_conf_duration(c, map, "default_embargo", false, 86400000,
                                 INT64_C(366) * 86400000, &c->out->casework.default_embargo_ms);
+    if (!err)
+        err = take_blocks(c, map);
     return err ? err : tsn_conf_roles(c, tsn_yaml_find(map, "roles"));
 }
 

@@ -56,6 +56,33 @@ def test_ssvc_command():
     assert {"supplier", "deployer", "coordinator", "cisa", "bod-26-04"} <= set(names), names
 
 
+def test_reserved_ids_are_ours_and_one_flaws():
+    node = t.make_dir({**CONFIG, "cases": {"cve_blocks": ["CVE-2026-1000..1009", "CVE-2026-2000"]}})
+    with node:
+        node.start()
+        cases = [node.cli("report", "submit", "--kind", "weakness", "--title", "Flaw %d" % i, "--text", "x",
+                          check=0).json["case"] for i in range(2)]
+
+        def move(case, cve, to="reserved", check=0):
+            return node.cli("case", "do", case, "track.move", "--set", "track=cve", "--set", "subject=" + cve,
+                            "--set", "to=" + to, as_person="resp1", check=check)
+
+        assert move(cases[0], "CVE-26-1", check=(1, 2)).error["code"] == "W080"
+        for other in ("CVE-2026-0999", "CVE-2026-1010", "CVE-2025-1000", "CVE-2026-2001"):
+            assert move(cases[0], other, check=(1, 2)).error["code"] == "W084", other
+        for ours in ("CVE-2026-1000", "CVE-2026-1009", "CVE-2026-2000"):
+            move(cases[0], ours)
+        taken = move(cases[1], "CVE-2026-1000", check=5)
+        assert taken.error["code"] == "W085" and cases[0] not in taken.out + taken.err, taken
+        move(cases[0], "CVE-2026-1000", "rejected")
+        assert move(cases[1], "CVE-2026-1000", check=5).error["code"] == "W085"
+        move(cases[1], "CVE-2026-1001")
+        node.config["cases"]["cve_blocks"] = ["CVE-2026-1..x"]
+        node.write_config()
+        wrong = node.cli("config", "check", check=(1, 2, 9))
+        assert "W080" in wrong.err + wrong.out and "cve_blocks" in wrong.err + wrong.out, wrong
+
+
 def test_on_a_case():
     with t.make_dir(CONFIG) as node:
         node.start()

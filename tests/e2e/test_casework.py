@@ -226,6 +226,36 @@ def test_clocks_alarm_and_never_stop():
         node.cli("audit", "verify", node.data, check=0)
 
 
+ATTACKED = """
+return playbook { name = "attacked", title = "Attacks under an embargo", on = "case.exploited",
+  run = function(case, ev) case:note("alarm: " .. ev.exploitation .. " while " .. ev.embargo) end }
+"""
+
+
+def test_attacks_under_an_embargo_alarm():
+    node = t.make_dir(dict(CONFIG, playbooks={"dir": "books"}, rules=[{"on": "case.exploited", "run": "attacked"}]))
+    with node:
+        os.makedirs(os.path.join(node.root, "books"))
+        with open(os.path.join(node.root, "books", "attacked.lua"), "w", encoding="utf-8") as f:
+            f.write(ATTACKED)
+        node.start()
+        _, open_one = report(node, "No embargo")
+        _, case = report(node, "Secret")
+        do(node, case, "embargo.propose", person="lead1", end="2027-06-01T12:00:00Z")
+        do(node, case, "embargo.accept", person="lead1", by="finder@lab.example")
+        for one in (open_one, case):
+            do(node, one, "fact.seen", person="lead1", fact="attacks_observed", evidence="honeypot")
+        # Another fact a moment later takes nothing away.
+        do(node, case, "fact.seen", person="lead1", fact="fix_ready")
+        story = lambda c: node.cli("case", "timeline", c, json=False, check=0).out
+        t.wait_for(lambda: "alarm: attacks_observed while active" in story(case), node=node)
+        node.kill9()
+        node.start()
+        node.cli("clock", "list", check=0)
+        assert story(case).count("alarm:") == 1 and "alarm:" not in story(open_one)
+        assert state(node, case, "embargo") == "active"  # A should end it, and a person does
+
+
 def test_policies_need_two_people():
     with make_node() as node:
         node.start()
