@@ -21,7 +21,7 @@ static tsn_err draft(struct tsn_store *st, struct tsn_arena *arena, const struct
         "title",    "summary",     "notes",    "references",
         "tlp",      "lang",        "severity", "acknowledgments",
         "verdicts", "remediation", "products", "vulnerabilities",
-        "another"};
+        "another",  "ssvc"};
     const struct tsn_advisory_ask ask = {.verb = "draft",
                                          .args = call->args,
                                          .service = "svc:advisory",

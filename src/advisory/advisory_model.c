@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "advisory/csaf_check.h"
+#include "casework/ssvc.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -278,6 +279,42 @@ static void from_args(const struct tsn_advisory_wish *w, json_t *model)
     json_object_set_new(model, "products", made);
 }
 
+/* `ssvc`: the table of the case's decision that may be told; internal priorities are not by default. */
+static tsn_err told_ssvc(const struct tsn_advisory_wish *w, json_t *model,
+                         struct tsn_diag *diag)
+{
+    const char *table = tsn_json_str(w->args, "ssvc", NULL);
+    json_t *list = table ? tsn_ssvc_selected(w->facts, table) : NULL, *v;
+    size_t i;
+    if (!table) {
+        return 0;
+    }
+    if (!list) {
+        tsn_diag_set(diag, TSN_EINPUT, "D002",
+                     "the case has no decision by the SSVC table \"%.40s\"", table);
+        tsn_diag_hint(diag, "ssvc.decide comes first; `tocsin ssvc` lists the tables");
+        return TSN_EINPUT;
+    }
+    json_array_foreach(json_object_get(model, "vulnerabilities"), i, v)
+    {
+        json_t *scores = json_object_get(v, "scores"), *one = json_deep_copy(list);
+        const char *cve = tsn_json_str(v, "cve", NULL);
+        if (!scores) {
+            json_object_set_new(v, "scores", scores = json_array());
+            if (json_object_get(v, "vector")) {
+                json_array_append_new(
+                    scores, json_pack("{s:O}", "vector", json_object_get(v, "vector")));
+            }
+        }
+        if (cve) {
+            json_object_set_new(one, "target_ids", json_pack("[s]", cve));
+        }
+        json_array_append_new(scores, json_pack("{s:o}", "ssvc_v2", one));
+    }
+    json_decref(list);
+    return 0;
+}
+
 /* --- texts -------------------------------------------------------------------------------- */
 
 static void incident_notes(const struct tsn_advisory_wish *w, json_t *model)
@@ -425,6 +462,7 @@ tsn_err tsn_advisory_model(const struct tsn_advisory_wish *w, json_t **out,
     } else if (incident && !holding) {
         json_object_set_new(model, "category", json_string("csaf_security_incident_response"));
     }
+    err = err ? err : told_ssvc(w, model, diag);
     if (err) {
         json_decref(model);
         *out = NULL;

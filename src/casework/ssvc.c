@@ -336,3 +336,15 @@ json_t *tsn_ssvc_tables_json(const struct tsn_ssvc_table *t)
     }
     return list;
 }
+
+json_t *tsn_ssvc_selected(const json_t *facts, const char *table)
+{
+    const json_t *one =
+        json_object_get(json_object_get(facts, "ssvc"), table ? table : "supplier");
+    json_t *selections = json_object_get(one, "selections");
+    const char *at = tsn_json_str(one, "at", NULL);
+    if (!at || json_array_size(selections) == 0)
+        return NULL;
+    return json_pack("{s:s, s:s, s:O}", "timestamp", at, "schemaVersion", "2.0.0", "selections",
+                     selections);
+}

@@ -50,5 +50,9 @@ tsn_err tsn_ssvc_decide(const struct tsn_ssvc_table *t, const json_t *given, jso
 /* [{ table, name, version, points: [{ point, values: [...] }], outcomes: [...] }] of one table, or
  * with NULL of all; new reference. */
 json_t *tsn_ssvc_tables_json(const struct tsn_ssvc_table *t);
+/* The decision by this table (an id, or NULL = supplier) that stands in the facts of a case, as SSVC's
+ * selection list: { timestamp, schemaVersion, selections }, what CSAF 2.1 calls ssvc_v2. New reference; NULL =
+ * the case was not decided by it. */
+json_t *tsn_ssvc_selected(const json_t *facts, const char *table);
 /* "Public PoC" to "public-poc": how points and values are written. */
 void tsn_ssvc_word(const char *name, char out[64]);

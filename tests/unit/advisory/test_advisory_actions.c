@@ -3,6 +3,7 @@
 #include "unit/casework/case_world.h"
 
 #include "advisory/advisory_life.h"
+#include "advisory/advisory_model.h"
 #include "store/record_advisory.h"
 #include "store/record_case.h"
 
@@ -229,6 +230,64 @@ static void without_cve_and_without_fix(void **state)
     json_decref(r);
 }
 
+/* The case's own decision goes out when the step says so, in CSAF 2.1 alone and with all its inputs. */
+static void ssvc_of_the_case(void **state)
+{
+    static const char draft[] =
+        "{\"template\":\"csaf-vendor\",\"ssvc\":\"supplier\",\"products\":[{\"ref\":\"P\","
+        "\"product\":\"Relay\",\"version\":\"1.0\"}],\"vulnerabilities\":[{\"cve\":\"CVE-2026-"
+        "1000\","
+        "\"title\":\"t\",\"description\":\"d\",\"vector\":\"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/"
+        "C:H/I:H/A:H\","
+        "\"status\":{\"known_affected\":[\"P\"]},\"remediations\":[{\"category\":"
+        "\"mitigation\","
+        "\"details\":\"x\",\"product_ids\":[\"P\"]}]}]}";
+    struct case_world *w = *state;
+    struct tsn_rec_case c = world_case(w, "weakness");
+    json_t *r = NULL, *model, *doc[2], *findings;
+    assert_int_not_equal(world_act(w, c.id, "advisory.draft", draft, NOW, NULL), 0);
+    assert_string_equal(w->diag.code, "D002"); /* not decided yet */
+    assert_int_equal(
+        world_act(w, c.id, "ssvc.decide",
+                  "{\"table\":\"supplier\",\"points\":{\"exploitation\":\"active\","
+                  "\"automatable\":\"yes\","
+                  "\"value_density\":\"concentrated\",\"technical_impact\":\"total\","
+                  "\"safety_impact\":\"negligible\"}}",
+                  NOW, NULL),
+        0);
+    if (world_act(w, c.id, "advisory.draft", draft, NOW, &r)) {
+        fail_msg("%s %s %s", w->diag.code, w->diag.what, w->diag.hint);
+    }
+    struct tsn_rec_advisory a;
+    assert_int_equal(
+        tsn_store_find(w->st, w->arena, &tsn_table_advisory, "name", text_at(r, "name"), &a),
+        0);
+    model = world_json(a.model);
+    tsn_advisory_model_track(model, member(r, "csaf"));
+    for (int k = 0; k < 2; k++) {
+        if (tsn_csaf_render(model, &publisher, k ? TSN_CSAF_21 : TSN_CSAF_20, &doc[k],
+                            &w->diag)) {
+            fail_msg("%s %s", w->diag.code, w->diag.what);
+        }
+        assert_int_equal(tsn_csaf_check(doc[k], &findings), 0);
+        char *said = tsn_json_text(findings);
+        assert_string_equal(said, "[]");
+        free(said);
+        json_decref(findings);
+    }
+    const json_t *v = member(doc[1], "vulnerabilities/0/metrics/1/content/ssvc_v2");
+    assert_string_equal(text_at(v, "schemaVersion"), "2.0.0");
+    assert_string_equal(text_at(v, "target_ids/0"), "CVE-2026-1000");
+    assert_true(json_array_size(member(v, "selections")) == 5);
+    assert_string_equal(text_at(v, "selections/0/namespace"), "ssvc");
+    assert_non_null(member(doc[1], "vulnerabilities/0/metrics/0/content/cvss_v3"));
+    assert_int_equal(json_array_size(member(doc[0], "vulnerabilities/0/scores")), 1);
+    json_decref(doc[0]);
+    json_decref(doc[1]);
+    json_decref(model);
+    json_decref(r);
+}
+
 static void refusals(void **state)
 {
     struct case_world *w = *state;
@@ -273,6 +332,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(vendor_advisory_and_publishing, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(without_cve_and_without_fix, open_world, close_world),
+        cmocka_unit_test_setup_teardown(ssvc_of_the_case, open_world, close_world),
         cmocka_unit_test_setup_teardown(under_embargo, open_world, close_world),
         cmocka_unit_test_setup_teardown(refusals, open_world, close_world),
     };
