@@ -23,6 +23,9 @@ void tsn_csaf_recommended21(struct tsn_csaf_check *c);
 /* 6.2.31 32 39.5 48 49 54, 6.3.21 22 */
 void tsn_csaf_recommended21_tree(struct tsn_csaf_check *c);
 
+/* csaf_ranges21.c: 6.2.50 and 6.3.19 among the branches below `pointer`. */
+void tsn_csaf_ranges21(struct tsn_csaf_check *c, const json_t *siblings, const char *pointer);
+
 /* Is the first part of a namespace, that long, a registered one? */
 bool tsn_csaf_ssvc_registered(const char *space, size_t base);
 /* What is wrong with a selection of SSVC (6.1.48), or NULL. */

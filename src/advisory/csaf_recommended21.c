@@ -138,6 +138,19 @@ static void ended(struct tsn_csaf_check *c)
     }
 }
 
+/* Any LicenseRef but those of the registry of AboutCode, whose prefix is agreed in the SPDX project. */
+static void licences(struct tsn_csaf_check *c)
+{
+    const char *text = tsn_json_str(c->document, "license_expression", "");
+    for (const char *p = text; (p = strstr(p, "LicenseRef-")); p += 11) {
+        if (strncmp(p + 11, "scancode-", 9) != 0) {
+            tsn_csaf_find(c, "6.3.17", "/document/license_expression",
+                          "\"%.*s\" is in no registry of licences",
+                          (int)(strcspn(p, " ()") < 100 ? strcspn(p, " ()") : 100), p);
+        }
+    }
+}
+
 /* English alone: translations of the title are not recorded. */
 static void descriptions(struct tsn_csaf_check *c)
 {
@@ -420,6 +433,7 @@ void tsn_csaf_recommended21(struct tsn_csaf_check *c)
     id_in_title(c);
     sharing_group(c);
     ended(c);
+    licences(c);
     descriptions(c);
     json_array_foreach(c->vulns, v, vuln)
     {

@@ -8,6 +8,7 @@
 #include "advisory/csaf_check21.h"
 #include "core/buf.h"
 #include "core/json.h"
+#include "core/text.h"
 
 #define POINTER_MAX 65536
 #define OFFICIAL    "https://docs.oasis-open.org/csaf/"
@@ -49,6 +50,28 @@ static void helper_value(struct walk *w, const char *category, const json_t *val
     }
     tsn_buf_free(&key);
     free(text);
+}
+
+/* Package URLs say the version that the branch says: set, and one of the two within the other, for a purl may
+ * have an epoch or a build that the branch leaves out. */
+static void purls(struct walk *w, const json_t *helper, const char *version)
+{
+    json_t *one;
+    size_t i;
+    json_array_foreach(json_object_get(helper, "purls"), i, one)
+    {
+        const char *purl = json_is_string(one) ? json_string_value(one) : "",
+                   *at = strchr(purl, '@');
+        char said[256] = "";
+        if (at) {
+            (void)snprintf(said, sizeof said, "%.*s", (int)strcspn(at + 1, "?#"), at + 1);
+            (void)tsn_percent_decode(said);
+        }
+        if (!*said || (!strstr(said, version) && !strstr(version, said))) {
+            tsn_csaf_find(w->c, "6.2.42", w->at.data, "%.150s is not of version %.80s", purl,
+                          version);
+        }
+    }
 }
 
 /* `versioned`: its branches name a version, so it is software (or firmware). */
@@ -120,6 +143,7 @@ static void branches(struct walk *w, const json_t *list, bool versioned)
 {
     json_t *b;
     size_t i, len = w->at.len;
+    tsn_csaf_ranges21(w->c, list, w->at.data);
     json_array_foreach(list, i, b)
     {
         const char *category = tsn_json_str(b, "category", ""),
@@ -139,6 +163,12 @@ static void branches(struct walk *w, const json_t *list, bool versioned)
         if (json_object_get(b, "product")) {
             tsn_buf_puts(&w->at, "/product");
             product(w, json_object_get(b, "product"), here);
+            if (strcmp(category, "product_version") == 0) {
+                purls(w,
+                      json_object_get(json_object_get(b, "product"),
+                                      "product_identification_helper"),
+                      name);
+            }
             back(&w->at, own);
         }
         branches(w, json_object_get(b, "branches"), here);
