@@ -63,8 +63,10 @@ static const char *wait_task(struct tsn_demo *d, const char *kind, const char *s
             return name;
         poll(NULL, 0, 50);
     }
-    tsn_demo_say(d, "  nobody was asked for %s: see serve.log in %s", step ? step : kind,
-                 d->dir);
+    (void)tsn_out_failf(d->cli, TSN_EXIT_FAILED, TSN_ETIMEOUT, "S090",
+                        tsn_arena_printf(d->cli->arena, "look at %s/serve.log", d->dir),
+                        "the demo waited in vain for somebody to be asked: %s",
+                        step ? step : kind);
     return NULL;
 }
 
@@ -95,7 +97,9 @@ static bool wait_closed(struct tsn_demo *d, const char *kind, const char **name)
             return true;
         poll(NULL, 0, 50);
     }
-    tsn_demo_say(d, "  case %s did not close: see serve.log in %s", *name, d->dir);
+    (void)tsn_out_failf(d->cli, TSN_EXIT_FAILED, TSN_ETIMEOUT, "S090",
+                        tsn_arena_printf(d->cli->arena, "look at %s/serve.log", d->dir),
+                        "the demo's case %s did not close", *name ? *name : kind);
     return false;
 }
 
@@ -183,6 +187,16 @@ static int incident(struct tsn_demo *d, const char **case_name)
         return TSN_EXIT_FAILED;
     decide(d, "lead1", "approve", task, "text and recipients are right");
     decide(d, "lead2", "approve", task, "checked as second person");
+
+    tsn_demo_chapter(d, "The customers are told; somebody says when it is over");
+    task = wait_task(d, "ask", "over/1");
+    if (!task)
+        return TSN_EXIT_FAILED;
+    tsn_demo_tocsin(d, true, "resp1",
+                    WORDS("answer", task, "--set", "cause=product-caused", "--set",
+                          "weakness=false", "--set", "watch=none", "--set",
+                          "lessons=bind tokens to addresses"),
+                    NULL);
     return wait_closed(d, "incident", case_name) ? 0 : TSN_EXIT_FAILED;
 }
 
