@@ -306,6 +306,7 @@ static tsn_err deliver(struct mail_user *u, struct delivery *d, const char *cons
     if (u->config.password && !req.password)
         return tsn_secret_missing(u->config.password, diag);
     req.starttls = u->config.starttls;
+    req.ca_file = u->config.ca_file;
     return tsn_xfer_start(u->client, &req, smtp_done, d, &d->xfer, diag);
 }
 

@@ -39,7 +39,8 @@ struct tsn_mail_config {
     const char *maildir;         /* embedded default: delivered into this maildir ... */
     const char *smtp_url;        /* ... or through smtp://host:port; then maildir is NULL */
     const char *user, *password; /* password: a handle (core/secret.h) */
-    int starttls;
+    int starttls;                /* 1: not without TLS */
+    const char *ca_file;         /* who vouches for the server; NULL = the system's */
     const char *const *reach;
     const uint8_t *reference_key; /* TSN_KEY_LEN bytes (mail_reference.h), or NULL */
     const char *gnupghome;        /* absolute; NULL: no PGP */

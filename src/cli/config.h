@@ -23,7 +23,8 @@
  *   mail:
  *     from: Acme PSIRT <psirt@acme.example>   # [PSIRT <psirt@DOMAIN>]
  *     maildir: mail                 # [<data dir>/mail]; or:
- *     smtp: { url: "smtp://127.0.0.1:2525", user: u, password: secret:smtp, starttls: true }
+ *     smtp: { url: "smtp://mx.acme.example:587", user: u, password: secret:smtp,
+ *             starttls: true, ca_file: mx.pem }   # starttls: [true with a user, but on this host]
  *                                   # or password_file: f
  *     templates: templates          # [as installed]
  *     reach: [ "127.0.0.1:2525" ]   # exact addresses allowed though private or loopback

@@ -4,11 +4,24 @@
 
 #include <string.h>
 
+static bool on_this_host(const char *url)
+{
+    static const char *const hosts[] = {"127.", "[::1]", "localhost"};
+    const char *host = strstr(url, "://") + 3;
+    for (size_t i = 0; i < TSN_CONF_COUNT(hosts); i++) {
+        size_t n = strlen(hosts[i]);
+        if (strncmp(host, hosts[i], n) == 0 && (i == 0 || !host[n] || strchr(":/", host[n])))
+            return true;
+    }
+    return false;
+}
+
 static tsn_err take_smtp(struct tsn_conf *c, const struct tsn_yaml *mail)
 {
-    static const char *const known[] = {"url", "user", "password", "password_file", "starttls"};
+    static const char *const known[] = {"url",           "user",     "password",
+                                        "password_file", "starttls", "ca_file"};
     const struct tsn_yaml *map = tsn_yaml_find(mail, "smtp");
-    bool starttls = false;
+    bool starttls;
     if (map->type != TSN_YAML_MAP)
         return tsn_yaml_fail(map, c->diag, TSN_EINPUT, "C014",
                              "`smtp` must be a group of settings");
@@ -21,10 +34,21 @@ static tsn_err take_smtp(struct tsn_conf *c, const struct tsn_yaml *mail)
         err =
             tsn_conf_secret(c, map, "password", "password_file", false, &c->out->mail.password);
     if (!err)
+        err = tsn_conf_path(c, map, "ca_file", false, &c->out->mail.ca_file);
+    /* A password never goes out in clear, but for a server on this host. */
+    bool clear = !err && c->out->mail.user && !on_this_host(c->out->mail.smtp_url) &&
+                 strncmp(c->out->mail.smtp_url, "smtp:", 5) == 0;
+    starttls = clear;
+    if (!err)
         err = tsn_yaml_bool(map, "starttls", false, &starttls, c->diag);
     c->out->mail.starttls = starttls;
     if (err)
         return err;
+    if (clear && !starttls) {
+        tsn_diag_hint(c->diag, "leave it away, or use smtps://");
+        return tsn_yaml_fail(tsn_yaml_find(map, "starttls"), c->diag, TSN_EINPUT, "C030",
+                             "the password would go out in clear");
+    }
     const struct tsn_yaml *given = tsn_yaml_find(map, "password");
     if (!given)
         given = tsn_yaml_find(map, "password_file");

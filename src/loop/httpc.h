@@ -56,6 +56,7 @@ struct tsn_xfer_request {
     const char *const *rcpt;     /* smtp: NULL-terminated */
     const char *user, *password; /* smtp AUTH or basic auth; may be NULL */
     int starttls;                /* smtp: 1 = required */
+    const char *ca_file;         /* smtp: who vouches for the server; NULL = the system's */
     /* Gets the bytes of a 200 instead of the result, on the loop thread, with the `user` of start. False:
      * not now; they come again after tsn_xfer_resume. */
     bool (*take)(const char *p, size_t n, void *user);

@@ -155,6 +155,7 @@ void tsn_xfer_copy(struct tsn_xfer *x, const struct tsn_xfer_request *req)
     x->req.mail_from = tsn_arena_strdup(a, req->mail_from);
     x->req.user = tsn_arena_strdup(a, req->user);
     x->req.password = tsn_arena_strdup(a, req->password);
+    x->req.ca_file = tsn_arena_strdup(a, req->ca_file);
     if (req->timeout_ms <= 0)
         x->req.timeout_ms = TIMEOUT_MS;
     if (req->connect_ms <= 0)
@@ -315,6 +316,8 @@ static void set_smtp(struct tsn_xfer *x)
     curl_easy_setopt(e, CURLOPT_READDATA, x);
     curl_easy_setopt(e, CURLOPT_USE_SSL,
                      x->req.starttls ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_NONE);
+    if (x->req.ca_file)
+        curl_easy_setopt(e, CURLOPT_CAINFO, x->req.ca_file);
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L); /* QUIT after each mail */
 }

@@ -164,6 +164,8 @@ BAD = [
      "mail: { smtp: { url: \"smtp://h\", user: u, password_file: §nowhere } }\n", "nowhere"),
     ("password file for all to read", "C041", PEOPLE +
      "mail: { smtp: { url: \"smtp://h\", user: u, password_file: §open.password } }\n", "chmod"),
+    ("password without TLS", "C030", PEOPLE +
+     "mail: { smtp: { url: \"smtp://h\", user: u, password: secret:x, starttls: §false } }\n", "smtps"),
     ("from", "C042", PEOPLE + "mail: { from: §Acme PSIRT }\n", "psirt@"),
     ("customer mail", "C042", PEOPLE + "products: [ { id: a } ]\ncustomers:\n"
      "  - { name: a, mail: §\"A <a@b.example>\", products: [ a ] }\n", ""),
