@@ -50,8 +50,9 @@ static void dying(int sig, siginfo_t *info, void *context)
     for (size_t i = 0; i < NSIGNALS; i++)
         if (signals[i] == sig)
             (void)sigaction(sig, &before[i], NULL);
-    /* A fault comes again when this returns, and so does abort(); what was sent must be sent again. */
-    if (info->si_code <= 0 && sig != SIGABRT)
+    /* A fault comes again when this returns; what was sent must be sent again, by abort() or from outside (the
+     * watchdog of systemd): it waits until we return and then ends us. */
+    if (info->si_code <= 0)
         (void)raise(sig);
 }
 

@@ -230,7 +230,7 @@ def make_node():
         "hooks": [{"name": "in", "scheme": "github", "key": "secret:hook", "case": "/case"}],
         "feeds": [{"name": "cisco", "kind": "cisco", "url": "http://%s/f/" % web, "every": "1h",
                    "client_id": "c", "secret": "secret:feed", "token_url": "http://%s/token" % web, "reach": [web]}],
-        "products": [{"id": "p"}], "playbooks": {"dir": "books"},
+        "products": [{"id": "p"}], "playbooks": {"dir": "books"}, "cases": {"house": ["b.example"]},
         "rules": [{"on": "report.accepted", "run": "leak"}],
         "secrets": [{"name": "in-file", "file": "in.file"}, {"name": "in-cred", "credential": "cred"}],
         "vince": {"url": "http://%s/vince/comm/api/" % web, "token": "secret:vince", "reach": [web]},
