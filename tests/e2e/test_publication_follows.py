@@ -453,6 +453,7 @@ def test_told_ahead_after_the_terms():
         life.adv(w.node, "ahead", name, person="lead1")
         w.node.wait_for(lambda: w.sent(GOLD))
         terms, = w.sent(GOLD)
+        w.node.wait_for(lambda: w.sent(SECOND))
         text = terms.get_body(("plain",)).get_content() + terms["Subject"]
         assert "accept" in text and "gateway" not in text.lower() and name not in text, text
         assert not w.sent(SILVER) and not w.sent("announce@lists.example")
@@ -478,7 +479,8 @@ def test_told_ahead_after_the_terms():
         w.node.cli("mail", "assign", held[0]["mail"], "--set", "terms=accepted", "--reason",
                    "called them", as_person="lead1", check=0)
         w.node.wait_for(lambda: len(w.sent(SECOND)) == 2)
-        html, = w.sent(SECOND)[1].iter_attachments()
+        told, = [m for m in w.sent(SECOND) if "Advance notice" in m["Subject"]]
+        html, = told.iter_attachments()
         assert html.get_filename() == name + ".html", html.get_filename()
         notice = [m for m in w.sent(GOLD) if "Advance notice" in m["Subject"]][0]
         assert notice["Subject"].startswith("[TLP:AMBER] Advance notice"), notice["Subject"]
