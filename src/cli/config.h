@@ -38,6 +38,7 @@
  *   cases: { prefix: PSIRT, markets: [ eu ], lead_roles: [ psirt-lead ],
  *            house: [ acme.example, tickets.acme.example ],  # ours: hosts and mail domains
  *            default_embargo: 90d,                           # what your policy publishes [none]
+ *            cve_blocks: [ CVE-2026-1000..1099 ],            # what may be reserved [any]
  *            roles: { fixer: { sees: assigned, may: [ track, evidence ] } },  # [open, every one]
  *            neutral_templates: [ ack-incident ] }           # mails that say nothing of a case
  *   vince: { url: "https://kb.cert.org/vince/comm/api/", token: secret:vince }  # or token_file; reach: for tests

@@ -219,6 +219,42 @@ def test_duplicates_are_proposed_when_they_come():
         node.cli("audit", "verify", node.data, check=0)
 
 
+def test_duplicates_by_mail_and_by_form():
+    """Whatever the way a report came in: proposed with its reasons, ranked, never merged, never rejected."""
+    import test_form as form
+    import test_mail_intake as mail
+    with mail.node(form={"listen": "127.0.0.1:0"}, rules=[]) as node:
+        node.start()
+        first, one = report(node, "Stack overflow in frame parser",
+                            "A long frame to the management port overflows the stack. CVE-2026-12345")
+
+        def cases():
+            return {r["name"]: r["case_name"] for r in node.cli("report", "list", check=0).json["items"]}
+
+        mail.put(node, "a", mail.raw(subject="Overflow in Edge Gateway", mid="7",
+                                     text="You ship CVE-2026-12345, we see it in 9.4."))
+        t.wait_for(lambda: len(cases()) == 2, node=node)
+        (by_mail, two), = [(r, c) for r, c in cases().items() if r != first]
+        state, why = alike(node, two)[first]
+        assert state == "proposed" and "both name CVE-2026-12345" in why, why
+        page = form.ask(node, "GET", "/report")
+        by_form = form.receipt_of(form.post(node, "/report", form.fields(
+            page, kind="weakness", text="Stack overflow in the frame parser: a long frame to the management "
+            "port overflows the stack")))
+        three = cases()[by_form]
+        state, why = alike(node, three)[first]
+        assert state == "proposed" and any("alike" in w for w in why), why
+        # Neither is merged or rejected by its score, and the answer to the sender is that of any report.
+        assert len({one, two, three}) == 3
+        for case in (two, three):
+            assert node.cli("show", case, check=0).json["case"]["state"] == "open", case
+            assert node.cli("case", "tracks", case, check=0).json["report"][0]["state"] == "received", case
+        do(node, two, "report.duplicate", person="resp1", report=by_mail, of=first, reason="same flaw")
+        assert alike(node, two)[first][0] == "same" and alike(node, three)[first][0] == "proposed"
+        node.stop()
+        node.cli("audit", "verify", node.data, check=0)
+
+
 if __name__ == "__main__":
     t.main()
     sys.exit(0)

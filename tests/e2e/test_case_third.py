@@ -184,6 +184,30 @@ def test_imports_are_reports_once():
         assert node.cli("bounty", "import", path, check=9).error["code"] == "W050"
 
 
+DATA = os.environ.get("TOCSIN_DATA") or os.path.join(t.SOURCE, "..", "shared", "data")
+
+
+def test_real_exports_become_reports():
+    """What platforms export, as far as it is here (the rest of this file needs none of it)."""
+    folder = os.path.join(DATA, "bug-bounty")
+    if not os.path.isdir(folder):
+        return
+    with make_node() as node:
+        node.start()
+        total = 0
+        for name, least in (("h1/bug_bounty_many.csv", 3), ("h1/vuln_disclosure_one.json", 1),
+                            ("h1/bug_bounty_zero.json", 0), ("bugcrowd/BugCrowd-many.csv", 3)):
+            out = node.cli("bounty", "import", os.path.join(folder, name), "--programme", "bounty-web",
+                           as_person="op1", check=0).json
+            assert out["read"] >= least and out["read"] == out["new"] + out["known"], (name, out)
+            total += out["new"]
+        rows = node.cli("bounty", "list", check=0).json["items"]
+        assert len(rows) == total == len(node.cli("report", "list", "--limit", "500", check=0).json["items"])
+        assert all(r["state"] in ("candidate", "not_eligible", "duplicate") for r in rows), rows
+        assert node.cli("bounty", "import", os.path.join(folder, "intsights", "intsights_invalid_file.txt"),
+                        check=9).error["code"] == "W050"
+
+
 def test_filings_stop_their_clocks():
     with make_node({"cases": {"markets": ["eu"]}}) as node:
         node.start()
