@@ -150,8 +150,8 @@ static void would_said(void *user)
     json_object_set_new(r->out, "would", counts);
     if (r->req->in)
         tsn_req_json(r->req, 200, r->out);
-    tsn_req_end(r->req);
     json_decref(r->out);
+    tsn_req_end(r->req); /* its arena holds r */
 }
 
 static void answer_replay(struct tsn_req *req, json_t *out)
