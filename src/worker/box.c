@@ -25,6 +25,169 @@ static char fault_mark = 'f';
 
 /* --- memory -------------------------------------------------------------------------------- */
 
+/* Small objects come from a pool of the state, in classes of 16 bytes, large ones are in a list: a run that
+ * wakes builds a state and throws it away, and half of what that cost was malloc, free, and Lua looking
+ * for all it ever made. Nothing in a state has a finalizer (box_base.c refuses __gc), so it ends by its
+ * memory being let go. Blocks are used again by the next one. A sanitizer wants to see each object, so it gets
+ * none of this. */
+#ifdef __SANITIZE_ADDRESS__
+#define POOLED ((size_t)0)
+#else
+#define POOLED ((size_t)512)
+#endif
+#define BLOCK       ((size_t)64 << 10)
+#define SPARE_MAX   64
+#define CLASS_OF(n) (((n)-1) / 16)
+
+struct tsn_box_block {
+    struct tsn_box_block *next;
+    _Alignas(16) char data[];
+};
+struct tsn_box_large {
+    struct tsn_box_large *prev, *next;
+    _Alignas(16) char data[];
+};
+static struct tsn_box_block *spare; /* of this process; Lua runs in one thread */
+static size_t nspare;
+
+static void *pool_get(struct tsn_box *box, size_t n)
+{
+    size_t c = CLASS_OF(n), size = (c + 1) * 16;
+    void *p = box->pool_free[c];
+
+    if (p) {
+        memcpy(&box->pool_free[c], p, sizeof(void *));
+        return p;
+    }
+    if (box->pool_left < size) {
+        struct tsn_box_block *b = spare;
+
+        if (b) {
+            spare = b->next;
+            nspare--;
+        } else {
+            b = realloc(NULL, BLOCK);
+        }
+        if (!b)
+            return NULL;
+        b->next = box->pool;
+        box->pool = b;
+        box->pool_at = b->data;
+        box->pool_left = BLOCK - offsetof(struct tsn_box_block, data);
+    }
+    p = box->pool_at;
+    box->pool_at += size;
+    box->pool_left -= size;
+    return p;
+}
+
+static void pool_put(struct tsn_box *box, void *p, size_t n)
+{
+    memcpy(p, &box->pool_free[CLASS_OF(n)], sizeof(void *));
+    box->pool_free[CLASS_OF(n)] = p;
+}
+
+static void pool_close(struct tsn_box *box)
+{
+    struct tsn_box_block *b;
+
+    while ((b = box->pool) != NULL) {
+        box->pool = b->next;
+        if (nspare < SPARE_MAX) {
+            b->next = spare;
+            spare = b;
+            nspare++;
+        } else {
+            free(b);
+        }
+    }
+}
+
+/* --- large ones */
+
+#define LARGE_OF(p)                                                                            \
+    ((struct tsn_box_large *)(void *)((char *)(p)-offsetof(struct tsn_box_large, data)))
+
+static void large_link(struct tsn_box *box, struct tsn_box_large *l)
+{
+    l->prev = NULL;
+    l->next = box->large;
+    if (l->next)
+        l->next->prev = l;
+    box->large = l;
+}
+
+static void large_unlink(struct tsn_box *box, struct tsn_box_large *l)
+{
+    if (l->prev)
+        l->prev->next = l->next;
+    else
+        box->large = l->next;
+    if (l->next)
+        l->next->prev = l->prev;
+}
+
+/* NULL = none: what was there stays. */
+static void *large_resize(struct tsn_box *box, void *p, size_t n)
+{
+    struct tsn_box_large *l = p ? LARGE_OF(p) : NULL, *fresh;
+
+    if (l)
+        large_unlink(box, l);
+    fresh = realloc(l, sizeof(*l) + n);
+    if (fresh)
+        large_link(box, fresh);
+    else if (l)
+        large_link(box, l);
+    return fresh ? fresh->data : NULL;
+}
+
+static void release(struct tsn_box *box, void *p, size_t n)
+{
+    struct tsn_box_large *l;
+
+    if (!p)
+        return;
+    if (n <= POOLED) {
+        pool_put(box, p, n);
+        return;
+    }
+    l = LARGE_OF(p);
+    large_unlink(box, l);
+    free(l);
+}
+
+static void *resize(struct tsn_box *box, void *p, size_t old, size_t n)
+{
+    bool from = p && old <= POOLED, to = n <= POOLED;
+    void *q;
+
+    if (!from && !to)
+        return large_resize(box, p, n);
+    if (from && to && CLASS_OF(old) == CLASS_OF(n))
+        return p;
+    q = to ? pool_get(box, n) : large_resize(box, NULL, n);
+    if (!q || !p)
+        return q;
+    memcpy(q, p, old < n ? old : n);
+    release(box, p, old);
+    return q;
+}
+
+static void state_close(struct tsn_box *box)
+{
+    struct tsn_box_large *l;
+
+    if (box->L && POOLED == 0)
+        lua_close(box->L);
+    box->L = NULL;
+    while ((l = box->large) != NULL) {
+        box->large = l->next;
+        free(l);
+    }
+    pool_close(box);
+}
+
 /* Lua's own allocator, capped: NULL makes Lua collect and try again, then raise. The worker also
  * lives under RLIMIT_AS, so the system may refuse before the cap does; that is one run's end. */
 static void *capped_alloc(void *ud, void *p, size_t old, size_t n)
@@ -33,13 +196,13 @@ static void *capped_alloc(void *ud, void *p, size_t old, size_t n)
     if (!p)
         old = 0; /* Lua passes the kind of object here */
     if (n == 0) {
-        free(p);
+        release(box, p, old);
         box->used -= old;
         return NULL;
     }
     if (n > old && (box->used - old) + n > box->cap)
         return NULL;
-    void *q = realloc(p, n);
+    void *q = resize(box, p, old, n);
     if (!q)
         return NULL;
     box->used = box->used - old + n;
@@ -186,7 +349,10 @@ static int panic(lua_State *L)
 static int boot(lua_State *L)
 {
     struct tsn_box *box = tsn_box_of(L);
+    /* All of it stays: a collection meanwhile finds nothing. */
+    lua_gc(L, LUA_GCSTOP);
     tsn_box_open_env(L);
+    lua_gc(L, LUA_GCRESTART);
     if (!box->main[0]) {
         box->meta = json_object();
         return 0;
@@ -265,8 +431,7 @@ void tsn_box_close(struct tsn_box *box)
     if (!box)
         return;
     tsn_box_branches_close(box);
-    if (box->L)
-        lua_close(box->L);
+    state_close(box);
     json_decref(box->files);
     json_decref(box->connectors);
     json_decref(box->connected);

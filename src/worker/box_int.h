@@ -40,11 +40,18 @@ struct box_branch {
     bool waiting, dismissed, over;
 };
 
+struct tsn_box_block;
+struct tsn_box_large;
 struct tsn_box {
     lua_State *L;  /* main thread: never runs code itself */
     lua_State *co; /* where everything runs, so that an error leaves its stack to look at */
     lua_State *running; /* whom the signal handler hooks; NULL = nobody */
     size_t used, cap;
+    struct tsn_box_block *pool;  /* blocks of small objects */
+    struct tsn_box_large *large; /* objects that are not small */
+    char *pool_at;
+    size_t pool_left;
+    void *pool_free[32]; /* by class of 16 bytes */
     int64_t cpu_ms;
     volatile sig_atomic_t spent; /* set by the signal handler */
     bool replaying, author, dry;
