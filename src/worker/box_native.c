@@ -312,6 +312,25 @@ static int json_decode(lua_State *L)
 
 /* --- loading --------------------------------------------------------------------------------- */
 
+/* Words whose jumps the compiler keeps in lists that it walks again for each: a megabyte of `and` takes a
+ * minute in C, where no hook ends it. Those in strings and comments count too: simpler, and as well. */
+#define LINKS_MAX 3000
+
+static bool branches_too_much(const char *text)
+{
+    static const char *const words[] = {"and", "or", "elseif", "goto", "break"};
+    size_t seen = 0;
+
+    for (const char *p = text; *p;) {
+        size_t n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+            seen += n == strlen(words[i]) && memcmp(p, words[i], n) == 0;
+        p += n ? n : 1;
+    }
+    return seen > LINKS_MAX;
+}
+
 void tsn_box_load_file(lua_State *L, const char *path)
 {
     struct tsn_box *box = tsn_box_of(L);
@@ -329,6 +348,12 @@ void tsn_box_load_file(lua_State *L, const char *path)
     /* JSON texts hold no zero byte, so a strlen is the whole of it. */
     if (strchr(text, 0x1b)) {
         tsn_box_raise(L, "L002", NULL, "%.100s is not Lua source text", path);
+        return;
+    }
+    if (branches_too_much(text)) {
+        tsn_box_raise(L, "L006", "use a table instead of a chain",
+                      "%.100s has more than %d `and`, `or`, `elseif`, `goto` and `break`", path,
+                      LINKS_MAX);
         return;
     }
     lua_pushfstring(L, "@%s", path);

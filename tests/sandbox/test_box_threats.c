@@ -20,6 +20,7 @@
  *   waiting inside sort or gsub             test_box_api a_step_where_lua_cannot_wait (L104)
  *   __close                                 test_box_api (L106)
  *   deep nesting of source and data         here: deep_source_is_refused; test_box_budget (R019, R021)
+ *   chains that cost the parser their square  here: long_chains_are_bounded (L006)
  *   globals that were left over             test_box_golden; here: what_is_not_there
  *   bytecode                                here: mutated_bytecode_is_refused; test_box_budget (L002)
  *   metatables of basic types               test_box_golden; test_box_api states_share_nothing
@@ -264,6 +265,72 @@ static void a_thousand_runs_see_nothing_of_each_other(void **unused)
     sandbox_close(&s[1]);
 }
 
+/* What Lua's parser does with a megabyte of one construct, the best and the worst a file may hold: each in
+ * seconds, refused or not. Without the limit `and` took over a minute. */
+static void long_chains_are_bounded(void **unused)
+{
+    static const struct {
+        const char *name, *begin, *again, *end;
+        size_t times;     /* 0 = a megabyte of it */
+        const char *code; /* NULL = the file is good */
+    } chains[] = {
+        {"and", "local a = 1 local x = a", " and a", "", 0, "L006"},
+        {"and", "local a = 1 local x = a", " and a", "", 2900, NULL},
+        {"or", "local a = 1 local x = a", " or a", "", 0, "L006"},
+        {"or", "local a = 1 local x = a", " or a", "", 2900, NULL},
+        {"and or", "local a = 1 local x = a", " and a or a", "", 0, "L006"},
+        {"elseif", "local a if a then", " elseif a then", " end", 0, "L006"},
+        {"elseif", "local a if a then", " elseif a then", " end", 2900, NULL},
+        {"goto", "do", " goto x", " ::x:: end", 0, "L006"},
+        {"goto", "do", " goto x", " ::x:: end", 2900, NULL},
+        {"break", "local a while a do", " if a then break end", " end", 0, "L006"},
+        {"break", "local a while a do", " if a then break end", " end", 2900, NULL},
+        {"labels", "", " ::l:: ", "", 0, "L001"},
+        {"plus", "local a = 1 local x = a", "+a", "", 0, NULL},
+        {"compare", "local a = 1 local x = a", "<a", "", 0, ""},
+        {"concat", "local a = 1 local x = a", "..a", "", 0, ""},
+        {"not", "local x = ", "not ", "1", 0, ""},
+        {"paren", "local x = ", "(", "1", 0, ""},
+        {"table", "local x = ", "{", "", 0, ""},
+        {"function", "", "function f() ", "", 0, ""},
+        {"index", "local a = {} local x = function() return a", ".b", " end", 0, NULL},
+        {"call", "local a = log local x = function() a", "()", " end", 0, NULL},
+        {"locals", "", "local a ", "", 0, ""},
+        {"constants", "local x = {", "'a',", "}", 0, NULL},
+        {"comment", "--", "x", "\n", 0, NULL},
+        {"string", "local x = '", "x", "'", 0, NULL},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++) {
+        static const char tail[] =
+            "\nreturn playbook { name = 't', title = 'T', on = 'a.b', run = function() end }";
+        size_t n =
+            chains[i].times ? chains[i].times : ((size_t)1000 << 10) / strlen(chains[i].again);
+        size_t one = strlen(chains[i].again), begin = strlen(chains[i].begin);
+        char *source = malloc(begin + n * one + 200), *at = source;
+        struct sandbox s;
+        clock_t began;
+
+        at += sprintf(at, "%s", chains[i].begin);
+        for (size_t k = 0; k < n; k++, at += one)
+            memcpy(at, chains[i].again, one);
+        sprintf(at, "%s%s", chains[i].end, tail);
+        began = clock();
+        sandbox_open_file(&s, source, 0, 5000);
+        double took = (double)(clock() - began) / CLOCKS_PER_SEC;
+        const char *code = tsn_box_error(s.box) ? tsn_box_error(s.box)->code : "";
+        if (took > 4)
+            fail_msg("%s: %.1f s", chains[i].name, took);
+        if (chains[i].code
+                ? !code[0] || (chains[i].code[0] && strcmp(code, chains[i].code) != 0)
+                : code[0] != 0)
+            fail_msg("%s x %zu: %s %s", chains[i].name, n, code, tsn_box_error(s.box)->text);
+        sandbox_close(&s);
+        free(source);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +339,7 @@ int main(void)
         cmocka_unit_test(error_values_are_bounded),
         cmocka_unit_test(no_order_depends_on_the_hash_seed),
         cmocka_unit_test(deep_source_is_refused),
+        cmocka_unit_test(long_chains_are_bounded),
         cmocka_unit_test(mutated_bytecode_is_refused),
         cmocka_unit_test(a_thousand_runs_see_nothing_of_each_other),
     };
