@@ -251,6 +251,7 @@ static tsn_err load_apply(struct tsn_op *op, struct tsn_store *st)
     l->broken_code = NULL;
     tsn_buf_clear(&l->frame);
     err = load_all(l, st);
+    tsn_fault("engine.load.read");
     if (err == TSN_ETAMPERED || err == TSN_ENOTFOUND || err == TSN_ETOOBIG ||
         err == TSN_EINPUT) {
         l->broken = tsn_arena_printf(op->arena, "its journal cannot be read back: %s",
