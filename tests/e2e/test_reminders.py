@@ -89,7 +89,7 @@ def server():
 def make_node(smtp, question):
     where = "127.0.0.1:%d" % smtp.server_address[1]
     node = t.make_dir({"rules": [{"on": "report.accepted", "run": "wait-long"}], "people": PEOPLE,
-                       "playbooks": {"dir": "playbooks"},
+                       "playbooks": {"dir": "playbooks"}, "cases": {"house": ["acme.example"]},
                        "mail": {"smtp": {"url": "smtp://" + where}, "reach": [where]}})
     os.makedirs(os.path.join(node.root, "playbooks"), exist_ok=True)
     with open(os.path.join(node.root, "playbooks", "wait-long.lua"), "w", encoding="utf-8") as out:
