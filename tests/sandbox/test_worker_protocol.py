@@ -271,7 +271,7 @@ class Protocol(unittest.TestCase):
                 self.assertEqual((name, p["code"]), ("FAILED", code))
                 self.assertEqual(p["killed"], code in ("R020", "R021"))
                 self.assertEqual((p["file"], p["line"]), ("t.lua", 2))
-                self.assertLess(time.monotonic() - start, 20 if SANITIZED else 5)
+                self.assertLess(time.monotonic() - start, 60 if SANITIZED else 30)
             w.send("LOAD", load("small", playbook("return ('x'):rep(3000000):len()"), memory=1 << 20, cpu_ms=10000))
             self.assertEqual(w.activation()[-1][1]["code"], "R021")
             w.send("DELIVER", {"run": "good", "path": "0.1", "deliver_no": 1, "at_ms": 1, "outcome": "ok",
