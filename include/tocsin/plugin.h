@@ -118,7 +118,7 @@ struct tocsin_action {
      * ends it as unknown and the plugin touches it never again. NULL is like 0. */
     int (*cancel)(struct tocsin_call *call);
     /* since 1.1: did the call with this key take effect? Completed like any other call: OK with
-     * {"happened": true or false}, else UNKNOWN. May be NULL. */
+     * {"happened": true or false, and members of its result}, else UNKNOWN. May be NULL. */
     void (*probe)(struct tocsin_call *call);
 };
 

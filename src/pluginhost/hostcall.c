@@ -217,6 +217,26 @@ static void say_result(const struct call *c, uint32_t status, const char *json, 
                   words[status], status == TOCSIN_OK ? "result" : "error", value));
 }
 
+/* {"happened": ...} in the protocol's words: ok, with what else it knows of the result, or fail, which is done again.
+ * Whatever is neither leaves it unknown. */
+static void say_probed(const struct call *c, uint32_t status, const char *json, size_t len)
+{
+    json_t *value = NULL, *happened;
+
+    if (status != TOCSIN_OK || len > RESULT_MAX || !json ||
+        tsn_json_parse(json, len, &value, NULL) != 0 ||
+        !json_is_boolean(happened = json_object_get(value, "happened")))
+        say_end(c->id, "unknown", "no_answer", "the plugin cannot tell");
+    else if (json_is_false(happened))
+        say_end(c->id, "fail", "not_happened", "the call did not take effect");
+    else {
+        json_object_del(value, "happened");
+        say(json_pack("{s:s, s:I, s:s, s:O}", "type", "result", "id", (json_int_t)c->id,
+                      "outcome", "ok", "result", value));
+    }
+    json_decref(value);
+}
+
 static int complete(uint64_t handle, uint32_t status, const char *json, size_t len)
 {
     uint64_t one = 1;
@@ -236,7 +256,10 @@ static int complete(uint64_t handle, uint32_t status, const char *json, size_t l
         say_log("warn", text);
         return -1;
     }
-    say_result(c, status, json, len);
+    if (c->probe)
+        say_probed(c, status, json, len);
+    else
+        say_result(c, status, json, len);
     unpin(c);
     if (write(host.wake_fd, &one, sizeof(one)) < 0)
         return 0; /* full: the main thread is awake anyway */
@@ -388,7 +411,7 @@ static struct call *new_call(const json_t *m, struct tsn_ph_action *action, bool
     struct tsn_arena *arena = tsn_arena_new();
     struct call *c = tsn_arena_alloc(arena, sizeof(*c));
     const json_t *args = json_object_get(m, "args");
-    char *text = json_is_object(args) && !probe ? tsn_json_text(args) : tsn_strdup("{}");
+    char *text = json_is_object(args) ? tsn_json_text(args) : tsn_strdup("{}");
 
     c->arena = arena;
     c->action = action;

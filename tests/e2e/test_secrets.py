@@ -193,7 +193,7 @@ return connector { peek = {
     if args.how == "join" then
       return http { url = ctx.settings.url .. ctx.settings.token }
     end
-    return http { method = "POST", url = ctx.settings.url .. "/" .. args.how, headers = {
+    return http { method = "POST", url = ctx.settings.url .. "/" .. args.how, query = { t = ctx.settings.token }, headers = {
       Authorization = bearer(ctx.settings.token) }, json = { token = ctx.settings.token,
       sign = hmac { key = ctx.settings.token, over = "x" } }, accept = { 403 } }
   end,
@@ -315,6 +315,7 @@ def test_twenty_sentinels():
         assert sent["/a"][1]["Authorization"] == "Basic " + base64.b64encode(("u:" + s[20]).encode()).decode()
         assert "/m" not in sent and "/o" not in sent
         assert sent["/fine"][1]["Authorization"] == "Bearer " + s[25]
+        assert urllib.parse.parse_qs(urllib.parse.urlsplit(sent["/fine"][0]).query)["t"] == [s[25]], sent["/fine"]
         assert any(c == "CONNECT" for c, _, _ in Proxy.seen) and any(c == "GET" for c, _, _ in Proxy.seen)
         assert all(base64.b64decode(told.split()[1]).decode() == "u:" + s[22] for _, _, told in Proxy.seen), Proxy.seen
         # The first round had answers that repeat all of it.

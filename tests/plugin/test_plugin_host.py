@@ -184,7 +184,7 @@ def test_example_speaks_the_protocol():
     host.start(6, "other.echo")
     assert host.result(6, "fail")["code"] == "no_action"
     host.start(7, "example.slow", kind="probe")
-    assert host.result(7, "ok") == {"happened": False}
+    assert host.result(7, "fail")["code"] == "not_happened", "no is `fail`: it is done again"
     host.start(8, "example.echo", kind="probe")
     assert host.result(8, "unknown")["code"] == "no_probe"
     host.send(type="something-later", more=1)
@@ -293,6 +293,20 @@ def test_init_refuses():
 
 
 # --- calls that go wrong -----------------------------------------------------------------------
+
+def test_probes_in_the_words_of_the_protocol():
+    """What a library answers to a probe, as the core understands it: yes is ok, no is fail, the rest unknown."""
+    host = Host(bad("calls"))
+    host.start(90, "bad.twice", {"happened": True, "n": 5}, kind="probe")
+    assert host.result(90, "ok") == {"n": 5}
+    for answer in ({"happened": False}, {"happened": False, "n": 5}):
+        host.start(91, "bad.twice", answer, kind="probe")
+        assert host.result(91, "fail")["code"] == "not_happened"
+    for answer in ({}, {"happened": 1}, {"happened": "true"}, {"happened": None}):
+        host.start(92, "bad.twice", answer, kind="probe")
+        assert host.result(92, "unknown")["code"] == "no_answer", answer
+    host.end()
+
 
 def test_completes_twice_and_races():
     host = Host(bad("calls"))

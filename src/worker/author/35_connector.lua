@@ -66,9 +66,9 @@ local function answered(t)
   return setmetatable(t, answer)
 end
 
--- http { method, url, headers, json | body, timeout, accept = { 404 } or "any" }
+-- http { method, url, query, headers, json | body, timeout, accept = { 404 } or "any" }
 function api.http(t)
-  native.known("http", t, { method = true, url = true, headers = true, json = true, body = true,
+  native.known("http", t, { method = true, url = true, query = true, headers = true, json = true, body = true,
     timeout = true, accept = true })
   return answered { request = { action = "http.request", args = t } }
 end
