@@ -21,13 +21,18 @@ static bool shares(const char *const *roles, const char *const *with)
     return false;
 }
 
-/* "a@b.example" or "b.example" under one of these domains. */
+/* "a@b.example" or "b.example" under one of these domains, or one of these addresses itself. */
 static bool under(const char *const *domains, const char *name)
 {
     const char *at = strrchr(name, '@'), *host = at ? at + 1 : name;
     size_t n = strlen(host);
     for (; domains && *domains; domains++) {
         size_t len = strlen(*domains);
+        if (strchr(*domains, '@')) {
+            if (!strcasecmp(*domains, name))
+                return true;
+            continue;
+        }
         if (len <= n && !strcasecmp(host + n - len, *domains) &&
             (len == n || host[n - len - 1] == '.'))
             return true;

@@ -33,7 +33,8 @@ struct tsn_casework_config {
         *products; /* [{ id, name, vendor, owner, branches... }] for pick and matching */
     const json_t *customers;     /* declared: [{ name, mail, products: [...] }] */
     struct tsn_customers *known; /* those of the store, customers.h; NULL = the declared ones */
-    const char *const *house; /* domains and hosts of our own, NULL-terminated; may be NULL */
+    const char *const
+        *house; /* domains, hosts and addresses of our own, NULL-terminated; may be NULL */
     const char *const
         *neutral_templates; /* mails that say nothing; NULL = ack-incident ack-report case-alert
                                embargo-terms */

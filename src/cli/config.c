@@ -156,6 +156,23 @@ static tsn_err take_cases(struct tsn_conf *c)
     return err ? err : tsn_conf_roles(c, tsn_yaml_find(map, "roles"));
 }
 
+/* Whoever is in `people` is of the house, whatever the domain of the address. */
+static void house_people(struct tsn_conf *c)
+{
+    struct tsn_casework_config *to = &c->out->casework;
+    size_t n = 0, at = 0;
+    while (to->house && to->house[n])
+        n++;
+    const char **all = tsn_arena_alloc(c->arena, (n + c->out->npeople + 1) * sizeof *all);
+    for (; at < n; at++)
+        all[at] = to->house[at];
+    for (size_t i = 0; i < c->out->npeople; i++) {
+        if (c->out->people[i].mail)
+            all[at++] = c->out->people[i].mail;
+    }
+    to->house = all; /* what is behind it is NULL */
+}
+
 static tsn_err take_playbooks(struct tsn_conf *c)
 {
     static const char *const known[] = {"dir"};
@@ -252,6 +269,8 @@ static tsn_err take_all(struct tsn_conf *c)
     }
     for (size_t i = 0; i < TSN_CONF_COUNT(sections) && !err; i++)
         err = sections[i].take ? sections[i].take(c) : 0;
+    if (!err)
+        house_people(c);
     return err;
 }
 

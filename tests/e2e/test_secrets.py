@@ -297,7 +297,7 @@ def test_twenty_sentinels():
         # Plugins that wait for one get it when it comes.
         node.wait_for(lambda: node.log_text().count("plugin.ready") >= 1)
         node.http("POST", "/api/v1/reports", {"kind": "incident", "title": "x", "text": "y",
-                                             "product": "p"},
+                                             "product": "p", "contact": {"mail": "a@b.example"}},
                   {"Idempotency-Key": "k"}, as_person="intake", check=202)
         task = node.task(name="go", timeout=60)
         Echo.status = 403

@@ -122,6 +122,23 @@ static void test_judge(void **state)
     }
 }
 
+/* Somebody of the house may have an address elsewhere: that one, and no other there. */
+static void test_an_address_of_the_house(void **state)
+{
+    static const char *const house[] = {"acme.example", "rita@mail.example", NULL};
+    static const char *const names[] = {"Rita@mail.example", "bob@acme.example",
+                                        "rita@sub.mail.example", "xrita@mail.example",
+                                        "mail.example"};
+    struct tsn_access_case k = {.tlp = "amber", .embargo = "none"};
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        struct tsn_access_ask ask = {
+            .kind = TSN_ASKER_ADDRESS, .name = names[i], .house = house};
+        assert_int_equal(tsn_access_judge(&ask, &k) == NULL, i < 2);
+    }
+}
+
 /* What roles see, by the kind of case; and what they may do. */
 static void test_roles(void **state)
 {
@@ -513,9 +530,13 @@ static void test_fuzz(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_open, world_close)
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_judge), cmocka_unit_test(test_roles), T(test_embargo_rules),
-        T(test_gate_forms),           T(test_gate_plugins),         T(test_fuzz)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_judge),
+                                       cmocka_unit_test(test_an_address_of_the_house),
+                                       cmocka_unit_test(test_roles),
+                                       T(test_embargo_rules),
+                                       T(test_gate_forms),
+                                       T(test_gate_plugins),
+                                       T(test_fuzz)};
     tsn_crypto_init();
     tsn_json_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
