@@ -202,6 +202,8 @@ void tsn_req_trace(struct tsn_req *req, const struct tsn_trace *what,
                    void (*then)(struct tsn_req *req));
 void tsn_traces_free(struct tsn_traces *t); /* NULL allowed */
 
+/* --- act_event.c */
+void tsn_act_event(struct tsn_req *req);
 /* --- act_look.c */
 
 void tsn_act_look(struct tsn_req *req);

@@ -36,6 +36,7 @@ const struct tsn_route tsn_routes[] = {
     {"GET", V1 "/cases/{id}/timeline", TSN_NEED_READ, 0, tsn_read_timeline, NULL, NULL},
     {"POST", V1 "/cases/{id}/notes", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_note, NULL},
 
+    {"POST", V1 "/cases/{id}/events", TSN_NEED_WORK, BODY_SMALL, NULL, tsn_act_event, NULL},
     {"POST", V1 "/cases/{id}/act", TSN_NEED_WORK, BODY_CASE, NULL, tsn_act_case, NULL},
     {"GET", V1 "/cases/{id}/tracks", TSN_NEED_READ, 0, tsn_read_tracks, NULL, NULL},
     {"GET", V1 "/cases/{id}/policy", TSN_NEED_READ, 0, tsn_read_case_policy, NULL, NULL},

@@ -216,6 +216,7 @@ int tsn_cmd_policy_check(struct tsn_cli *cli);
 int tsn_cmd_policy_propose(struct tsn_cli *cli);
 int tsn_cmd_policy_decide(struct tsn_cli *cli);
 int tsn_cmd_case_do(struct tsn_cli *cli);
+int tsn_cmd_case_tell(struct tsn_cli *cli);
 int tsn_cmd_case_op(struct tsn_cli *cli);
 int tsn_cmd_case_operations(struct tsn_cli *cli);
 int tsn_cmd_case_tracks(struct tsn_cli *cli);

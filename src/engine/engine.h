@@ -220,7 +220,8 @@ void tsn_engine_signal(struct tsn_engine *e, const char *case_id, const char *ev
 struct tsn_signal_new {
     const char *case_id, *event;
     const char *body;  /* JSON text */
-    const char *actor; /* "svc:feed"; NULL = the engine */
+    const char *actor; /* "svc:feed" "u:lead1"; NULL = the engine */
+    const char *auth;  /* of a person; NULL = as services are */
     const char *run;   /* id of the run it is meant for; NULL = any of the case */
     int64_t cause;     /* 1 + seq of the entry that caused it; 0 = none */
 };

@@ -413,6 +413,8 @@ tsn_err tsn_signal_put(struct tsn_store *st, struct tsn_arena *a, int64_t epoch,
     struct tsn_field field = {"args", args, strlen(args)};
     e.kind = "signal.received";
     e.actor = fresh->actor ? fresh->actor : "svc:engine";
+    if (fresh->auth)
+        e.auth = fresh->auth;
     e.case_id = fresh->case_id;
     e.run = fresh->run;
     e.case_chain = true;
