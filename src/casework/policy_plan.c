@@ -175,6 +175,31 @@ static json_t *because(const struct tsn_when *when, const json_t *values)
     return NULL;
 }
 
+static bool lists(const struct tsn_plan *plan, const char *key, const char *word)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(plan ? json_object_get(plan->says, key) : NULL, i, one)
+    {
+        if (json_is_string(one) && !strcmp(json_string_value(one), word))
+            return true;
+    }
+    return false;
+}
+
+/* Clocks that the plan counts on and no pack defines. New reference. */
+static json_t *no_such_clocks(const struct tsn_policy_set *set, const struct tsn_plan *plan)
+{
+    size_t i;
+    json_t *one, *out = json_array();
+    json_array_foreach(plan ? json_object_get(plan->says, "clocks") : NULL, i, one)
+    {
+        if (json_is_string(one) && !tsn_policies_clock(set, json_string_value(one)))
+            json_array_append(out, one);
+    }
+    return out;
+}
+
 json_t *tsn_plan_explain(const struct tsn_case_work *w)
 {
     const struct tsn_policy_set *set = tsn_policies_now(w->config ? w->config->policies : NULL);
@@ -196,8 +221,9 @@ json_t *tsn_plan_explain(const struct tsn_case_work *w)
         for (size_t k = 0; k < p->nclocks; k++) {
             json_t *why = because(&p->clocks[k].applies_if, values);
             json_array_append_new(
-                clocks, json_pack("{s:O, s:s, s:b, s:o, s:s}", "policy", name, "clock",
-                                  p->clocks[k].id, "fits", why == NULL, "because",
+                clocks, json_pack("{s:O, s:s, s:b, s:b, s:o, s:s}", "policy", name, "clock",
+                                  p->clocks[k].id, "fits", why == NULL, "planned",
+                                  lists(plan, "clocks", p->clocks[k].id), "because",
                                   why ? why : json_string("all conditions hold"), "source",
                                   p->clocks[k].source));
         }
@@ -223,6 +249,7 @@ json_t *tsn_plan_explain(const struct tsn_case_work *w)
     }
     json_object_set_new(out, "considered", considered);
     json_object_set_new(out, "clocks", clocks);
+    json_object_set_new(out, "no_such_clocks", no_such_clocks(set, plan));
     json_object_set_new(out, "jurisdictions", juris);
     json_object_set_new(out, "case", json_string(w->c.name));
     json_decref(values);

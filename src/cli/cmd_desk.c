@@ -220,7 +220,7 @@ static void explain_list(struct tsn_cli *cli, const json_t *list, const char *wh
     json_array_foreach(list, i, item)
     {
         bool fits = tsn_json_bool(item, "fits", false);
-        if (only_fits && !fits)
+        if (only_fits && !fits && !tsn_json_bool(item, "planned", false))
             continue;
         (void)printf("%s %s ", fits ? "+" : "-", what);
         tsn_out_text(cli, stdout, fits ? TSN_BOLD : TSN_DIM, tsn_json_str(item, name, ""));
@@ -267,6 +267,15 @@ int tsn_cmd_policy_explain(struct tsn_cli *cli)
         (void)printf("%s: plan ", tsn_json_str(out, "case", ""));
         tsn_out_text(cli, stdout, TSN_BOLD, tsn_json_str(plan, "id", "none"));
         (void)printf(" of %s\n", tsn_json_str(plan, "policy", "no policy"));
+        static const char *const says[] = {"playbooks", "notify", "recipients"};
+        for (size_t i = 0; i < sizeof says / sizeof says[0]; i++)
+            if (json_object_get(plan, says[i]))
+                (void)printf("  %s: %s\n", says[i],
+                             tsn_out_value(cli, json_object_get(plan, says[i])));
+        const json_t *unknown = json_object_get(out, "no_such_clocks");
+        if (json_array_size(unknown) > 0)
+            (void)printf("  ! no policy defines these clocks of the plan: %s\n",
+                         tsn_out_value(cli, unknown));
         explain_list(cli, json_object_get(out, "considered"), "plan", "plan", false);
         explain_list(cli, json_object_get(out, "clocks"), "clock", "clock", true);
         explain_list(cli, json_object_get(out, "jurisdictions"), "rule", "rule", false);

@@ -129,8 +129,9 @@ class Team:
         t.run_cli(["audit", "verify", self.node.data], check=0)
 
     # The middle of a vulnerability report, up to the release.
-    def analysed(self, case, severity="high"):
-        self.answer(case, "triage/1", "resp1", scope="ours", severity=severity, product="edge-gw", reason="reproduced")
+    def analysed(self, case, severity="high", reach="one-product"):
+        self.answer(case, "triage/1", "resp1", scope="ours", severity=severity, product="edge-gw", reach=reach,
+                    reason="reproduced")
         self.answer(case, "judge/1", "resp1", cwe="CWE-787", cvss=OURS, exploitation="none", automatable=True,
                     value_density="concentrated", technical_impact="total", safety_impact="negligible")
 
@@ -182,6 +183,15 @@ def test_times_follow_the_scope():
             plan = team.node.cli("policy", "explain", case, as_person="lead1", check=0).json["plan"]
             assert plan["id"] == ("weakness" if severity == "medium" else "weakness-urgent"), plan
         assert due["critical"] < due["high"] < due["medium"], due
+        # The same severity in more of what we sell: sooner, and as long as the fact says so.
+        _, case = team.report(title="Everywhere")
+        team.analysed(case, "critical", "all-products")
+        team.node.task(name="fix", case=case)
+        wide = team.clocks(case)["mitigate-critical-wide"]
+        narrow = lambda: team.clocks(case).get("mitigate-critical", {"state": "none"})
+        assert wide["state"] == "running" and narrow()["state"] in ("none", "not_applicable"), wide
+        team.node.cli("case", "set", case, "--set", "reach=one-product", as_person="lead1", check=0)
+        assert narrow()["state"] == "running" and narrow()["due"] > wide["due"], (narrow(), wide)
 
 
 def test_confidential_until_it_is_out():

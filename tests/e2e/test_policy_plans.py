@@ -41,6 +41,8 @@ plans:
     roles: { triage: responder, publish: director }
     approvals: { publish: { people: %(people)d, four_eyes: true, within: %(within)s, escalate: board } }
     recipients: [ reporter, coordinator ]
+    playbooks: [ work ]
+    clocks: [ nowhere-defined ]
   - id: normal
     when: { kind: weakness }
     approvals: { publish: 1 }
@@ -112,6 +114,7 @@ def test_the_plan_says_who_and_how_many():
         assert asked["rule"]["because"] == "severity is critical", asked
         words = node.cli("policy", "explain", case, json=False, as_person="lead1", check=0).out
         assert "2 of director, by plan urgent of plans@1, because severity is critical" in words, words
+        assert 'playbooks: ["work"]' in words and "these clocks of the plan: [\"nowhere-defined\"]" in words, words
         words = node.cli("show", task["name"], json=False, as_person="lead1", check=0).out
         assert "plan urgent of plans@1: severity is critical" in words, words
         approve(node, task, "dir2", check=0)
@@ -203,7 +206,7 @@ def test_check_names_line_and_fix():
             bad = check(good.replace("approvals: { publish: 1 }", "approvals: { %s }" % what))
             assert bad.code == 9 and bad.error["code"] == code, (what, bad)
             assert fix in str(bad.error), (what, bad)
-            assert bad.error["line"] == 17, (what, bad)
+            assert bad.error["line"] == 19, (what, bad)
         bad = check(good.replace("reporter, coordinator", "reporter, cordinator"))
         assert bad.error["code"] == "C030" and "did you mean `coordinator`" in str(bad.error), bad
         bad = check(good.replace('"@cert.example"', "cert.example"))
