@@ -97,6 +97,8 @@ class Check:
             kinds = ("track." + r["track"], r["track"] + ".")
             if r["track"] == "attachment" and r["state"] == "kept":
                 kinds = ("evidence.added",)
+            if r["track"] == "obligation":  # a corrected start moves the due time, not the state
+                kinds += ("clock.recomputed",)
             self.at(r["seq"], what, kinds,
                     case=r["case_id"], to=r["state"] if moved else None)
             # What moved has told so: another entry of the same change is not enough.
