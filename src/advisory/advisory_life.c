@@ -241,6 +241,9 @@ static tsn_err approve(struct tsn_advisory_work *w)
     if (!w->ask->by || !w->ask->by->person) {
         return tsn_diag_set(w->diag, TSN_EDENIED, "A005", "only a person approves an advisory");
     }
+    if (in(w, "scheduled")) { /* approved already; its instant must not be lost by this */
+        return tsn_diag_set(w->diag, TSN_ECONFLICT, "D101", "%s is scheduled", w->a.name);
+    }
     if (!digest || strcmp(digest, w->a.digest) != 0) {
         tsn_diag_hint(w->diag, "tocsin show %s", w->a.name);
         return tsn_diag_set(w->diag, TSN_ECONFLICT, "D103",
@@ -501,6 +504,10 @@ static tsn_err ahead(struct tsn_advisory_work *w)
 
 static tsn_err unschedule(struct tsn_advisory_work *w)
 {
+    if (!in(w, "scheduled")) { /* what is in review must not be approved by this */
+        return tsn_diag_set(w->diag, TSN_ECONFLICT, "D101", "%s is %s, not scheduled",
+                            w->a.name, w->a.state ? w->a.state : "draft");
+    }
     w->a.publish_at = 0;
     tsn_err err = tsn_advisory_work_move(w, "approved", arg(w, "note", NULL));
     return err ? err : tsn_advisory_work_save(w, "advisory.unscheduled");

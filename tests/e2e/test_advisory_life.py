@@ -251,6 +251,85 @@ def test_renderings_over_http():
         assert refused.error["code"] == "D001", refused
 
 
+def test_every_state_over_http():
+    """Each move of the life by POST, what may not follow each state, and the entry that says so."""
+    verbs = ("review", "changes", "approve", "publish", "unschedule", "withdraw", "supersede", "resume")
+    may = {"draft": {"review"}, "in_review": {"review", "changes", "approve"}, "changes_requested": {"review", "changes"},
+           "approved": {"publish", "approve"}, "scheduled": {"unschedule"}, "interim": {"withdraw", "supersede"},
+           "final": {"withdraw", "supersede"}, "updating": {"review"}, "withdrawn": set(),
+           "superseded": set()}
+    with t.make_dir(CONFIG) as node:
+        node.start()
+        seen = set()
+
+        def post(name, verb, body=None, person="lead1", check=200):
+            return node.http("POST", "/api/v1/advisories/%s/%s" % (name, verb), body or {}, as_person=person,
+                             check=check).json
+
+        def at(name, state):
+            """It is there; no other verb but those that lead on is taken."""
+            one = node.http("GET", "/api/v1/advisories/" + name, check=200).json
+            assert one["state"] == state, (state, one["state"])
+            for verb in verbs:
+                if verb in may[state]:
+                    continue
+                body = {"withdraw": {"reason": "it may not"}, "supersede": {"reason": "it may not", "by": "https://acme.example/2"},
+                        "changes": {"note": "it may not"}, "approve": {"digest": one["digest"]}}
+                reply = node.http("POST", "/api/v1/advisories/%s/%s" % (name, verb), body.get(verb, {}),
+                                  as_person="lead2")
+                assert reply.status == 409 and reply.json["code"] in ("D101", "W001"), (state, verb, reply.status)
+            assert node.http("GET", "/api/v1/advisories/" + name, check=200).json["state"] == state
+            seen.add(state)
+            return one
+
+        def new(title):
+            flaws = json.loads(json.dumps(VULNERABILITIES))
+            return node.http("POST", "/api/v1/advisories", {
+                "case": open_case(node, title), "title": title, "vulnerabilities": flaws, "products": PRODUCTS,
+                "tlp": "CLEAR", "summary": "A flaw."}, as_person="resp1", check=200).json["name"]
+
+        def approved(name):
+            digest = post(name, "review", person="resp1")["digest"]
+            return post(name, "approve", {"digest": digest})
+
+        name = new("First flaw")
+        at(name, "draft")
+        post(name, "review", person="resp1")
+        at(name, "in_review")
+        post(name, "changes", {"note": "name the port"})
+        at(name, "changes_requested")
+        node.http("PUT", "/api/v1/advisories/" + name, {"summary": "A flaw behind port 80."},
+                  as_person="resp1", check=200)
+        approved(name)
+        at(name, "approved")
+        then = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=9)
+        post(name, "publish", {"at": then.isoformat()})
+        at(name, "scheduled")
+        post(name, "unschedule")
+        post(name, "publish", {"status": "interim"})
+        at(name, "interim")
+        node.http("PUT", "/api/v1/advisories/" + name, {"summary": "A flaw behind port 443."},
+                  as_person="resp1", check=200)
+        at(name, "updating")
+        approved(name)
+        post(name, "publish")
+        at(name, "final")
+        post(name, "withdraw", {"reason": "It is another vendor's product."})
+        at(name, "withdrawn")
+        other = new("Second flaw")
+        approved(other)
+        post(other, "publish")
+        post(other, "supersede", {"reason": "One page for all.", "by": "https://acme.example/2"})
+        at(other, "superseded")
+        assert seen == set(may), set(may) - seen
+        kinds = {e["kind"] for e in node.cli("audit", "log", "--limit", "500",
+                                             check=0).json["items"]}
+        assert kinds >= {"advisory." + k for k in (
+            "drafted", "in_review", "changes_requested", "edited", "approved", "scheduled", "unscheduled",
+            "published", "withdrawn", "superseded")}, kinds
+        node.stop()
+
+
 if __name__ == "__main__":
     t.need_binary()
     t.main()
