@@ -14,7 +14,8 @@
 #include "core/mem.h"
 #include "core/text.h"
 
-#define BUCKETS 4096
+#define BUCKETS       4096
+#define ARENA_ENTRIES 64 /* that share an arena: making one costs as much as parsing */
 
 /* Where a chain stands; a closed one must not go on and must end as its case was told. */
 struct chain {
@@ -38,7 +39,7 @@ struct absent {
 struct tsn_verify {
     struct chain *chains[BUCKETS];
     struct tsn_tree tree;
-    struct tsn_arena *arena; /* of the last entry */
+    struct tsn_arena *arena; /* of the last entries */
     struct tsn_entry last;
     bool last_ok;
     bool partial; /* chains may begin anywhere */
@@ -230,13 +231,19 @@ static void add(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
     struct tsn_diag diag;
 
     check_payload_came(v);
-    tsn_arena_destroy(v->arena);
-    v->arena = tsn_arena_new();
+    if (v->result.entries % ARENA_ENTRIES == 0) {
+        tsn_arena_destroy(v->arena);
+        v->arena = tsn_arena_new();
+    }
     v->last_ok = false;
-    tsn_entry_leaf(computed, text, len);
+    if (gaps)
+        memcpy(computed, leaf, TSN_HASH_LEN);
+    else
+        tsn_entry_leaf(computed, text, len);
     if (!gaps && (uint64_t)seq != v->tree.size)
         find(v, (int64_t)v->tree.size, "V002", "it is missing, or stands at another position");
-    tsn_tree_append(&v->tree, computed);
+    if (!gaps)
+        tsn_tree_append(&v->tree, computed);
     v->result.entries++;
     if (leaf && memcmp(leaf, computed, TSN_HASH_LEN) != 0)
         find(v, seq, "V004", "its text does not have its leaf hash");
@@ -263,9 +270,10 @@ void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t 
     add(v, seq, text, len, leaf, false);
 }
 
-void tsn_verify_add_at(struct tsn_verify *v, int64_t seq, const char *text, size_t len)
+void tsn_verify_add_at(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
+                       const uint8_t *leaf)
 {
-    add(v, seq, text, len, NULL, true);
+    add(v, seq, text, len, leaf, true);
 }
 
 void tsn_verify_partial(struct tsn_verify *v)
@@ -384,6 +392,11 @@ void tsn_verify_finish(struct tsn_verify *v, uint64_t size, const uint8_t *root)
     if (!root)
         tsn_diag_set(&v->result.diag, TSN_ENOTFOUND, "V011",
                      "there is no head: entries cut from the end would not show");
+}
+
+bool tsn_verify_tampered(const struct tsn_verify *v)
+{
+    return v->result.verdict == TSN_TAMPERED;
 }
 
 void tsn_verify_result(const struct tsn_verify *v, struct tsn_verify_result *out)

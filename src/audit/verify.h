@@ -16,8 +16,10 @@ void tsn_verify_destroy(struct tsn_verify *v);
 /* `seq` is the position where it was found, `leaf` the stored leaf (NULL = none stored). */
 void tsn_verify_add(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
                     const uint8_t *leaf);
-/* For a part of a log: positions may have gaps. With `partial` chains may also begin anywhere. */
-void tsn_verify_add_at(struct tsn_verify *v, int64_t seq, const char *text, size_t len);
+/* For a part of a log, with the leaf of the text: positions may have gaps and no tree is kept. With `partial` chains may also begin anywhere. */
+void tsn_verify_add_at(struct tsn_verify *v, int64_t seq, const char *text, size_t len,
+                       const uint8_t *leaf);
+bool tsn_verify_tampered(const struct tsn_verify *v); /* something was found already */
 void tsn_verify_partial(struct tsn_verify *v);
 /* Every closed run must have its run.ended; finish does it too. */
 void tsn_verify_closes(struct tsn_verify *v);

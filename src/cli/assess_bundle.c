@@ -77,21 +77,23 @@ static struct kept *keep(struct log *l)
     return &l->list[l->n++];
 }
 
-static tsn_err log_add(struct log *l, int64_t seq, const char *text, size_t len, bool hold)
+static tsn_err log_add(struct log *l, int64_t seq, const char *text, size_t len,
+                       const uint8_t *leaf, bool hold)
 {
     struct tsn_verify_result r;
     struct kept *k;
     struct tsn_diag diag;
 
-    tsn_verify_add_at(l->v, seq, text, len);
-    tsn_verify_result(l->v, &r);
-    if (r.verdict == TSN_TAMPERED)
+    tsn_verify_add_at(l->v, seq, text, len, leaf);
+    if (tsn_verify_tampered(l->v)) {
+        tsn_verify_result(l->v, &r);
         return tsn_assess_find(l->j, TSN_TAMPERED, r.diag.code, "%s", r.diag.what);
+    }
     if (!hold)
         return 0;
     k = keep(l);
     k->seq = seq;
-    tsn_entry_leaf(k->leaf, text, len);
+    memcpy(k->leaf, leaf, TSN_HASH_LEN);
     tsn_diag_init(&diag);
     text = tsn_arena_strndup(l->arena, text, len);
     if (tsn_entry_parse(l->arena, text, len, &k->entry, &diag) != 0)
@@ -178,7 +180,7 @@ static tsn_err take_leaf(struct tiles *t, const char *text, size_t len)
         t->j->probed = true;
     }
     t->j->entries++;
-    return t->log ? log_add(t->log, seq, text, len, t->hold) : 0;
+    return t->log ? log_add(t->log, seq, text, len, leaf, t->hold) : 0;
 }
 
 static tsn_err take_texts(struct tiles *t, uint64_t n, unsigned width)
@@ -239,12 +241,10 @@ static tsn_err check_tiles(struct tsn_assess *j, struct tsn_files *files, struct
 
 /* --- proofs ---------------------------------------------------------------------------------- */
 
-/* Takes the checkpoint from it when there is none yet. `extra` is the caller's to free. */
+/* Takes the checkpoint from it when there is none yet; `leaf` is of its entry. `extra` is the caller's to free. */
 static tsn_err check_proof(struct tsn_assess *j, const struct tsn_buf *file,
-                           struct tsn_tlog_proof *p)
+                           struct tsn_tlog_proof *p, uint8_t leaf[TSN_HASH_LEN])
 {
-    uint8_t leaf[TSN_HASH_LEN];
-
     if (tsn_tlog_proof_parse(p, file->data ? file->data : "", file->len) != 0)
         return tsn_assess_find(j, TSN_TAMPERED, "V116", "a proof is malformed");
     if (!j->have_cp && tsn_assess_checkpoint(j, p->note, p->note_len) != 0)
@@ -266,6 +266,7 @@ static tsn_err check_proof(struct tsn_assess *j, const struct tsn_buf *file,
 static void judge_proof(struct tsn_assess *j, const char *path)
 {
     struct tsn_tlog_proof p = {.extra = NULL};
+    uint8_t leaf[TSN_HASH_LEN];
     struct tsn_buf b;
     struct tsn_entry e;
     struct tsn_diag diag;
@@ -277,7 +278,7 @@ static void judge_proof(struct tsn_assess *j, const char *path)
         (void)tsn_assess_find(j, TSN_UNUSABLE, "V118", "%s cannot be read", path);
         goto out;
     }
-    err = check_proof(j, &b, &p);
+    err = check_proof(j, &b, &p, leaf);
     if (err)
         goto out;
     j->what = tsn_arena_printf(j->arena, "one entry, #%llu", (unsigned long long)p.index);
@@ -366,6 +367,7 @@ static tsn_err list_seqs(struct tsn_assess *j, const struct tsn_files *have, int
 static tsn_err take_proofs(struct tsn_assess *j, struct tsn_files *files, struct log *l,
                            const int64_t *seqs, size_t n)
 {
+    uint8_t leaf[TSN_HASH_LEN];
     struct tsn_buf b;
     tsn_err err = 0;
 
@@ -377,13 +379,13 @@ static tsn_err take_proofs(struct tsn_assess *j, struct tsn_files *files, struct
         (void)snprintf(name, sizeof(name), "entries/%lld.tlog-proof", (long long)seqs[i]);
         err = tsn_files_read(files, name, &b, "V110");
         if (!err)
-            err = check_proof(j, &b, &p);
+            err = check_proof(j, &b, &p, leaf);
         if (!err && (!p.extra || p.index != (uint64_t)seqs[i]))
             err = tsn_assess_find(j, TSN_TAMPERED, "V116",
                                   "entry %lld: its proof is of another, or has no entry",
                                   (long long)seqs[i]);
         if (!err)
-            err = log_add(l, seqs[i], p.extra, p.extra_len, true);
+            err = log_add(l, seqs[i], p.extra, p.extra_len, leaf, true);
         tsn_tlog_proof_free(&p);
     }
     tsn_buf_free(&b);
