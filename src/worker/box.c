@@ -50,6 +50,11 @@ struct tsn_box_large {
 static struct tsn_box_block *spare; /* of this process; Lua runs in one thread */
 static size_t nspare;
 
+static bool small(size_t n)
+{
+    return POOLED > 0 && n <= POOLED;
+}
+
 static void *pool_get(struct tsn_box *box, size_t n)
 {
     size_t c = CLASS_OF(n), size = (c + 1) * 16;
@@ -148,7 +153,7 @@ static void release(struct tsn_box *box, void *p, size_t n)
 
     if (!p)
         return;
-    if (n <= POOLED) {
+    if (small(n)) {
         pool_put(box, p, n);
         return;
     }
@@ -159,7 +164,7 @@ static void release(struct tsn_box *box, void *p, size_t n)
 
 static void *resize(struct tsn_box *box, void *p, size_t old, size_t n)
 {
-    bool from = p && old <= POOLED, to = n <= POOLED;
+    bool from = p && small(old), to = small(n);
     void *q;
 
     if (!from && !to)
