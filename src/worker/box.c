@@ -151,7 +151,7 @@ static void release(struct tsn_box *box, void *p, size_t n)
 {
     struct tsn_box_large *l;
 
-    if (!p)
+    if (!p || n == 0) /* Lua has nothing that is empty; the compiler cannot know */
         return;
     if (small(n)) {
         pool_put(box, p, n);
