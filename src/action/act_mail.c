@@ -218,6 +218,21 @@ static const struct template *in_language(const struct mail_user *u, const char 
     return t ? t : find_template(u, name);
 }
 
+/* Another template's text below: `note`. */
+static tsn_err put_note(const struct mail_user *u, const json_t *args, const json_t *vars,
+                        struct tsn_buf *text, struct tsn_diag *diag)
+{
+    const char *name = tsn_json_str(args, "note", ""), *body;
+    const struct template *t = in_language(u, name, tsn_json_str(args, "language", ""));
+
+    if (!t)
+        return tsn_diag_set(diag, TSN_ENOTFOUND, "R044", "there is no mail template `%s`",
+                            name);
+    body = strncmp(t->text, "Subject: ", 9) == 0 ? strchr(t->text, '\n') : NULL;
+    tsn_buf_puts(text, "\n");
+    return tsn_mail_expand(text, body ? body + 1 : t->text, vars, name, diag);
+}
+
 /* Subject and text from `template` and `vars`, or from the arguments themselves. */
 static tsn_err compose(const struct mail_user *u, const json_t *args, struct tsn_buf *subject,
                        struct tsn_buf *text, struct tsn_buf *html, struct tsn_diag *diag)
@@ -254,6 +269,8 @@ static tsn_err compose(const struct mail_user *u, const json_t *args, struct tsn
     err = tsn_mail_expand(subject, first, vars, name, diag);
     if (!err)
         err = tsn_mail_expand(text, line_end + 1, vars, name, diag);
+    if (!err && tsn_json_str(args, "note", NULL))
+        err = put_note(u, args, vars, text, diag);
     (void)snprintf(twin, sizeof twin, "%s.html", t->name);
     t = find_template(u, twin);
     if (!err && t)
@@ -344,9 +361,10 @@ static const char *neutral(const char *subject, char *out, size_t cap)
 static tsn_err letter_read(const struct mail_user *u, const struct tsn_call *call,
                            struct letter *l, struct tsn_diag *diag)
 {
-    static const char *const known[] = {
-        "to",       "subject",     "text",       "html", "template", "vars", "attach",
-        "reply_to", "in_reply_to", "references", "case", "encrypt",  "sign", "language"};
+    static const char *const known[] = {"to",          "subject",    "text",   "html",
+                                        "template",    "vars",       "attach", "reply_to",
+                                        "in_reply_to", "references", "case",   "encrypt",
+                                        "sign",        "language",   "note"};
     tsn_err err;
 
     tsn_buf_init(&l->subject, 2000);

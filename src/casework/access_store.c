@@ -326,13 +326,14 @@ static bool neutral(const struct tsn_casework_config *config, const json_t *args
 {
     static const char *const plain[] = {"ack-incident", "ack-report", "embargo-terms",
                                         "case-alert", NULL};
-    static const char *const keys[] = {"to",          "template",   "vars",    "case",
-                                       "in_reply_to", "references", "encrypt", "language"};
+    static const char *const keys[] = {"to",      "template",    "vars",
+                                       "case",    "in_reply_to", "references",
+                                       "encrypt", "language",    "note"};
     const char *name = tsn_json_str(args, "template", NULL), *key;
     const char *const *t =
         config && config->neutral_templates ? config->neutral_templates : plain;
     json_t *v;
-    if (!name)
+    if (!name || strcmp(tsn_json_str(args, "note", "pgp-note"), "pgp-note") != 0)
         return false;
     json_object_foreach((json_t *)(uintptr_t)args, key, v)
     {

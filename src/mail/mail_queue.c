@@ -150,6 +150,38 @@ static void settle(struct tsn_mail_job *j)
 
 static void next_key(struct tsn_mail_job *j);
 
+/* An answer cannot be encrypted to a key that has ended: it is said, and the answer goes without. */
+static void on_usable(struct tsn_pgp_result *r, void *user)
+{
+    struct tsn_mail_job *j = user;
+    json_t *list = r->reason ? json_array() : tsn_pgp_keys_json(r->plain.data), *key;
+    const char *fpr = tsn_json_str(j->found, "key_fpr", ""), *problem = NULL;
+    size_t i;
+
+    j->busy = false;
+    json_array_foreach(list, i, key)
+    {
+        const char *state = tsn_json_str(key, "state", "valid");
+        int64_t end = tsn_json_int(key, "expires_ms", 0);
+
+        if (strcasecmp(tsn_json_str(key, "fpr", ""), fpr) != 0)
+            continue;
+        if (strcmp(state, "valid") != 0)
+            problem = strcmp(state, "revoked") == 0 ? "revoked" : "expired";
+        else if (end > 0 && end <= tsn_clock_wall_ms())
+            problem = "expired";
+    }
+    if (problem) {
+        json_object_del(j->found, "key_fpr");
+        json_object_set_new(j->found, "key_problem", json_string(problem));
+    }
+    json_decref(list);
+    if (j->abandoned)
+        job_free(j);
+    else
+        settle(j);
+}
+
 static void on_key(struct tsn_pgp_result *r, void *user)
 {
     struct tsn_mail_job *j = user;
@@ -177,7 +209,13 @@ static void next_key(struct tsn_mail_job *j)
         if (!json_object_get(j->found, "key_fpr") &&
             strcmp(tsn_json_str(j->found, "signature", ""), "good") == 0)
             json_object_set(j->found, "key_fpr", json_object_get(j->found, "signer_fpr"));
-        settle(j);
+        if (j->m->cfg.gnupghome && json_object_get(j->found, "key_fpr")) {
+            j->busy = true;
+            tsn_pgp_look(j->m->cfg.loop, j->m->cfg.gnupghome,
+                         tsn_json_str(j->found, "key_fpr", ""), on_usable, j);
+        } else {
+            settle(j);
+        }
         return;
     }
     text = tsn_json_str(json_array_get(keys, j->keys++), "data", "");

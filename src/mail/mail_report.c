@@ -75,7 +75,8 @@ static json_t *mail_part(const json_t *found, const char *our_key, const char *m
     static const char *const kept[] = {
         "message_id", "in_reply_to", "references",       "signature", "signer_fpr",  "signer",
         "encrypted",  "decryptable", "reason",           "automatic", "attachments", "fields",
-        "problems",   "inline",      "signature_covers", "key_fpr"};
+        "problems",   "inline",      "signature_covers", "key_fpr",   "key_problem"};
+    const char *signature = tsn_json_str(found, "signature", "none");
     json_t *out = json_pack("{s:s}", "id", mail_id);
 
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
@@ -87,7 +88,9 @@ static json_t *mail_part(const json_t *found, const char *our_key, const char *m
     json_object_set_new(out, "answer", json_boolean(answer == NULL));
     if (answer)
         json_object_set_new(out, "no_answer", json_string(answer));
-    if (tsn_json_str(found, "reason", NULL) && our_key)
+    if (our_key &&
+        (tsn_json_str(found, "reason", NULL) || tsn_json_str(found, "key_problem", NULL) ||
+         (strcmp(signature, "none") != 0 && strcmp(signature, "good") != 0)))
         json_object_set_new(out, "our_key", json_string(our_key));
     return out;
 }

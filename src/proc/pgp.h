@@ -75,6 +75,9 @@ void tsn_pgp_export(struct tsn_loop *loop, const char *home, const char *fpr,
 
 /* Every public key, those with a secret half marked: `plain` is gpg's colon listing (doc/DETAILS). */
 void tsn_pgp_list(struct tsn_loop *loop, const char *home, tsn_pgp_done *done, void *user);
+/* The same of one key, by its fingerprint. */
+void tsn_pgp_look(struct tsn_loop *loop, const char *home, const char *fpr, tsn_pgp_done *done,
+                  void *user);
 /* That listing as [{ fpr, keyid, created_ms, expires_ms, secret, state: valid expired revoked disabled,
  * algorithm, bits, uids: [..] }]; expires_ms 0 = never. New reference. Pure. */
 json_t *tsn_pgp_keys_json(const char *listing);

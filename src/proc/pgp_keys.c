@@ -10,8 +10,14 @@
 
 void tsn_pgp_list(struct tsn_loop *loop, const char *home, tsn_pgp_done *done, void *user)
 {
-    static const char *const words[] = {"--with-colons", "--fixed-list-mode", "--with-secret",
-                                        "--list-keys", NULL};
+    tsn_pgp_look(loop, home, NULL, done, user);
+}
+
+void tsn_pgp_look(struct tsn_loop *loop, const char *home, const char *fpr, tsn_pgp_done *done,
+                  void *user)
+{
+    const char *const words[] = {
+        "--with-colons", "--fixed-list-mode", "--with-secret", "--list-keys", fpr, NULL};
     struct tsn_pgp_job *j = tsn_pgp_job_new(loop, done, user);
 
     j->lines = true;

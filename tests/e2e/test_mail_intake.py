@@ -327,6 +327,114 @@ def test_pgp():
         n.stop()
 
 
+def test_every_pgp_state():
+    """Report and answer of each: the state is shown, the answer asks for what is missing with our key
+    attached, nothing is dropped and nothing of the text is quoted."""
+    home = os.path.join(TEMP, "g2")
+    os.mkdir(home, 0o700)
+    t.atexit.register(subprocess.run, ["gpgconf", "--homedir", home, "--kill", "all"],
+                      stderr=subprocess.DEVNULL)
+    for name in ("alice", "mallory", "dave", "psirt", "other"):
+        gpg(home, "--quick-generate-key", "%s <%s@tocsin.example>" % (name, name),
+            "future-default", "default", "never")
+    old = ("--faked-system-time", "20200101T000000")
+    gpg(home, *old, "--quick-generate-key", "carol <carol@tocsin.example>", "future-default",
+        "default", "1d")
+    fprs, fpr = {}, None
+    for line in gpg(home, "--with-colons", "-k").decode().split("\n"):
+        f = line.split(":")
+        if f[0] in ("pub", "fpr"):  # of the primary key: the first that follows
+            fpr = None if f[0] == "pub" else fpr or f[9]
+        if f[0] == "uid":
+            fprs[f[9].split(" ")[0]] = fpr
+    secret = "SECRETWORD overflow"
+    text = "Content-Type: text/plain\r\n\r\nA %s that is in the web server.\r\n" % secret
+
+    def enclosed(name, data):
+        return ("From: %s@x.example\nTo: psirt@acme.example\nSubject: ...\nMessage-ID: <%s@p.example>\n"
+                "MIME-Version: 1.0\nContent-Type: multipart/encrypted; "
+                'protocol="application/pgp-encrypted"; boundary="e"\n\n--e\nContent-Type: '
+                "application/pgp-encrypted\n\nVersion: 1\n\n--e\nContent-Type: "
+                "application/octet-stream\n\n%s\n--e--\n" % (name, name, data.decode())).encode()
+
+    def signed(name, by, *more):
+        sig = gpg(home, "--armor", "--detach-sign", "-u", by + "@", *more, data=text.encode())
+        return (("From: %s@x.example\r\nTo: psirt@acme.example\r\nSubject: Plain\r\nMessage-ID: <%s@p.example>"
+                 '\r\nMIME-Version: 1.0\r\nContent-Type: multipart/signed; micalg=pgp-sha512; protocol='
+                 '"application/pgp-signature"; boundary="s"\r\n\r\n--s\r\n' % (name, name)) + text +
+                "\r\n--s\r\nContent-Type: application/pgp-signature\r\n\r\n" + sig.decode() +
+                "\r\n--s--\r\n").encode()
+
+    def to_us(*more, to="psirt", data=text):
+        return gpg(home, "--armor", "--encrypt", "-r", to + "@", *more, data=data.encode())
+
+    def keyed(name, who):
+        key = gpg(home, "--armor", "--export", who + "@").decode()
+        return enclosed(name, to_us(data='Content-Type: multipart/mixed; boundary="i"\r\n\r\n--i\r\n' + text +
+                                    "--i\r\nContent-Type: application/pgp-keys\r\n\r\n" + key + "--i--\r\n"))
+
+    whole = to_us()
+    mangled = whole.split(b"\n")
+    mangled[4] = mangled[4][:20] + (b"A" if mangled[4][20:21] != b"A" else b"B") + mangled[4][21:]
+    bad = signed("bad", "alice").replace(b"web server", b"web master")
+    late = signed("late", "carol", "--faked-system-time", "20200101T010000")
+    with open(os.path.join(home, "openpgp-revocs.d", fprs["dave"] + ".rev"), encoding="utf-8") as f:
+        revocation = f.read().replace("\n:-----", "\n-----").encode()
+    revoked = signed("revoked", "dave")
+    gpg(home, "--import", data=revocation)
+    RESEND = "We could not read your mail"
+    TAKEN = "We have your report"
+    # name, mail, what the report shows, subject of the answer, words in it, is our key attached
+    table = (
+        ("wrong-key", enclosed("wrong-key", to_us(to="other")), ("reason", "no-secret-key"), RESEND, "send it again", True),
+        ("no-mdc", enclosed("no-mdc", to_us("--rfc2440", "--cipher-algo", "AES", "--compress-algo", "none",
+                                            "--disable-mdc")), ("reason", "no-integrity"), RESEND, "send it again", True),
+        ("broken", enclosed("broken", b"\n".join(mangled)), ("decryptable", False), RESEND, "send it again", True),
+        ("good", signed("good", "alice"), ("signature", "good"), None, None, False),
+        ("bad", bad, ("signature", "bad"), TAKEN, "does not fit its text", True),
+        ("unknown", signed("unknown", "mallory"), ("signature", "unknown-key"), TAKEN, "we do not have", True),
+        ("late", late, ("signature", "expired-key"), TAKEN, "has expired", True),
+        ("revoked", revoked, ("signature", "revoked-key"), TAKEN, "was revoked", True),
+        ("key-ok", keyed("key-ok", "alice"), ("decryptable", True), None, None, False),
+        ("key-late", keyed("key-late", "carol"), ("key_problem", "expired"), TAKEN, "has expired", True),
+        ("key-gone", keyed("key-gone", "dave"), ("key_problem", "revoked"), TAKEN, "was revoked", True),
+    )
+    with node() as n:
+        ring = os.path.join(n.root, "data", "gnupg")
+        os.makedirs(ring, 0o700)
+        gpg(ring, "--import", data=gpg(home, "--export-secret-keys", "psirt@"))
+        for name in ("alice", "carol", "dave"):
+            gpg(ring, "--import", data=gpg(home, "--export", name + "@"))
+        n.config["mail"]["pgp"] = {"key": fprs["psirt"]}
+        n.write_config()
+        n.start()
+        for name, data, *_ in table:
+            put(n, name, data)
+        settled(n, len(table), 60)
+        got = {m["To"].split("@")[0]: m for m in answers(n, len(table), 60)}
+        rows = {r["from"].split("@")[0]: r for r in mails(n)}
+        for name, _, (field, value), subject, words, attached in table:
+            assert rows[name]["state"] == "report", (name, rows[name])
+            case = n.cli("show", rows[name]["case"], check=0).json
+            mail = [r for r in n.cli("report", "list", "--case", rows[name]["case"], check=0).json["items"]]
+            body = n.http("GET", "/api/v1/show/" + mail[0]["name"]).json["report"]["report"]["mail"]
+            assert body.get(field) == value, (name, body, case)
+            m = got[name]
+            parts = list(m.walk())
+            plain = "".join(p.get_payload(decode=True).decode() for p in parts if p.get_content_type() == "text/plain")
+            if subject is None:
+                assert m.get_content_type() == "multipart/encrypted", name
+                continue
+            assert m.get_content_type() == "multipart/signed", (name, m.get_content_type())
+            assert subject in m["Subject"], (name, m["Subject"])
+            assert words in plain, (name, plain)
+            keys = [p for p in parts if p.get_content_type() == "application/pgp-keys"]
+            assert bool(keys) == attached, name
+            assert b"PUBLIC KEY" in keys[0].get_payload(decode=True), name
+            assert "SECRETWORD" not in m.as_string() and secret not in plain, name
+        n.stop()
+
+
 def test_pipe_without_daemon():
     with node() as n:
         error = receive(n, raw(), code=75)

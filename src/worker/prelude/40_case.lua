@@ -104,8 +104,15 @@ local function acknowledge(case, report, t)
   if came.message_id then
     letter.references = native.json_list { came.message_id }
   end
+  local note = native.pgp_note(came, report.language)
+  if note and came.our_key then
+    vars.state = note
+    letter.note = "pgp-note"
+  end
   if came.reason then -- we could not read it: ask again, with our key
-    letter.template, letter.encrypt = "unreadable", nil
+    letter.template, letter.encrypt, letter.note = "unreadable", nil, nil
+  end
+  if letter.note or came.reason then
     if came.our_key then
       letter.attach = native.json_list {
         { name = "psirt.asc", type = "application/pgp-keys", text = came.our_key },
