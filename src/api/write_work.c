@@ -10,6 +10,7 @@
 #include "core/crypto.h"
 #include "core/id.h"
 #include "core/text.h"
+#include "intake/foreign.h"
 #include "store/record_case.h"
 
 bool tsn_body_ok(struct tsn_req *req, const char *const *known, size_t n)
@@ -72,13 +73,35 @@ static void done_report(tsn_err err, int64_t seq, const json_t *info,
     tsn_req_end(req);
 }
 
+static void drop_json(void *p)
+{
+    json_decref(p);
+}
+
 void tsn_act_report(struct tsn_req *req)
 {
     if (!req->body) {
         tsn_body_bad(req, "/", "the report is missing: send it as a JSON object");
         return;
     }
-    const char *key = tsn_http_header(req->in, "Idempotency-Key");
+    const char *key = tsn_http_header(req->in, "Idempotency-Key"), *own = NULL, *skipped = NULL;
+    const json_t *report = req->body;
+    /* A report of another system, as it has it: VINCE, CSAF, HackerOne. Its number there is its key. */
+    if (!json_object_get(req->body, "kind")) {
+        json_t *row = NULL;
+        if (tsn_foreign_report(req->body, &row, &own, &skipped) == 0) {
+            tsn_arena_defer(req->arena, drop_json, row);
+            report = json_object_get(row, "report");
+            key = key ? key : own;
+        }
+    }
+    if (skipped) {
+        json_t *out = json_pack("{s:s}", "skipped", skipped);
+        tsn_req_json(req, 200, out);
+        json_decref(out);
+        tsn_req_end(req);
+        return;
+    }
     if (key && !tsn_word_ok(key, 255)) {
         tsn_req_refuse(req, 400, TSN_EINPUT, "H020",
                        "Idempotency-Key must be 1 to 255 visible ASCII characters", "");
@@ -100,7 +123,7 @@ void tsn_act_report(struct tsn_req *req)
     struct tsn_actor actor;
     tsn_auth_actor(req, &actor);
     tsn_intake_report(req->api->config.intake, &actor, "api", tsn_arena_strdup(req->arena, key),
-                      req->body, done_report, req);
+                      report, done_report, req);
 }
 
 /* --- notes ------------------------------------------------------------------------------- */

@@ -45,16 +45,26 @@ static tsn_err take_scheme(struct tsn_conf *c, const struct tsn_yaml *i, struct 
 static tsn_err take_use(struct tsn_conf *c, const struct tsn_yaml *i, struct tsn_hook *h)
 {
     const struct tsn_yaml *report = tsn_yaml_find(i, "report");
+    size_t ntypes;
     tsn_err err = tsn_conf_text(c, i, "case", false, 300, &h->case_at);
+    if (!err)
+        err = tsn_conf_text(c, i, "foreign", false, 300, &h->foreign_at);
+    if (!err)
+        err = tsn_yaml_strs(c->arena, i, "types", false, &h->types, &ntypes, c->diag);
     if (err)
         return err;
-    if ((report != NULL) == (h->case_at != NULL)) {
+    if ((report != NULL) + (h->case_at != NULL) + (h->foreign_at != NULL) != 1) {
         err = tsn_yaml_fail(i, c->diag, TSN_EINPUT, "C013",
-                            "hook `%s` needs one of `report` and `case`", h->name);
-        tsn_diag_hint(c->diag, "case: /issue/key says where the case's name stands; report: { "
-                               "title: /issue/title, ... } makes reports");
+                            "hook `%s` needs one of `report`, `foreign` and `case`", h->name);
+        tsn_diag_hint(c->diag,
+                      "case: /issue/key says where the case's name stands; report: { "
+                      "title: /issue/title, ... } makes reports; foreign: /data/report "
+                      "is where a report of a known system stands");
         return err;
     }
+    if (h->foreign_at && h->foreign_at[0] != '/')
+        return tsn_yaml_fail(tsn_yaml_find(i, "foreign"), c->diag, TSN_EINPUT, "C014",
+                             "`foreign` is a JSON pointer: it begins with /");
     if (h->case_at && h->case_at[0] != '/')
         return tsn_yaml_fail(tsn_yaml_find(i, "case"), c->diag, TSN_EINPUT, "C014",
                              "`case` is a JSON pointer: it begins with /");
@@ -71,9 +81,9 @@ static tsn_err take_use(struct tsn_conf *c, const struct tsn_yaml *i, struct tsn
 
 tsn_err tsn_conf_hooks(struct tsn_conf *c)
 {
-    static const char *const known[] = {"name",     "scheme",       "key",    "key_file",
-                                        "old_key",  "old_key_file", "header", "prefix",
-                                        "encoding", "type_header",  "case",   "report"};
+    static const char *const known[] = {
+        "name",   "scheme",   "key",         "key_file", "old_key", "old_key_file", "header",
+        "prefix", "encoding", "type_header", "case",     "report",  "foreign",      "types"};
     const struct tsn_yaml *list;
     size_t n, at = 0;
     tsn_err err = tsn_conf_list(c, c->root, "hooks", false, &list, &n);

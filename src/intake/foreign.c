@@ -242,6 +242,33 @@ static void csaf(json_t *out, const json_t *root)
     add(out, "csaf", tsn_json_str(json_object_get(doc, "tracking"), "id", NULL), report, NULL);
 }
 
+/* --- HackerOne, one report as its webhooks and API have it --- */
+
+/* The reader of exports knows lists. */
+static bool hackerone(json_t *out, json_t *v)
+{
+    json_t *rows = NULL, *one, *list;
+    struct tsn_diag diag;
+    char *text;
+    size_t i;
+    tsn_err err;
+
+    if (strcmp(tsn_json_str(v, "type", ""), "report") != 0 ||
+        !json_is_object(json_object_get(v, "attributes")))
+        return false;
+    list = json_pack("{s:[O]}", "data", v);
+    text = tsn_json_text(list);
+    json_decref(list);
+    tsn_diag_init(&diag);
+    err = tsn_bounty_read_export(text, strlen(text), &rows, &diag);
+    free(text);
+    if (err)
+        return false;
+    json_array_foreach(rows, i, one) bounty(out, one);
+    json_decref(rows);
+    return true;
+}
+
 /* --- which is it --- */
 
 static bool is_vince(const json_t *v)
@@ -260,8 +287,26 @@ static bool one_of(json_t *out, json_t *v)
              json_is_string(json_object_get(v, "text")))
         add(out, "tocsin", tsn_json_str(v, "foreign_id", NULL), json_deep_copy(v), NULL);
     else
-        return false;
+        return hackerone(out, v);
     return true;
+}
+
+tsn_err tsn_foreign_report(const json_t *value, json_t **out, const char **key,
+                           const char **skipped)
+{
+    json_t *list = json_array(), *row;
+
+    *out = NULL;
+    if (json_is_object(value) && one_of(list, (json_t *)(uintptr_t)value) &&
+        json_array_size(list) == 1)
+        *out = json_incref(json_array_get(list, 0));
+    json_decref(list);
+    row = *out;
+    if (!row)
+        return TSN_EINPUT;
+    *key = tsn_json_str(row, "key", "");
+    *skipped = tsn_json_str(row, "skipped", NULL);
+    return 0;
 }
 
 tsn_err tsn_foreign_reports(const char *bytes, size_t len, json_t **out, struct tsn_diag *diag)

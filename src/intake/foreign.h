@@ -13,3 +13,7 @@
  * tsn_report_check takes; skipped: why it is not one to take, such as its state there. I010 for what is none
  * of them. New reference. */
 tsn_err tsn_foreign_reports(const char *bytes, size_t len, json_t **out, struct tsn_diag *diag);
+/* The same for one value that is parsed: { key, report, skipped? } (new reference; key and skipped are
+ * borrowed of it). TSN_EINPUT: none of them, or several. */
+tsn_err tsn_foreign_report(const json_t *value, json_t **out, const char **key,
+                           const char **skipped);

@@ -9,6 +9,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "intake/foreign.h"
 
 #define EVENT "hook.received"
 
@@ -38,6 +39,23 @@ static const json_t *at_pointer(struct tsn_arena *arena, const json_t *value, co
     return value;
 }
 
+/* Inside an object of the report too: { mail: ..., name: /data/user }. */
+static json_t *filled(struct tsn_arena *arena, const json_t *wanted, const json_t *payload)
+{
+    json_t *out = json_object(), *v;
+    const char *name;
+    json_object_foreach((json_t *)(uintptr_t)wanted, name, v)
+    {
+        const char *text = json_string_value(v);
+        const json_t *found = text && text[0] == '/' ? at_pointer(arena, payload, text) : NULL;
+        if (!text || text[0] != '/')
+            json_object_set(out, name, v);
+        else if (found && !json_is_null(found))
+            json_object_set_new(out, name, json_deep_copy(found));
+    }
+    return out;
+}
+
 /* Members of a report: a text that begins with / is a pointer into the message. Those it does not
  * have are left out, and the check of reports says what is missing. */
 static json_t *report_of(struct tsn_arena *arena, const struct tsn_hook *hook,
@@ -48,6 +66,13 @@ static json_t *report_of(struct tsn_arena *arena, const struct tsn_hook *hook,
     json_object_foreach((json_t *)(uintptr_t)hook->report, name, v)
     {
         const char *text = json_string_value(v);
+        if (json_is_object(v)) {
+            json_t *inner = filled(arena, v, payload);
+            if (json_object_size(inner))
+                json_object_set(out, name, inner);
+            json_decref(inner);
+            continue;
+        }
         if (!text || text[0] != '/') {
             json_object_set(out, name, v);
             continue;
@@ -199,6 +224,46 @@ static void submit(struct tsn_intake *in, const struct tsn_hook *hook,
     }
 }
 
+/* --- a report of a known system ------------------------------------------------------------- */
+
+static void dropped(const struct tsn_hook *hook, const char *why, tsn_engine_done *done,
+                    void *user)
+{
+    json_t *info = json_pack("{s:n, s:[], s:b}", "case", "runs", "duplicate", 0);
+    tsn_log(TSN_LOG_INFO, "hook.dropped", "hook", hook->name, "why", why, NULL);
+    done(0, -1, info, NULL, user);
+    json_decref(info);
+}
+
+static void take_foreign(struct tsn_intake *in, const struct tsn_actor *actor,
+                         const struct tsn_hook *hook, const struct tsn_hook_seen *seen,
+                         const char *source, const json_t *value, tsn_engine_done *done,
+                         void *user)
+{
+    struct tsn_diag diag;
+    json_t *row = NULL;
+    const char *key, *skipped;
+    tsn_diag_init(&diag);
+    if (tsn_foreign_report(value, &row, &key, &skipped) != 0) {
+        (void)tsn_diag_set(&diag, TSN_EINPUT, "H084", "there is no report of a known system");
+        done(TSN_EINPUT, -1, NULL, &diag, user);
+    } else if (skipped) {
+        dropped(hook, skipped, done, user);
+    } else {
+        tsn_intake_report(in, actor, source, seen->id, json_object_get(row, "report"), done,
+                          user);
+    }
+    json_decref(row);
+}
+
+static bool wanted(const struct tsn_hook *hook, const char *type)
+{
+    for (const char *const *t = hook->types; t && *t; t++)
+        if (strcmp(*t, type) == 0)
+            return true;
+    return hook->types == NULL;
+}
+
 /* --- the way in ------------------------------------------------------------------------------ */
 
 void tsn_hook_take(struct tsn_intake *in, const struct tsn_hook *hook,
@@ -217,6 +282,11 @@ void tsn_hook_take(struct tsn_intake *in, const struct tsn_hook *hook,
     if (err) {
         (void)tsn_diag_set(&diag, TSN_EINPUT, "H084", "the body is not a JSON object");
         done(TSN_EINPUT, -1, NULL, &diag, user);
+    } else if (!wanted(hook, seen->type)) {
+        dropped(hook, seen->type, done, user);
+    } else if (hook->foreign_at) {
+        take_foreign(in, &actor, hook, seen, source,
+                     at_pointer(arena, payload, hook->foreign_at), done, user);
     } else if (hook->report) {
         json_t *report = report_of(arena, hook, payload);
         tsn_intake_report(in, &actor, source, seen->id, report, done, user);

@@ -38,7 +38,13 @@ def make():
                    "type_header": "X-Ticket-Event", "case": "/ticket/labels/0"},
                   {"name": "portal", "key": "secret:portal",
                    "report": {"kind": "incident", "title": "/data/title", "text": "/data/text",
-                              "contact": {"mail": "portal@customer.example"}}}]})
+                              "contact": {"mail": "portal@customer.example"}}},
+                  {"name": "hackerone", "scheme": "hmac", "header": "X-H1-Signature",
+                   "prefix": "sha256=", "key_file": "tickets.key", "type_header": "X-H1-Event",
+                   "types": ["report_created"], "foreign": "/data/report"},
+                  {"name": "nested", "key": "secret:portal",
+                   "report": {"kind": "weakness", "title": "/t", "text": "/t",
+                              "contact": {"mail": "/who/mail", "name": "/who/none"}}}]})
     os.mkdir(os.path.join(n.root, "own"))
     for name, text in (("own/waits.lua", WAITS), ("own/starts.lua", STARTS),
                        ("tickets.key", SECRET.decode()), ("old.key", OLD.decode())):
@@ -117,6 +123,50 @@ def test_reports_and_events():
         assert len(n.cli("run", "list", check=0).json["items"]) == 2
         n.stop()
         t.run_cli(["audit", "verify", n.data], check=0)
+
+
+def test_platforms():
+    """HackerOne's webhooks: a new report is taken after its commit, other events are not; and members
+    inside an object may be pointers."""
+    report = {"id": "1337", "type": "report", "attributes": {
+        "title": "XSS in login form", "state": "new", "created_at": "2016-02-02T04:05:06.000Z",
+        "vulnerability_information": "The name is not escaped."}, "relationships": {
+            "reporter": {"data": {"id": "1", "type": "user", "attributes": {"username": "api-example"}}},
+            "program": {"data": {"id": "2", "type": "program", "attributes": {"handle": "acme"}}},
+            "severity": {"data": {"type": "severity", "attributes": {"rating": "high"}}},
+            "structured_scope": {"data": {"attributes": {"asset_identifier": "edge-gw"}}}}}
+
+    def send(n, event, change=None, key=SECRET):
+        body = {"data": {"activity": {"id": "9", "type": "activity-comment", "attributes": {}},
+                         "report": dict(report, attributes=dict(report["attributes"], **(change or {})))}}
+        raw = json.dumps(body).encode()
+        return post(n, "hackerone", raw, {
+            "X-H1-Event": event, "X-H1-Delivery": "a-guid",
+            "X-H1-Signature": "sha256=" + hmac.new(key, raw, hashlib.sha256).hexdigest()})
+
+    with make() as n:
+        begin(n)
+        assert send(n, "report_created") == (202, {"accepted": True, "duplicate": False})
+        assert send(n, "report_created")[1]["duplicate"], "delivered twice, taken once"
+        assert send(n, "report_comment_created")[0] == 202
+        assert send(n, "report_created", {"state": "spam", "title": "Other"})[0] == 202
+        assert send(n, "report_created", key=OLD)[0] == 401
+        rows = n.cli("report", "list", check=0).json["items"]
+        assert [r["title"] for r in rows] == ["XSS in login form"], rows
+        body = n.http("GET", "/api/v1/show/" + rows[0]["name"]).json["report"]["report"]
+        assert (body["foreign_id"], body["severity"], body["product"], body["text"]) == (
+            "1337", "high", "edge-gw", "The name is not escaped."), body
+        assert body["contact"] == {"name": "api-example", "organisation": "hackerone"}, body
+        # Nested pointers; what is not there is left out.
+        raw = json.dumps({"t": "A flaw", "who": {"mail": "a@b.example"}}).encode()
+        stamp = str(int(time.time()))
+        mac = hmac.new(SECRET, b".".join((b"n1", stamp.encode(), raw)), hashlib.sha256).digest()
+        assert post(n, "nested", raw, {"webhook-id": "n1", "webhook-timestamp": stamp, "webhook-signature":
+                                       "v1," + base64.b64encode(mac).decode()})[0] == 202
+        row = [r for r in n.cli("report", "list", check=0).json["items"] if r["title"] == "A flaw"][0]
+        body = n.http("GET", "/api/v1/show/" + row["name"]).json["report"]["report"]
+        assert body["contact"] == {"mail": "a@b.example"}, body
+        n.stop()
 
 
 def test_refused():

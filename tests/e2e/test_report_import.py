@@ -89,6 +89,31 @@ def test_formats():
         n.stop()
 
 
+def test_api_takes_them_as_they_are():
+    """POST /reports: a VINCE report, a CSAF document, a report as HackerOne's API has it, each answered
+    after its commit and known again by its number there, also after a kill."""
+    with t.make_dir({"server": {"listen": "127.0.0.1:0"}, "rules": []}) as n:
+        n.start()
+        token = n.token("resp1")
+        first = {}
+        for name, value, key in (("vince", VINCE, "foreign_id"), ("csaf", CSAF, "foreign_id"),
+                                 ("h1", H1["data"][0], "foreign_id")):
+            got = n.http("POST", "/api/v1/reports", value, token=token, tcp=True)
+            assert got.status == 202 and got.json["receipt"] and not got.json["duplicate"], (name, got)
+            first[name] = got.json["receipt"]
+        assert n.http("POST", "/api/v1/reports", H1["data"][1], token=token, tcp=True).json["skipped"] == "resolved"
+        n.kill9()
+        n.start()
+        for name, value in (("vince", VINCE), ("csaf", CSAF), ("h1", H1["data"][0])):
+            got = n.http("POST", "/api/v1/reports", value, token=token, tcp=True).json
+            assert got["duplicate"] and got["receipt"] == first[name], (name, got)
+        assert len(n.cli("report", "list", check=0).json["items"]) == 3
+        odd = n.http("POST", "/api/v1/reports", {"document": 1}, token=token, tcp=True,
+                     headers={"Idempotency-Key": "x"})
+        assert odd.status in (400, 422) and odd.json["code"] in ("H012", "H013"), odd
+        n.stop()
+
+
 def test_shared_exports():
     """Real exports that others' parsers are tested with."""
     data = os.environ.get("TOCSIN_DATA") or os.path.join(t.SOURCE, "..", "shared", "data")
