@@ -36,8 +36,8 @@ struct tsn_hook {
     const char *type_header;     /* names what happened; NULL = none */
     const char *case_at;         /* JSON pointer to a case's name; NULL = reports */
     const json_t *report;        /* member of a report: value, or a JSON pointer to it */
-    const char *foreign_at;      /* JSON pointer to a report of a known system (foreign.h); NULL */
-    const char *const *types;    /* NULL-terminated: others are accepted and dropped; NULL = all */
+    const char *foreign_at;   /* JSON pointer to a report of a known system (foreign.h); NULL */
+    const char *const *types; /* NULL-terminated: others are accepted and dropped; NULL = all */
 };
 
 /* A secret's text: whsec_BASE64, whpk_BASE64, or the key itself (16 bytes at least). TSN_EINPUT
