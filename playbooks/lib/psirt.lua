@@ -17,21 +17,28 @@ local function tell(case, t)
   return ok
 end
 
--- Mail to the reporter of the case, in their language and their thread, encrypted to their key when we know it.
--- Who left no address reads it by their receipt. True when it was sent; the clock of regular news counts from then.
-function psirt.tell_reporter(case, subject, text)
+-- Mail to the reporter of the case, in their language and their thread, encrypted to their key when we know it. Who
+-- reported by the form reads it by their receipt, and their mail says only that there is news (`stands`: the words are
+-- there already); who left no address reads it there, too. True when it was sent; the clock of regular news counts from
+-- then.
+function psirt.tell_reporter(case, subject, text, stands)
   local report = case.report
   local contact = report and report.contact
+  local form = report and report.source == "form"
+  if report and not stands and (form or not contact or not contact.mail) then
+    report:update { message = subject .. "\n\n" .. text }
+  end
   if not contact or not contact.mail then
-    if report then
-      report:update { message = subject .. "\n\n" .. text }
-    end
     return false
   end
   local came = report.mail or {}
-  local told = tell(case, { to = contact.mail, template = "case-update", language = report.language,
-    in_reply_to = came.message_id, encrypt = came.key_fpr,
-    vars = { case = case.name, name = contact.name or "there", subject = subject, text = text } })
+  local letter = { to = contact.mail, template = "reporter-news", language = report.language,
+    vars = { case = case.name, name = contact.name or "there" } }
+  if not form then
+    letter.template, letter.in_reply_to, letter.encrypt = "case-update", came.message_id, came.key_fpr
+    letter.vars.subject, letter.vars.text = subject, text
+  end
+  local told = tell(case, letter)
   if told then
     instant.set { name = "reporter_informed" }
   end

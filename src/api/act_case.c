@@ -62,7 +62,25 @@ struct case_op {
     const json_t *refs; /* of the request's body */
     json_t *result;
     int64_t seq;
+    struct tsn_intake *intake;
+    json_t *runs; /* ids of runs that the rules began */
 };
+
+/* Words to the reporter are an event: a rule may send a mail that there is news. */
+static tsn_err tell(struct case_op *x, struct tsn_store *st, const char *case_id)
+{
+    const char *dedupe = tsn_arena_printf(x->op.arena, "%lld", (long long)x->seq);
+    json_t *body;
+    tsn_err err;
+    if (strcmp(x->act.op, "report.tell") != 0)
+        return 0;
+    body = json_pack("{s:O*, s:O*}", "message", json_object_get(x->act.args, "message"),
+                     "state", json_object_get(x->act.args, "state"));
+    err = tsn_intake_case_event(x->intake, st, x->op.arena, case_id, "report.told", "api",
+                                dedupe, body, x->act.now_ms, x->runs, &x->op.diag);
+    json_decref(body);
+    return err;
+}
 
 static tsn_err apply_act(struct tsn_op *op, struct tsn_store *st)
 {
@@ -77,7 +95,9 @@ static tsn_err apply_act(struct tsn_op *op, struct tsn_store *st)
         return err;
     x->act.viewer = &x->who;
     x->act.case_id = c.id;
-    return tsn_case_act(st, op->arena, x->casework, &x->act, &x->result, &x->seq, &op->diag);
+    json_array_clear(x->runs);
+    err = tsn_case_act(st, op->arena, x->casework, &x->act, &x->result, &x->seq, &op->diag);
+    return err ? err : tell(x, st, c.id);
 }
 
 /* The same for many cases, all or none: what came out for each. */
@@ -89,6 +109,7 @@ static tsn_err apply_many(struct tsn_op *op, struct tsn_store *st)
     tsn_err err = 0;
     json_decref(x->result);
     x->result = NULL;
+    json_array_clear(x->runs);
     json_array_foreach(x->refs, i, ref)
     {
         struct tsn_rec_case c;
@@ -102,6 +123,8 @@ static tsn_err apply_many(struct tsn_op *op, struct tsn_store *st)
         x->act.viewer = &x->who;
         x->act.case_id = c.id;
         err = tsn_case_act(st, op->arena, x->casework, &x->act, &one, &x->seq, &op->diag);
+        if (!err)
+            err = tell(x, st, c.id);
         if (err)
             break;
         json_object_set_new(one, "case", json_string(c.name));
@@ -118,13 +141,18 @@ static void done_act(struct tsn_op *op)
 {
     struct case_op *x = (struct case_op *)op;
     struct tsn_req *req = op->user;
+    json_t *id;
+    size_t i;
     if (op->err) {
         tsn_req_problem(req, op->err, &op->diag);
     } else {
         if (x->seq >= 0)
             json_object_set_new(x->result, "entry", json_integer(x->seq));
+        json_array_foreach(x->runs, i, id)
+            tsn_engine_wake(req->api->config.engine, json_string_value(id));
         tsn_req_json(req, 200, x->result);
     }
+    json_decref(x->runs);
     json_decref(x->result);
     tsn_req_end(req);
     tsn_op_destroy(op);
@@ -150,6 +178,10 @@ static void act(struct tsn_req *req, const char *const *known, size_t n,
     }
     struct case_op *x = tsn_op_new(sizeof(*x), apply, done_act, req);
     x->casework = req->api->config.casework;
+    x->intake = req->api->config.intake;
+    x->runs = json_array();
+    if (x->intake && strcmp(name, "report.tell") == 0)
+        tsn_intake_refresh(x->intake);
     x->ref = req->id;
     x->refs = json_object_get(req->body, "cases");
     tsn_auth_actor(req, &x->by);

@@ -398,13 +398,27 @@ tsn_err tsn_case_close(struct tsn_store *st, struct tsn_arena *arena, const char
     return tsn_store_put(st, &tsn_table_case, &c);
 }
 
+void tsn_case_put_update(json_t *facts, const char *state, const char *message, int64_t now_ms)
+{
+    char at[25];
+    json_t *updates = json_object_get(facts, TSN_FACT_UPDATES);
+    if (!updates)
+        json_object_set_new(facts, TSN_FACT_UPDATES, updates = json_array());
+    if (json_array_size(updates) >= TSN_CASE_UPDATES_MAX)
+        json_array_remove(updates, 0); /* the log keeps them all */
+    tsn_time_format(at, now_ms);
+    json_array_append_new(
+        updates, json_pack("{s:s, s:s*, s:s*}", "at", at, "state", state, "message", message));
+    if (state)
+        json_object_set_new(facts, TSN_FACT_STATE, json_string(state));
+}
+
 tsn_err tsn_case_report_update(struct tsn_store *st, struct tsn_arena *arena,
                                const char *case_id, const char *state, const char *message,
                                const struct tsn_case_by *by, int64_t now_ms, int64_t *seq,
                                struct tsn_diag *diag)
 {
     struct tsn_rec_case c;
-    char at[25];
     *seq = -1;
     if (!state && !message)
         return tsn_case_bad(diag, "report.update", "wants a state, a message or both");
@@ -418,21 +432,7 @@ tsn_err tsn_case_report_update(struct tsn_store *st, struct tsn_arena *arena,
     json_t *facts = tsn_case_facts(&c);
     const char *before = tsn_json_str(facts, TSN_FACT_STATE, NULL);
     before = before ? tsn_arena_strdup(arena, before) : "received";
-    json_t *updates = json_object_get(facts, TSN_FACT_UPDATES);
-    if (!updates)
-        json_object_set_new(facts, TSN_FACT_UPDATES, updates = json_array());
-    if (json_array_size(updates) >= TSN_CASE_UPDATES_MAX)
-        json_array_remove(updates, 0); /* the log keeps them all */
-    tsn_time_format(at, now_ms);
-    json_t *update = json_object();
-    json_object_set_new(update, "at", json_string(at));
-    if (state) {
-        json_object_set_new(update, "state", json_string(state));
-        json_object_set_new(facts, TSN_FACT_STATE, json_string(state));
-    }
-    if (message)
-        json_object_set_new(update, "message", json_string(message));
-    json_array_append_new(updates, update);
+    tsn_case_put_update(facts, state, message, now_ms);
 
     struct tsn_field field = {
         .name = "note", .data = message, .len = message ? strlen(message) : 0};

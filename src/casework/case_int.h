@@ -19,6 +19,8 @@
 #define TSN_CASE_FACTS_MAX   (1u << 20) /* all facts of a case as JSON */
 #define TSN_CASE_LINKS_MAX   1000
 #define TSN_CASE_UPDATES_MAX 1000
+/* One more line for whoever holds a receipt; state and message may be NULL. */
+void tsn_case_put_update(json_t *facts, const char *state, const char *message, int64_t now_ms);
 
 /* Where a change comes from: who, and the step of a run when a playbook did it. */
 struct tsn_case_by {

@@ -10,6 +10,8 @@
 #include "core/json.h"
 #include "store/record_case.h"
 
+#define TELL_BYTES 20000
+
 static tsn_err find_report(struct tsn_case_work *w, const char *ref, struct tsn_rec_report *out,
                            struct tsn_diag *diag)
 {
@@ -344,7 +346,29 @@ tsn_err tsn_case_report_came(struct tsn_store *st, struct tsn_arena *arena,
     return tsn_case_work_close(&w, err, diag);
 }
 
+/* report.tell{ message, state }: what a person says to whoever holds a receipt of this case. */
+static tsn_err op_tell(struct tsn_case_work *w, const json_t *args, json_t **result,
+                       struct tsn_diag *diag)
+{
+    const char *message = tsn_json_str(args, "message", ""),
+               *state = tsn_json_str(args, "state", NULL),
+               *before = tsn_json_str(w->facts, TSN_FACT_STATE, "received");
+    if (!message[strspn(message, " \t\r\n")] || strlen(message) > TELL_BYTES)
+        return tsn_case_bad(diag, "report.tell", "message has 1 to 20,000 bytes");
+    if (state && !tsn_case_word(state, 64))
+        return tsn_case_bad(diag, "report.tell", "state must be a short word");
+    tsn_err err =
+        tsn_case_log(w, "report.updated", NULL, state ? before : NULL, state, "note", message);
+    if (err)
+        return err;
+    tsn_case_put_update(w->facts, state, message, w->now_ms);
+    *result = json_object();
+    return 0;
+}
+
 const struct tsn_case_op tsn_ops_link[] = {
+    {"report.tell", "Words to the reporter, on the status page of their receipt", TSN_OP_PERSON,
+     "message! state", op_tell},
     {"report.attach", "Another report of the same thing", TSN_OP_WORK, "report!", op_attach},
     {"report.detach", "The report is about something else", TSN_OP_WORK, "report! reason",
      op_detach},

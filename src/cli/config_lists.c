@@ -392,9 +392,9 @@ tsn_err tsn_conf_rules(struct tsn_conf *c)
 {
     static const char *const known[] = {"on", "when", "run"};
     static const char *const events[] = {
-        "report.accepted", "advisory.matched", "advisory.digest",
-        "clock.warned",    "clock.missed",     "embargo.ended",
-        "case.exploited",  "schedule.due",     "hook.received"};
+        "report.accepted", "advisory.matched", "advisory.digest", "clock.warned",
+        "clock.missed",    "embargo.ended",    "case.exploited",  "schedule.due",
+        "hook.received",   "report.told"};
     const struct tsn_yaml *list;
     size_t n, at = 0;
     tsn_err err = tsn_conf_list(c, c->root, "rules", false, &list, &n);

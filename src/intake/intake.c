@@ -318,10 +318,11 @@ static json_t *event_of(const json_t *normal, const char *receipt, const char *s
     return event;
 }
 
-static json_t *facts_of(const json_t *normal, const char *receipt)
+static json_t *facts_of(const json_t *normal, const char *receipt, const char *source)
 {
-    json_t *facts = json_object();
-    json_object_set_new(facts, "report", json_deep_copy(normal));
+    json_t *facts = json_object(), *report = json_deep_copy(normal);
+    json_object_set_new(report, "source", json_string(source));
+    json_object_set_new(facts, "report", report);
     json_object_set_new(facts, "receipt", json_string(receipt));
     return facts;
 }
@@ -336,7 +337,7 @@ tsn_err tsn_report_accept(struct tsn_store *st, struct tsn_arena *arena,
     if (!tsn_intake_known(in))
         return tsn_diag_set(diag, TSN_EBUSY, "H025", "tocsin is still starting");
     event = event_of(report->normal, receipt, report->source, now_ms);
-    facts = facts_of(report->normal, receipt);
+    facts = facts_of(report->normal, receipt, report->source);
     tsn_arena_defer(arena, drop_json, event);
     tsn_arena_defer(arena, drop_json, facts);
     return write_report(st, in,
@@ -380,7 +381,7 @@ static void fill(struct report_op *r, const struct tsn_actor *who, const char *s
     }
     r->event = event_of(normal, r->receipt, r->source, r->now_ms);
     tsn_arena_defer(arena, drop_json, r->event);
-    r->facts = facts_of(normal, r->receipt);
+    r->facts = facts_of(normal, r->receipt, r->source);
     tsn_arena_defer(arena, drop_json, r->facts);
 }
 

@@ -2,6 +2,7 @@
 
 The real daemon, its public listener, and an HTTP client that knows nothing but forms.
 """
+import email
 import html
 import http.client
 import json
@@ -217,6 +218,59 @@ def test_report_receipt_status_messages():
         # Also after the end somebody may write; it is kept.
         late = post(n, "/status/message", {"receipt": receipt, "lang": "en", "message": "Thanks!"})
         assert late.status == 200 and "Thanks!" in late.body, late
+        n.stop()
+        t.run_cli(["audit", "verify", os.path.join(n.root, "data")], check=0)
+
+
+def test_both_ways():
+    """Responders write with one command, the reporter reads it by the receipt and hears by mail only that
+    there is news; what they answer is in the case. A kill between sends neither none nor two."""
+    with t.make_dir(config(playbooks={"dir": os.path.join(t.SOURCE, "playbooks")},
+                           mail={"from": "Acme PSIRT <psirt@acme.example>", "maildir": "out",
+                                 "templates": os.path.join(t.SOURCE, "playbooks", "templates")},
+                           rules=[{"on": "report.told", "run": "reporter-told"}])) as n:
+        def mails():
+            out = []
+            for name in sorted(os.listdir(os.path.join(n.root, "out", "new"))):
+                with open(os.path.join(n.root, "out", "new", name), "rb") as f:
+                    out.append(email.message_from_bytes(f.read()))
+            return out
+
+        n.start()
+        receipt = receipt_of(post(n, "/report", fields(ask(n, "GET", "/report?lang=de"), mail="rita@customer.example")))
+        quiet = receipt_of(post(n, "/report", fields(ask(n, "GET", "/report"), text="Nobody may know me.")))
+        told = n.cli("report", "tell", "PSIRT-2026-0001", "--set", "message=A SECRET: we can <see> it.",
+                     as_person="resp1", check=0).json
+        assert told["entry"] > 0, told
+        n.cli("report", "tell", "PSIRT-2026-0002", "--set", "message=For you alone.", as_person="resp1", check=0)
+        page = post(n, "/status", {"receipt": receipt, "lang": "en"}).body
+        assert "A SECRET: we can &lt;see&gt; it." in page and "From us" in page, page
+        assert "For you alone." in post(n, "/status", {"receipt": quiet, "lang": "en"}).body
+        assert "SECRET" not in post(n, "/status", {"receipt": quiet, "lang": "en"}).body
+        got = t.wait_for(mails, 20 * t.PATIENCE, node=n)
+        assert [m["To"] for m in got] == ["rita@customer.example"], got
+        text = got[0].get_payload(decode=True).decode()
+        assert "Quittung" in text and "SECRET" not in got[0].as_string() and receipt not in text, text
+        post(n, "/status/message", {"receipt": receipt, "lang": "en", "message": "Thank you, it stops."})
+        assert "Thank you, it stops." in timeline(n)
+        for bad, who in ((["--set", "message= "], "resp1"), ([], "resp1"), (["--set", "message=x"], "aud1")):
+            assert n.cli("report", "tell", "PSIRT-2026-0001", *bad, as_person=who).code != 0, (bad, who)
+        # Killed as the words are committed: the mail still goes out, once.
+        n.stop()
+        n.start({"TOCSIN_FAULT": "intake.run_created"})
+        n.cli("report", "tell", "PSIRT-2026-0001", "--set", "message=Lost?", as_person="resp1")
+        n.wait_dead(20 * t.PATIENCE)
+        n.start()
+        assert "Lost?" not in post(n, "/status", {"receipt": receipt, "lang": "en"}).body
+        n.stop()
+        n.start({"TOCSIN_FAULT": "mail.delivered"})
+        n.cli("report", "tell", "PSIRT-2026-0001", "--set", "message=Kept.", as_person="resp1")
+        n.wait_dead(20 * t.PATIENCE)
+        n.start()
+        assert "Kept." in post(n, "/status", {"receipt": receipt, "lang": "en"}).body
+        t.wait_for(lambda: {r["state"] for r in n.cli("run", "list", check=0).json["items"]} == {"finished"},
+                   20 * t.PATIENCE, node=n)
+        assert len({m["Message-ID"] for m in mails()}) == 2, [m["Message-ID"] for m in mails()]
         n.stop()
         t.run_cli(["audit", "verify", os.path.join(n.root, "data")], check=0)
 

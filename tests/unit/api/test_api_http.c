@@ -219,6 +219,30 @@ void tsn_hook_take(struct tsn_intake *in, const struct tsn_hook *hook,
     done(TSN_EBUG, -1, NULL, NULL, user);
 }
 
+tsn_err tsn_intake_case_event(const struct tsn_intake *in, struct tsn_store *st,
+                              struct tsn_arena *arena, const char *case_id, const char *kind,
+                              const char *source, const char *dedupe, const json_t *body,
+                              int64_t now_ms, json_t *runs, struct tsn_diag *diag)
+{
+    (void)in;
+    (void)st;
+    (void)arena;
+    (void)case_id;
+    (void)kind;
+    (void)source;
+    (void)dedupe;
+    (void)body;
+    (void)now_ms;
+    (void)runs;
+    (void)diag;
+    return 0;
+}
+
+void tsn_intake_refresh(struct tsn_intake *in)
+{
+    (void)in;
+}
+
 void tsn_intake_report(struct tsn_intake *in, const struct tsn_actor *who, const char *source,
                        const char *key, const json_t *report, tsn_engine_done *done, void *user)
 {
