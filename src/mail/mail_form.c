@@ -339,23 +339,6 @@ static void put_autocrypt(struct form *f, const json_t *h)
     free(key);
 }
 
-/* A field of the joined text is shown with the part whose words it is. */
-static void name_part(const struct form *f, json_t *field)
-{
-    const char *value = tsn_json_str(field, "value", ""), *text;
-    const json_t *part;
-    size_t i;
-
-    json_array_foreach(f->parts, i, part)
-    {
-        text = tsn_json_str(part, "text", NULL);
-        if (text && strcasestr(text, value)) {
-            json_object_set(field, "part", json_object_get(part, "path"));
-            return;
-        }
-    }
-}
-
 static void put_keys(struct form *f, json_t *fields)
 {
     const json_t *key;
@@ -376,27 +359,37 @@ static void put_keys(struct form *f, json_t *fields)
     }
 }
 
-/* Subject, what is read as the mail, what stands around it, then every other part with words:
- * attachments, forwarded mails, the other alternative. */
+/* What other parts say: all that are shown, or all that are not. */
+static void put_parts(struct form *f, json_t *fields, const char *const *products, bool shown)
+{
+    const json_t *part;
+    size_t i;
+
+    json_array_foreach(f->parts, i, part)
+    {
+        const struct tsn_mail_source in = {
+            .text = tsn_json_str(part, "text", NULL),
+            .part = tsn_json_str(part, "path", ""),
+            .outside = f->opened && !strchr(tsn_json_str(part, "path", ""), '>')};
+
+        if (in.text && tsn_json_bool(part, "shown", false) == shown && (!shown || !in.outside))
+            tsn_mail_fields(fields, &in, products);
+    }
+}
+
+/* Subject, what is read as the mail (by parts, then what is no part: PGP inside a text), what stands
+ * around it, then every other part with words: attachments, forwarded mails, the other alternative. */
 static void put_fields(struct form *f, const char *const *products)
 {
-    json_t *fields = json_array(), *one;
-    size_t i;
+    json_t *fields = json_array();
 
     tsn_mail_fields(fields, &(struct tsn_mail_source){.text = f->subject, .subject = true},
                     products);
+    put_parts(f, fields, products, true);
     tsn_mail_fields(fields, &(struct tsn_mail_source){.text = f->text.data}, products);
-    json_array_foreach(fields, i, one) if (tsn_json_int(one, "line", 0) > 0) name_part(f, one);
     tsn_mail_fields(fields, &(struct tsn_mail_source){.text = f->outside.data, .outside = true},
                     products);
-    json_array_foreach(f->parts, i, one)
-    {
-        if (tsn_json_str(one, "text", NULL))
-            tsn_mail_fields(fields,
-                            &(struct tsn_mail_source){.text = tsn_json_str(one, "text", ""),
-                                                      .part = tsn_json_str(one, "path", "")},
-                            products);
-    }
+    put_parts(f, fields, products, false);
     put_keys(f, fields);
     json_object_set_new(f->out, "fields", fields);
 }

@@ -159,6 +159,7 @@ static void show(struct tsn_mime *m, json_t *row, const char *path, GMimeObject 
         if (m->text.len && plain.len)
             tsn_buf_puts(&m->text, "\n");
         tsn_buf_put(&m->text, plain.data, plain.len);
+        json_object_set_new(row, "shown", json_true());
     }
     tsn_buf_free(&plain);
     tsn_buf_free(&text);

@@ -123,6 +123,28 @@ static void check_report(const json_t *found)
     json_decref(report);
 }
 
+/* A field stands where it says. */
+static void check_place(const json_t *found, const json_t *field)
+{
+    const char *path = tsn_json_str(field, "part", NULL),
+               *value = tsn_json_str(field, "value", ""),
+               *text = tsn_json_str(
+                   found, tsn_json_bool(field, "outside", false) ? "outside_text" : "text", "");
+    size_t at = (size_t)tsn_json_int(field, "at", -1), i;
+    json_t *part;
+
+    if (tsn_json_int(field, "line", 0) == 0 ||
+        strcmp(tsn_json_str(field, "name", ""), "pgp_key") == 0)
+        return;
+    for (i = 0; path && i < json_array_size(json_object_get(found, "parts")); i++) {
+        part = json_array_get(json_object_get(found, "parts"), i);
+        if (strcmp(tsn_json_str(part, "path", ""), path) == 0 &&
+            tsn_json_str(part, "text", NULL))
+            text = tsn_json_str(part, "text", "");
+    }
+    FUZZ_CHECK(at < strlen(text) && strncasecmp(text + at, value, strlen(value)) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const products[] = {"Edge Gateway", NULL};
@@ -152,6 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     {
         FUZZ_CHECK(tsn_json_str(one, "name", NULL) && tsn_json_str(one, "value", NULL));
         FUZZ_CHECK(tsn_json_int(one, "line", -1) >= 0);
+        check_place(found, one);
     }
     check_report(found);
     json_decref(found);
