@@ -85,7 +85,8 @@ tsn_err tsn_wire_open(struct tsn_wire **out, const struct tsn_wire_config *confi
         tsn_diag_set(diag, TSN_ENET, "H070", "%s:%d: %s", config->host, config->port,
                      curl_easy_strerror(rc));
         tsn_diag_hint(diag, rc == CURLE_PEER_FAILED_VERIFICATION
-                                ? "give the file of its authority as `ca_file:`"
+                                ? "its certificate must be for this name; give the file of its "
+                                  "authority as `ca_file:`"
                                 : "is the server up, and the name and port right?");
     }
     tsn_wire_close(w);

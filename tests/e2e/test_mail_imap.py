@@ -245,6 +245,9 @@ def test_failures():
     assert "M030" in log and "AUTHENTICATIONFAILED" in log and "nonsense" not in log, log[-2000:]
     log = failing(ca_file=None)
     assert "H070" in log and "ca_file" in log, log[-2000:]
+    # Its certificate is for 127.0.0.1: by another name it is somebody else.
+    log = failing(imap="localhost")
+    assert "H070" in log and "certificate must be for this name" in log, log[-2000:]
     log = failing(reach=[])
     assert "which is not allowed" in log and "127.0.0.1" in log, log[-2000:]
     log = failing(folder="Nowhere")

@@ -69,7 +69,7 @@ def free_port():
 
 
 class Postfix:
-    def __init__(self, alias):
+    def __init__(self, alias, cert=None):
         self.root = tempfile.mkdtemp(prefix="tsn-pf-", dir="/tmp")
         self.port = free_port()
         os.chmod(self.root, 0o755)
@@ -108,6 +108,16 @@ maximal_backoff_time = 5s
 queue_run_delay = 1s
 biff = no
 """.format(self.root))
+        if cert:  # only over TLS, with a certificate for this name
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                            "-nodes", "-days", "2", "-subj", "/CN=mx", "-addext", "subjectAltName=" + cert,
+                            "-keyout", self.etc + "/key.pem", "-out", self.etc + "/cert.pem"],
+                           check=True, capture_output=True)
+            with open(os.path.join(self.etc, "main.cf"), "a", encoding="utf-8") as f:
+                f.write("smtpd_tls_security_level = encrypt\nsmtpd_tls_cert_file = {0}/cert.pem\n"
+                        "smtpd_tls_key_file = {0}/key.pem\nsmtpd_tls_loglevel = 1\n"
+                        "smtpd_tls_received_header = yes\n".format(self.etc))
+        self.cert = cert
         self.run("start")
         t.wait_for(self.answers, 60 * t.PATIENCE)
 
@@ -129,6 +139,8 @@ biff = no
 
     def send(self, sender, data):
         with smtplib.SMTP("127.0.0.1", self.port, timeout=60 * t.PATIENCE) as s:
+            if self.cert:
+                s.starttls()
             s.sendmail(sender, ["psirt@acme.example"], data)
 
     def box(self, name):
@@ -167,7 +179,7 @@ biff = no
 class World:
     """A node whose inbox is Postfix's alias and whose answers go out through it."""
 
-    def __init__(self, **over):
+    def __init__(self, cert=None, **over):
         self.node = t.make_dir(t.merge({
             "server": {"listen": "127.0.0.1:0", "organisation": "Acme PSIRT"},
             "people": [{"id": "mta", "roles": ["intake"], "uid": NOBODY.pw_uid},
@@ -182,10 +194,12 @@ class World:
         for folder in (n.root, os.path.join(n.root, "data")):
             os.chmod(folder, 0o755)
         os.chmod(n.config_file, 0o644)
-        self.mta = Postfix("%s mail receive --config %s" % (t.BINARY, n.config_file))
+        self.mta = Postfix("%s mail receive --config %s" % (t.BINARY, n.config_file), cert)
         n.config["mail"] = {**n.config.get("mail", {}), "from": "Acme PSIRT <psirt@acme.example>",
                             "smtp": {"url": "smtp://127.0.0.1:%d" % self.mta.port},
                             "reach": ["127.0.0.1:%d" % self.mta.port]}
+        if cert:
+            n.config["mail"]["smtp"].update(starttls=True, ca_file=self.mta.etc + "/cert.pem")
         n.write_config()
         os.chmod(n.config_file, 0o644)
 
@@ -232,6 +246,26 @@ def test_pipe_and_answer():
         assert "PSIRT-2026-0001" in ack["Subject"] and ack["Auto-Submitted"] == "auto-generated"
         assert ack["In-Reply-To"] == "<1@customer.example>", ack.items()
         assert ack["Received"] and "mx.acme.example" in ack["Received"]
+        n.stop()
+
+
+def test_starttls():
+    """In and out over TLS with a real Postfix; a certificate for another name is refused, and nothing is said."""
+    with World(cert="IP:127.0.0.1") as w:
+        n = w.node
+        w.start()
+        w.mta.send("alice@customer.example", raw("1"))
+        ack = t.wait_for(lambda: w.mta.box("alice"), 60 * t.PATIENCE, node=n)[0]
+        assert "TLS" in ack["Received"] and "PSIRT-2026-0001" in ack["Subject"], ack.items()
+        n.stop()
+    with World(cert="DNS:other.example") as w:
+        n = w.node
+        w.start()
+        w.mta.send("alice@customer.example", raw("1"))
+        t.wait_for(lambda: [m for m in mails(n) if m["state"] == "report"], 60 * t.PATIENCE, node=n)
+        t.wait_for(lambda: "certificate" in timeline(n, "PSIRT-2026-0001") or "TLS" in json.dumps(
+            n.cli("audit", "log", "--limit", "100", check=0).json), 60 * t.PATIENCE, node=n)
+        assert not w.mta.box("alice"), "nothing was sent to whoever that is"
         n.stop()
 
 
