@@ -95,6 +95,8 @@ class Check:
             e = self.log[r["seq"]] if r["seq"] < len(self.log) else {}
             moved = e.get("kind") == "track." + r["track"]
             kinds = ("track." + r["track"], r["track"] + ".")
+            if r["track"] == "obligation":  # a clock whose beginning moved keeps its state
+                kinds += ("clock.recomputed",)
             if r["track"] == "attachment" and r["state"] == "kept":
                 kinds = ("evidence.added",)
             if r["track"] == "obligation":  # a corrected start moves the due time, not the state

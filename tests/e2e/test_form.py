@@ -3,6 +3,7 @@
 The real daemon, its public listener, and an HTTP client that knows nothing but forms.
 """
 import email
+import glob
 import html
 import http.client
 import json
@@ -231,8 +232,8 @@ def test_both_ways():
                            rules=[{"on": "report.told", "run": "reporter-told"}])) as n:
         def mails():
             out = []
-            for name in sorted(os.listdir(os.path.join(n.root, "out", "new"))):
-                with open(os.path.join(n.root, "out", "new", name), "rb") as f:
+            for path in sorted(glob.glob(os.path.join(n.root, "out", "new", "*"))):
+                with open(path, "rb") as f:
                     out.append(email.message_from_bytes(f.read()))
             return out
 
