@@ -315,16 +315,20 @@ static void one_less(struct would *w)
     }
 }
 
-static void would_answered(const json_t *answers, void *user)
+static void say_one(struct tsn_feeds *feeds, json_t *item, const json_t *answers)
 {
-    struct would_one *o = user;
-    struct tsn_feeds *feeds = o->all->feeds;
-    json_t *inputs = json_copy(json_object_get(o->item, "inputs"));
+    json_t *inputs = json_copy(json_object_get(item, "inputs"));
     if (answers) {
         json_object_set(inputs, "lua", (json_t *)(uintptr_t)answers);
     }
-    json_object_set_new(o->item, "would", tsn_decide_would(feeds->config.decide.rules, inputs));
+    json_object_set_new(item, "would", tsn_decide_would(feeds->config.decide.rules, inputs));
     json_decref(inputs);
+}
+
+static void would_answered(const json_t *answers, void *user)
+{
+    struct would_one *o = user;
+    say_one(o->all->feeds, o->item, answers);
     one_less(o->all);
     free(o);
 }
@@ -342,14 +346,14 @@ void tsn_feeds_would(struct tsn_feeds *feeds, json_t *items, void (*done)(void *
     {
         json_t *inputs = json_object_get(item, "inputs"),
                *names = feeds->lua && !feeds->closing ? tsn_decide_asks(rules, inputs) : NULL;
+        if (!names) {
+            say_one(feeds, item, NULL);
+            continue;
+        }
         struct would_one *o = tsn_alloc(sizeof *o);
         *o = (struct would_one){w, item};
         w->left++;
-        if (names) {
-            tsn_decide_lua_ask(feeds->lua, inputs, names, would_answered, o);
-        } else {
-            would_answered(NULL, o);
-        }
+        tsn_decide_lua_ask(feeds->lua, inputs, names, would_answered, o);
     }
     one_less(w);
 }
