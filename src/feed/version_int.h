@@ -33,8 +33,10 @@ static inline char tsn_v_peek(const struct tsn_vs *s)
 }
 static inline void tsn_v_skip(struct tsn_vs *s, size_t n)
 {
-    s->p += n;
-    s->n -= n;
+    if (n > 0) { /* an empty one may have no text at all */
+        s->p += n;
+        s->n -= n;
+    }
 }
 static inline bool tsn_v_take(struct tsn_vs *s, char c)
 {
