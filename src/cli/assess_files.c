@@ -95,15 +95,17 @@ static bool octal(const char *p, size_t n, int64_t *out)
 
 static bool head_ok(char head[BLOCK], int64_t *size)
 {
-    int64_t want, sum = 0;
+    char had[8], want[16];
+    unsigned sum = 0;
 
-    if (!octal(head + 148, 8, &want))
-        return false;
+    /* As tar writes it: nothing else may stand in the field, which the sum does not cover. */
+    memcpy(had, head + 148, 8);
     memset(head + 148, ' ', 8);
     for (size_t i = 0; i < BLOCK; i++)
         sum += (unsigned char)head[i];
-    return sum == want && memcmp(head + 257, "ustar", 5) == 0 && head[345] == '\0' &&
-           octal(head + 124, 12, size) &&
+    (void)snprintf(want, sizeof(want), "%06o%c ", sum, '\0');
+    return memcmp(had, want, 8) == 0 && memcmp(head + 257, "ustar", 5) == 0 &&
+           head[345] == '\0' && octal(head + 124, 12, size) &&
            (head[156] == '0' || head[156] == '\0' || head[156] == '5');
 }
 

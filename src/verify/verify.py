@@ -355,9 +355,8 @@ class Files:
                     raise tampered("V110", "the tar file at byte %d: it is cut", at)
                 if not any(head):
                     break
-                if not re.fullmatch(b"[0-7]{1,7}[\\0 ].*", head[148:156], re.S) or \
-                        int(re.match(b"[0-7]+", head[148:156]).group(), 8) != \
-                        sum(head[:148]) + sum(head[156:]) + 256 or head[257:262] != b"ustar" or \
+                if head[148:156] != b"%06o\0 " % (sum(head[:148]) + sum(head[156:]) + 256) or \
+                        head[257:262] != b"ustar" or \
                         head[345] or not re.match(b"[0-7]{1,11}[\\0 ]", head[124:136]) or \
                         head[156] not in b"\x0005":
                     raise tampered("V110", "the tar file at byte %d: not as it is written", at)

@@ -88,14 +88,17 @@ static bool octal(const unsigned char *p, size_t n, int64_t *out)
 
 static bool sum_ok(unsigned char head[BLOCK])
 {
-    int64_t want, sum = 0;
+    unsigned char had[8];
+    char want[16];
+    unsigned sum = 0;
 
-    if (!octal(head + 148, 8, &want))
-        return false;
+    /* Six digits, NUL, space: the sum does not cover its own field, so nothing else may stand there. */
+    memcpy(had, head + 148, 8);
     memset(head + 148, ' ', 8);
     for (int i = 0; i < BLOCK; i++)
         sum += head[i];
-    return sum == want;
+    (void)snprintf(want, sizeof(want), "%06o%c ", sum, 0);
+    return memcmp(had, want, 8) == 0;
 }
 
 /* Nothing may stand behind the files but zeros, at least two blocks of them. */

@@ -123,6 +123,8 @@ def test_bounty_rules_hold_whenever_facts_come():
         again = do(node, b, "bounty.appeal", report=early, reason="was not us").json
         assert again["eligible"] is False and again["why"] == "already-public", again
         do(node, b, "bounty.facts", report=early, public="false", reason="it was another flaw")
+        facts = node.cli("audit", "log", "kind:bounty.facts", check=0).json["items"]
+        assert len(facts) == 2 and all(e["actor"].startswith("u:") for e in facts), facts
         assert do(node, b, "bounty.appeal", report=early, reason="see there").json["eligible"] is True
         # What the case has known to be public since before the report came.
         (old, c) = made[2]

@@ -290,6 +290,8 @@ def test_changed_tar(lab):
             ("a folder more", case[:end] + block(b"x/", b"", b"5") + bytes(1024), 0),
             ("a link", case[:end] + block(b"x", b"", b"2") + bytes(1024), 20),
             ("a larger file", case[:end] + block(b"x", b"") + case[end:], 20),
+            ("another end of a sum", case[:155] + b"!" + case[156:], 20),
+            ("another end of its digits", case[:154] + b" " + case[155:], 20),
             ("without a mark", case.replace(b"ustar", b"uxtar", 1), 22)):
         write(data, path)
         code, said = agreed(path, "--trust", lab.key)
