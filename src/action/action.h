@@ -59,7 +59,7 @@ struct tsn_action {
     int per_minute;          /* calls begun in a minute; 0 = any number */
     bool secret_args;        /* arguments are shown as *** */
     bool irreversible;       /* publish, notify, disclose */
-    bool sends;              /* tells people or systems outside something */
+    bool sends; /* tells people or systems outside something; a look-up: asks them */
     /* Who gets what it tells; the gate asks for each (casework/access.h). The argument that names
      * them, addresses or URLs; else the one system that it talks to, URL or host; both NULL: what
      * `sends` goes to nobody knows whom, anything else is a tool of our own. `internal`: the operator

@@ -235,8 +235,15 @@ static tsn_err read_actions(struct tsn_arena *arena, const struct tsn_yaml *root
         }
         out->nactions++;
     }
+    bool sends = false;
+    for (size_t i = 0; i < n; i++)
+        sends = sends || actions[i].sends;
     for (size_t i = 0; i < n; i++) {
         bool found = !actions[i].undo;
+
+        /* Where it sends to is nobody's tool: a question tells something there as well. */
+        if (actions[i].effect == TSN_EFFECT_NONE)
+            actions[i].sends = sends;
 
         for (size_t k = 0; !found && k < n; k++)
             found = strcmp(actions[k].name, actions[i].undo) == 0;

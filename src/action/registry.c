@@ -152,8 +152,8 @@ tsn_err tsn_registry_gate(const struct tsn_registry *r, struct tsn_store *st,
                           const char *case_id, const json_t *args, int64_t now_ms,
                           struct tsn_diag *diag)
 {
-    if (!r->gate || (action->effect != TSN_EFFECT_EXTERNAL && !action->irreversible &&
-                     !(action->effect == TSN_EFFECT_STORE && action->sends)))
+    if (!r->gate ||
+        (action->effect != TSN_EFFECT_EXTERNAL && !action->irreversible && !action->sends))
         return 0;
     return r->gate(r->gate_user, st, arena, action, case_id, args, now_ms, diag);
 }

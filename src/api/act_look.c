@@ -1,15 +1,18 @@
 /* act_look.c - POST /actions/NAME/look: a look-up of a connector that no run asks for.
  *
  * For dry runs: what a plan would be is asked of the system that knows. Only actions without any
- * effect; that somebody asked is an entry before the call begins. The answer is what the connector
+ * effect; what is asked about a case is judged as in a run of it, and that somebody asked is an entry
+ * before the call begins. The answer is what the connector
  * said, whichever way it went; nothing is retried and nothing is kept. At most LOOKS_MAX at once.
  *
  * Owns the calls under way, and gives them up when the API closes. Loop thread.
  */
 #include "api/api_impl.h"
 
+#include "core/clock.h"
 #include "core/rand.h"
 #include "core/text.h"
+#include "store/record_case.h"
 
 #define LOOKS_MAX  4
 #define TIMEOUT_MS 60000
@@ -177,24 +180,57 @@ static void begin(struct tsn_req *req)
         look_end(l);
 }
 
+static void ask(struct tsn_req *req, json_t *judged)
+{
+    const struct tsn_action *a = tsn_registry_find(req->api->config.registry, req->id);
+    struct tsn_trace what = {.kind = "action.look", .reason = a->name};
+
+    if (!a->secret_args)
+        what.args = json_pack("{s:O}", "args", json_object_get(req->body, "args"));
+    if (judged)
+        what.case_id = tsn_arena_strdup(req->arena, tsn_json_str(judged, "case", NULL));
+    tsn_req_trace(req, &what, begin);
+}
+
+/* What is asked is of a case: may it go where the look-up goes? */
+static tsn_err read_judged(struct tsn_store *st, struct tsn_read *rd, json_t **out)
+{
+    const struct tsn_req *req = rd->op.user; /* waits; its body is only read */
+    const struct tsn_registry *r = req->api->config.registry;
+    struct tsn_rec_case c;
+    tsn_err err = tsn_read_resolve(st, rd->op.arena, &tsn_table_case, "case",
+                                   tsn_json_str(req->body, "case", ""), &c, &rd->op.diag);
+
+    if (!err)
+        err = tsn_registry_gate(r, st, rd->op.arena, tsn_registry_find(r, rd->id), c.id,
+                                json_object_get(req->body, "args"), tsn_clock_wall_ms(),
+                                &rd->op.diag);
+    if (!err)
+        *out = json_pack("{s:s}", "case", c.id);
+    return err;
+}
+
 void tsn_act_look(struct tsn_req *req)
 {
-    static const char *const known[] = {"args"};
+    static const char *const known[] = {"args", "case"};
 
-    if (!tsn_body_ok(req, known, 1))
+    if (!tsn_body_ok(req, known, 2))
         return;
+    if (json_object_get(req->body, "case") && !tsn_json_str(req->body, "case", NULL)) {
+        tsn_body_bad(req, "/case", "must be the name or id of a case");
+        return;
+    }
     json_t *args = json_object_get(req->body, "args");
     if (args && !json_is_object(args)) {
-        tsn_body_bad(req, "args", "must be an object");
+        tsn_body_bad(req, "/args", "must be an object");
         return;
     }
     if (!args)
         json_object_set_new(req->body, "args", json_object());
-    const struct tsn_action *a = find(req);
-    if (!a)
+    if (!find(req))
         return;
-    struct tsn_trace what = {.kind = "action.look", .reason = a->name};
-    if (!a->secret_args)
-        what.args = json_pack("{s:O}", "args", json_object_get(req->body, "args"));
-    tsn_req_trace(req, &what, begin);
+    if (json_object_get(req->body, "case"))
+        tsn_req_read(req, read_judged, ask);
+    else
+        ask(req, NULL);
 }

@@ -68,7 +68,7 @@ static int read_json(struct tsn_cli *cli, const char *path, json_t **out)
                         &diag);
 }
 
-static int find_what(struct tsn_cli *cli, json_t **out)
+static int find_what(struct tsn_cli *cli, json_t **out, const char **case_name)
 {
     const char *fixture = cli->flag[TSN_FLAG_FIXTURE], *like = cli->flag[TSN_FLAG_LIKE];
     json_t *v = NULL;
@@ -86,6 +86,9 @@ static int find_what(struct tsn_cli *cli, json_t **out)
                       "R. Porter", "event", "case", "title", "A case");
     if (rc)
         return rc;
+    *case_name = like ? tsn_arena_strdup(cli->arena,
+                                         tsn_json_str(json_object_get(v, "case"), "name", NULL))
+                      : NULL;
     *out = what_of(v);
     strip_report(*out);
     return 0;
@@ -150,8 +153,9 @@ static int assumptions(struct tsn_cli *cli, const struct tsn_sim_config *sim, js
 /* What the daemon said to each question; both ways of an approval ask the same. */
 struct live {
     struct tsn_cli *cli;
-    json_t *said; /* "edge.plan_block {...}" -> its answer */
-    int rc;       /* the message is out */
+    const char *case_name; /* whose data they are about; NULL = none of the daemon's */
+    json_t *said;          /* "edge.plan_block {...}" -> its answer */
+    int rc;                /* the message is out */
 };
 
 static tsn_err look(void *user, const char *action, const json_t *args, json_t **out,
@@ -166,7 +170,7 @@ static tsn_err look(void *user, const char *action, const json_t *args, json_t *
     *out = json_incref(json_object_get(live->said, question));
     if (*out)
         return 0;
-    json_t *body = json_pack("{s:O}", "args", args);
+    json_t *body = json_pack("{s:O, s:s*}", "args", args, "case", live->case_name);
     int rc = tsn_client_call(
         cli, "POST", tsn_client_path(cli, "actions/%s/look", tsn_client_escape(cli, action)),
         body, NULL, out);
@@ -335,7 +339,7 @@ int tsn_cmd_playbook_check(struct tsn_cli *cli)
     tsn_world_name(cli, cli->arg[0], &dir, &name);
     int rc = tsn_world_load(cli, dir, &world);
     if (!rc)
-        rc = find_what(cli, &what);
+        rc = find_what(cli, &what, &live.case_name);
     if (!rc)
         rc = assumptions(cli, &world.sim, &assume);
     if (!cli->verbose)

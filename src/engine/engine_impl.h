@@ -450,6 +450,8 @@ void tsn_step_cover(struct tsn_step *s, int64_t seq, void (*go)(struct tsn_step 
 
 /* --- run_call.c */
 void tsn_call_start(struct tsn_step *s);
+/* run_look.c: a look-up, once it is judged that it may be asked. */
+void tsn_look_start(struct tsn_step *s);
 void tsn_call_cancel(struct tsn_step *s);
 /* In doubt after a crash, and may be repeated: goes again with the same key. */
 void tsn_call_repeat(struct tsn_step *s);

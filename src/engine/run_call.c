@@ -128,7 +128,7 @@ static void retry_due(struct tsn_step *s)
     }
     if (s->action->effect == TSN_EFFECT_NONE) {
         s->attempt++;
-        tsn_gate_enter(s, tsn_call_start);
+        tsn_look_start(s);
     } else {
         s->last = TSN_LAST_RETRY;
         tsn_step_resume_call(s);

@@ -277,7 +277,7 @@ void tsn_step_call(struct tsn_step *s)
     switch (s->action->effect) {
     case TSN_EFFECT_NONE:
         s->attempt = 1;
-        tsn_gate_enter(s, tsn_call_start);
+        tsn_look_start(s);
         break;
     case TSN_EFFECT_STORE:
         if (tsn_step_needs_cover(s))

@@ -18,7 +18,7 @@ PARTNER, PRESS, FINDER = "cert@partner.example", "press@news.example", "finder@l
 WORD = "zxqsentinel"  # in every text of the hidden case, and nowhere else
 BOOK = """
 local http, mail, vince, webhook = use "http", use "mail", use "vince", use "webhook"
-local tell = use "exec"
+local tell, github = use "exec", use "github"
 return playbook {
   name = "sender", title = "Sends when told", on = "report.accepted", roles = { go = "psirt-lead" },
   run = function(case)
@@ -31,6 +31,7 @@ return playbook {
       vince = function() vince.report { fields = { vendor_name = "Acme", product_name = "Edge",
         vul_description = case.title, vul_exploit = "e", vul_impact = "i", vul_discovery = "f" } } end,
       tell = function() tell.tell { text = case.title } end,
+      look = function() github.find { key = case.title, repo = "acme/edge" } end,
       page = function() case.report:update { message = case.title } end,
     }
     for round = 1, 50 do
@@ -52,6 +53,15 @@ class Sink(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def do_GET(self):
+        Sink.got.append((self.path, ""))
+        text = b'{"total_count": 0, "items": []}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode("utf-8", "replace")
         Sink.got.append((self.path, body))
@@ -68,7 +78,8 @@ def make_node(address):
         "mail": {"from": "Acme PSIRT <psirt@acme.example>", "maildir": "mail"}, "http": {"reach": [address]},
         "products": [{"id": "edge-gw", "name": "Edge Gateway"}], "playbooks": {"dir": "books"},
         "form": {"listen": "127.0.0.1:0"}, "server": {"listen": "127.0.0.1:0"},
-        "plugins": [{"name": "webhook", "settings": {"url": "http://%s/hook" % address}}],
+        "plugins": [{"name": "webhook", "settings": {"url": "http://%s/hook" % address}},
+                    {"name": "github", "settings": {"url": "http://%s" % address, "token": "secret:github"}}],
         "exec": [{"name": "tell", "program": "/usr/bin/env", "args": ["{text}"], "effect": "send"}],
         "vince": {"url": "http://%s/vince/" % address, "token_file": "vince.token", "reach": [address]},
         "rules": [{"on": "report.accepted", "run": "sender"}]})
@@ -150,12 +161,12 @@ class Hidden:
         story = self.node.cli("case", "timeline", self.case, json=False, as_person="lead1", check=0).out
         went = set(re.findall(name + r" (\w+) went", story))
         tried = set(re.findall(name + r" (\w+) \S", story))
-        assert tried == {"mail", "partner", "finder", "http", "hook", "vince", "tell", "page"}, (tried, story)
+        assert tried == {"mail", "partner", "finder", "http", "hook", "vince", "tell", "look", "page"}, (tried, story)
         if not on:
             return went
         may = {"partner": PARTNER in accepted, "finder": FINDER in accepted, "page": FINDER in accepted,
                "mail": False, "tell": False}
-        may.update({way: "127.0.0.1" in accepted for way in ("http", "hook", "vince")})
+        may.update({way: "127.0.0.1" in accepted for way in ("http", "hook", "vince", "look")})
         for way in tried:
             assert (way in went) == may[way], (way, may, went, story[-3000:])
         for path, body in sink.got[posted:]:
@@ -286,6 +297,7 @@ def test_whatever_the_order_of_facts():
     seen = {"hidden": 0, "open": 0, "sent": set(), "kept": 0}
     with make_node(address) as node:
         node.start()
+        node.cli("secret", "set", "github", stdin="token-of-the-tracker", check=0)
         with open(os.path.join(node.data, "ready.json"), encoding="utf-8") as f:
             port = json.load(f)["form_port"]
         token = node.token("resp1", "report:submit,read,decide")

@@ -385,6 +385,11 @@ static void test_gate_plugins(void **state)
                 tsn_access_gate(&w->config, w->st, w->arena, &a, id, args, NOW, &w->diag);
             if ((err == 0) != (k ? rows[i].amber : rows[i].embargo))
                 fail_msg("row %zu of %s: %d %s", i, k ? "amber" : "embargo", err, w->diag.what);
+            struct tsn_action look = a; /* asking there is judged alike */
+            look.effect = TSN_EFFECT_NONE;
+            err = tsn_access_gate(&w->config, w->st, w->arena, &look, id, args, NOW, &w->diag);
+            if ((err == 0) != (k ? rows[i].amber : rows[i].embargo))
+                fail_msg("look-up of row %zu of %s: %d", i, k ? "amber" : "embargo", err);
         }
     }
     json_decref(args);
