@@ -110,7 +110,9 @@ struct tocsin_action {
     uint32_t secret;      /* 1: arguments are shown as *** */
     const char *name;     /* a-z, 0-9, _ ; "apply" */
     const char *summary;  /* one line */
-    const char *args_schema, *result_schema; /* JSON Schema texts (objects), or NULL */
+    /* JSON Schema texts (objects), or NULL. Arguments that do not fit theirs never reach start;
+     * docs/plugin-abi.md has the keywords, others are refused. */
+    const char *args_schema, *result_schema;
     /* Begins the call and returns quickly: it runs on the thread that reads for all calls. What
      * takes time belongs on a thread of the plugin. May complete the call itself. */
     void (*start)(struct tocsin_call *call);

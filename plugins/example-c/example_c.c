@@ -81,6 +81,7 @@ static void *slow_thread(void *user)
 static void slow_start(struct tocsin_call *call)
 {
     struct slow *s = call->host->alloc(call->handle, sizeof(*s));
+    /* There, and from 0 to 60000: the host has held the arguments against the schema below. */
     const char *ms = strstr(call->args, "\"ms\":");
     pthread_attr_t attr;
     pthread_t thread;
@@ -148,7 +149,8 @@ static const struct tocsin_action slow = {
     .concurrency = 2,
     .name = "slow",
     .summary = "Wait like a call to an outside system",
-    .args_schema = "{\"type\":\"object\",\"required\":[\"ms\"],\"properties\":"
+    .args_schema = "{\"type\":\"object\",\"required\":[\"ms\"],"
+                   "\"additionalProperties\":false,\"properties\":"
                    "{\"ms\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":60000}}}",
     .result_schema = "{\"type\":\"object\",\"required\":[\"waited_ms\"]}",
     .start = slow_start,

@@ -123,6 +123,21 @@ static void on_described(struct plugin *p, const json_t *m)
     pump(p);
 }
 
+static void said_error(struct tsn_diag *diag, enum tsn_outcome outcome, const json_t *error)
+{
+    const char *code = tsn_json_str(error, "code", "failed"),
+               *why = tsn_json_str(error, "message", "the plugin gave no reason");
+
+    tsn_diag_init(diag);
+    /* Our own code for it: the playbook's author is at fault, nobody outside was asked. */
+    if (outcome == TSN_OUTCOME_FAIL && strcmp(code, "R040") == 0)
+        tsn_diag_set(diag, TSN_EINPUT, "R040", "%s", why);
+    else if (outcome == TSN_OUTCOME_UNKNOWN)
+        tsn_diag_set(diag, TSN_EOUTCOME, "R043", "%s: %s", code, why);
+    else
+        tsn_diag_set(diag, TSN_EREMOTE, "R053", "%s: %s", code, why);
+}
+
 static void on_result(struct plugin *p, const json_t *m)
 {
     const char *word = tsn_json_str(m, "outcome", "");
@@ -156,11 +171,7 @@ static void on_result(struct plugin *p, const json_t *m)
         f->call->retry_after_ms = f->retry_after_ms;
     tsn_fault("plugin.result");
     p->restart_ms = RESTART_MIN_MS; /* it does work; describing itself alone proves nothing */
-    tsn_diag_init(&diag);
-    tsn_diag_set(&diag, outcome == TSN_OUTCOME_UNKNOWN ? TSN_EOUTCOME : TSN_EREMOTE,
-                 outcome == TSN_OUTCOME_UNKNOWN ? "R043" : "R053", "%s: %s",
-                 tsn_json_str(error, "code", "failed"),
-                 tsn_json_str(error, "message", "the plugin gave no reason"));
+    said_error(&diag, outcome, error);
     settle(f, outcome, json_object_get(m, "result"), outcome == TSN_OUTCOME_OK ? NULL : &diag);
     pump(p);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/schema.h"
 #include "core/secret.h"
 #include "pluginhost/pluginhost.h"
 
@@ -329,7 +330,7 @@ static void say_described(void)
         const struct tocsin_action *a = &lib->actions[i].a;
 
         json_array_append_new(names, json_sprintf("%s.%s", lib->p.name, a->name));
-        one = json_pack("{s:o*, s:o*}", "args", schema(a->args_schema), "result",
+        one = json_pack("{s:O*, s:o*}", "args", lib->actions[i].args, "result",
                         schema(a->result_schema));
         json_object_set_new(schemas, a->name, one);
     }
@@ -430,6 +431,18 @@ static struct call *new_call(const json_t *m, struct tsn_ph_action *action, bool
     return c;
 }
 
+/* Here alone arguments reach the plugin: what does not fit its schema is refused before it has begun. */
+static bool refuse_args(const struct tsn_ph_action *action, int64_t id, const json_t *args)
+{
+    char why[TSN_SCHEMA_WHY], said[TSN_SCHEMA_WHY + 40];
+
+    if (!action->args || tsn_schema_fits(action->args, args, why))
+        return false;
+    (void)snprintf(said, sizeof(said), "in the arguments %s", why);
+    say_end(id, "fail", "R040", said);
+    return true;
+}
+
 static void on_start(const json_t *m, bool probe)
 {
     struct tsn_ph_action *action = find_action(tsn_json_str(m, "action", ""));
@@ -445,6 +458,8 @@ static void on_start(const json_t *m, bool probe)
         say_end(id, "unknown", "no_probe", "the plugin cannot tell");
         return;
     }
+    if (!probe && refuse_args(action, id, json_object_get(m, "args")))
+        return;
     c = new_call(m, action, probe);
     pthread_mutex_lock(&host.lock);
     for (; *at; at = &(*at)->next)

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "core/schema.h"
 #include "core/text.h"
 #include "core/yaml.h"
 #include "pluginhost/pluginhost.h"
@@ -52,6 +53,30 @@ static tsn_err check_schema(const char *text, const char *which, const char *nam
     return err ? refuse(diag, which, name) : 0;
 }
 
+static void drop_schema(void *p)
+{
+    json_decref(p);
+}
+
+/* Of arguments, which are held against it: with a keyword that is not checked it would promise more. */
+static tsn_err take_schema(struct tsn_ph_lib *lib, struct tsn_ph_action *action,
+                           struct tsn_diag *diag)
+{
+    const char *text = action->a.args_schema;
+    char why[TSN_SCHEMA_WHY];
+
+    if (!text)
+        return 0;
+    if (tsn_json_parse(text, strlen(text), &action->args, NULL) != 0)
+        return TSN_EINPUT; /* check_action has said so */
+    tsn_arena_defer(lib->arena, drop_schema, action->args);
+    if (tsn_schema_good(action->args, why))
+        return 0;
+    return tsn_diag_set(diag, TSN_EINPUT, "R054",
+                        "the library's action `%s`: in its schema of arguments %s",
+                        action->a.name, why);
+}
+
 static tsn_err check_action(const struct tocsin_action *a, struct tsn_diag *diag)
 {
     if (!name_ok(a->name))
@@ -88,6 +113,8 @@ static tsn_err take_actions(struct tsn_ph_lib *lib, struct tsn_diag *diag)
             return refuse(diag, "its struct is shorter than any version's", NULL);
         take_known(a, sizeof(*a), list[i], list[i]->size);
         err = check_action(a, diag);
+        if (!err)
+            err = take_schema(lib, &lib->actions[i], diag);
         for (size_t k = 0; k < i && !err; k++)
             if (strcmp(a->name, lib->actions[k].a.name) == 0)
                 err = refuse(diag, "it stands there twice", a->name);

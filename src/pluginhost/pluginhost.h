@@ -9,6 +9,7 @@
 /* An action as far as the library knew the struct; the rest is 0. */
 struct tsn_ph_action {
     struct tocsin_action a;
+    json_t *args;    /* its schema of arguments, checked; NULL: anything goes. Of the arena */
     int64_t running; /* owned by hostcall.c, under its lock */
 };
 

@@ -18,6 +18,7 @@
 #define TWICE        11
 #define SULKS        12
 #define LONGER       13
+#define ODD_SCHEMA   14
 
 static void start(struct tocsin_call *call)
 {
@@ -96,6 +97,8 @@ const struct tocsin_plugin *tocsin_plugin_entry(void)
     first.doubt = 9;
 #elif BAD == BAD_SCHEMA
     first.args_schema = "{\"type\":";
+#elif BAD == ODD_SCHEMA
+    first.args_schema = "{\"properties\":{\"n\":{\"exclusiveMinimum\":0}}}";
 #elif BAD == TWICE
     list[1] = &first;
 #elif BAD == SULKS

@@ -177,8 +177,6 @@ def test_example_speaks_the_protocol():
     host.start(3, "example.echo")
     assert host.result(3, "ok")["args"] == {}
     assert host.result(2, "ok") == {"waited_ms": 300}
-    host.start(4, "example.slow", {})
-    assert host.result(4, "fail")["code"] == "bad_request"
     host.start(5, "example.gone")
     assert host.result(5, "fail")["code"] == "no_action"
     host.start(6, "other.echo")
@@ -191,6 +189,24 @@ def test_example_speaks_the_protocol():
     host.start(9, "example.echo")
     host.result(9, "ok")
     assert host.end() == ""
+
+
+def test_arguments_are_held_against_the_schema():
+    """What does not fit never reaches the library: the host refuses it."""
+    library, manifest = example()
+    host = Host(library, manifest)
+    wrong = (({}, "/ms is missing"), ({"ms": "20"}, "/ms must be a whole number"),
+             ({"ms": 0.5}, "/ms must be a whole number"), ({"ms": -1}, "/ms must be at least 0"),
+             ({"ms": 60001}, "/ms must be at most 60000"), ({"ms": 1, "s": 2}, "/s is not known"))
+    for call, (args, words) in enumerate(wrong, 1):
+        host.start(call, "example.slow", args)
+        said = host.result(call, "fail")
+        assert said == {"code": "R040", "message": "in the arguments " + words}, said
+    host.start(20, "example.slow", {"ms": 0})
+    assert host.result(20, "ok") == {"waited_ms": 0}
+    host.start(21, "example.slow", {}, kind="probe")  # it is past: what it was given is not asked again
+    assert host.result(21, "fail")["code"] == "not_happened"
+    host.end()
 
 
 def test_concurrency_and_cancel():
@@ -257,6 +273,8 @@ def test_refused():
             ("no_effect", "`act`: it has no effect that"),
             ("no_doubt", "`act`: it has no in-doubt class"),
             ("bad_schema", "`act`: its schema of arguments is no JSON object"),
+            ("odd_schema", "`act`: in its schema of arguments /properties/n/exclusiveMinimum is not a "
+                           "keyword that can be checked"),
             ("twice", "`act`: it stands there twice")):
         host = Host(bad(name), describe=False)
         said = host.end(3)
@@ -435,6 +453,9 @@ def test_through_the_core():
                 "run = function(case)\n"
                 '  local example = use "example"\n'
                 '  local e = example.echo { x = 7 }\n'
+                '  local fits, why = pcall(example.slow, { ms = "20" })\n'
+                '  assert(not fits)\n'
+                '  case:note(why.code .. " " .. why.message)\n'
                 '  local s = example.slow { ms = 20 }\n'
                 '  case:note(e.greeting .. " " .. e.args.x .. " " .. s.waited_ms)\n'
                 '  return case:close { resolution = "ok" }\nend }\n')
@@ -462,6 +483,7 @@ def test_through_the_core():
         case = node.http("GET", "/api/v1/cases", check=200).json["items"][0]["id"]
         tale = node.cli("case", "timeline", case, check=0)
         assert "salve 7 20" in tale.out, tale
+        assert "R040 example.slow: in the arguments /ms must be a whole number" in tale.out, tale
         assert node.stop() == 0
 
 
