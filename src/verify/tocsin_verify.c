@@ -65,8 +65,13 @@ static void verify_lines(FILE *f)
             line_bad(n + 2, "there is more behind the head");
         if (line[len - 1] != '\n' || !row_parse(&row, line, (size_t)len - 1))
             line_bad(n + 1, "not a line of `tocsin audit export`, or cut");
-        if (!row.is_head)
-            take_row(&row, n++, &tree);
+        if (row.is_head)
+            continue;
+        take_row(&row, n++, &tree);
+        if (n == memory_size()) {
+            tree_root(&tree, root);
+            memory_probe(root);
+        }
     }
     free(line);
     if (ferror(f))
@@ -87,6 +92,7 @@ static void verify_lines(FILE *f)
     if (!row.is_head)
         finding(n ? CANNOT_TELL : UNUSABLE, "V011",
                 "entry %lld: there is no head: a cut would not show", (long long)n);
+    settle_unsigned(n);
     printf("VERIFIED  %lld entries, root %s\n", (long long)n, text);
     if (erased)
         printf("erased    %zu payloads, each covered by an audit.erase entry\n", erased);

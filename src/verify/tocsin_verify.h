@@ -129,6 +129,9 @@ void at_least_set(const char *text);
 /* Signatures, age, memory. `why_not`: complete NULL, else why it cannot tell, with its code. */
 void settle(const struct checkpoint *c, const char *code, const char *why_not);
 
+/* The same for JSON lines, which no key has signed; the memory is only compared. */
+void settle_unsigned(int64_t size);
+
 /* --- verify_bundle.c: what was handed out --- */
 
 bool bundle_takes(const char *path);

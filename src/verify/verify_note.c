@@ -379,15 +379,14 @@ void memory_probe(const unsigned char *root)
     probed = true;
 }
 
-static void memory_check(const struct checkpoint *c)
+/* root NULL: only what was probed is compared. */
+static void memory_check(int64_t size, const unsigned char *root)
 {
-    if (strcmp(old.origin, c->origin) != 0)
-        finding(UNUSABLE, "V115", "the memory is of another log, %s", old.origin);
-    if (old.size > c->size)
+    if (old.size > size)
         finding(TAMPERED, "V115",
                 "a checkpoint of %lld entries was seen before, this one has %lld",
-                (long long)old.size, (long long)c->size);
-    if ((old.size == c->size && memcmp(old.root, c->root, HASH) != 0) ||
+                (long long)old.size, (long long)size);
+    if ((root && old.size == size && memcmp(old.root, root, HASH) != 0) ||
         (probed && memcmp(old.root, probe, HASH) != 0))
         finding(TAMPERED, "V115",
                 "the checkpoint of %lld entries seen before is of another log",
@@ -406,16 +405,35 @@ static void memory_keep(const struct checkpoint *c)
         (void)fprintf(stderr, "warning: %s is not kept\n", memory);
 }
 
+static void size_check(int64_t size)
+{
+    if (at_least >= 0 && size < at_least)
+        finding(TAMPERED, "V114", "%lld entries, and at least %lld were asked for",
+                (long long)size, (long long)at_least);
+}
+
+void settle_unsigned(int64_t size)
+{
+    size_check(size);
+    if (have_old)
+        memory_check(size, NULL);
+    if (nkeys[0] || nkeys[1])
+        finding(
+            CANNOT_TELL, "V112",
+            "JSON lines are not signed: ask for a bundle (tocsin audit export all --out FILE)");
+    free(old.note.p);
+}
+
 void settle(const struct checkpoint *c, const char *code, const char *why_not)
 {
     int logs = signers(c, 0), witnesses = signers(c, 1);
     char unshown[160];
 
-    if (at_least >= 0 && c->size < at_least)
-        finding(TAMPERED, "V114", "%lld entries, and at least %lld were asked for",
-                (long long)c->size, (long long)at_least);
+    size_check(c->size);
+    if (have_old && strcmp(old.origin, c->origin) != 0)
+        finding(UNUSABLE, "V115", "the memory is of another log, %s", old.origin);
     if (have_old)
-        memory_check(c);
+        memory_check(c->size, c->root);
     if (!why_not && have_old && !probed && old.size > 0 && old.size < c->size) {
         (void)snprintf(
             unshown, sizeof(unshown),

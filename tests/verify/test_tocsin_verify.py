@@ -6,6 +6,7 @@ SEED=n repeats a run. Where tocsin and tocsin-verify are compared on what a text
 last entry is changed and leaf, chain, tree and head are computed anew, so that nothing but the
 rules about the text can decide.
 """
+import base64
 import collections
 import hashlib
 import json
@@ -267,6 +268,7 @@ class Material:
         with driver.make_node() as node:
             d = driver.Driver(node)
             node.start()
+            self.key = t.wait_for(lambda: node.cli("audit", "head").json, 20)["key"]
             if not d.run(("k1", "k2", "k3")):
                 raise t.Failed("the node died")
             node.stop()
@@ -383,6 +385,45 @@ def test_damaged_files(m):
             f.write(data)
         assert by_verify(path)[0] == want, (want, by_verify(path))
     print("damaged files: %s" % dict(seen))
+
+
+def tree_root(leaves):
+    """RFC 6962, 2.1."""
+    if len(leaves) == 1:
+        return leaves[0]
+    half = 1
+    while 2 * half < len(leaves):
+        half *= 2
+    return hashlib.sha256(b"\x01" + tree_root(leaves[:half]) + tree_root(leaves[half:])).digest()
+
+
+def test_lines_against_what_is_known(m):
+    """--at-least, --remember and --trust hold for JSON lines as well: what they cannot answer is not VERIFIED."""
+    m.log().write(m.folder)
+    path, code = export(m.folder)
+    assert code == 0
+    leaves = [bytes.fromhex(row["leaf"]) for row in map(json.loads, open(path, encoding="utf-8")) if "leaf" in row]
+    n, kept = len(leaves), os.path.join(m.folder, "kept")
+
+    def with_memory(size, root):
+        with open(kept, "w", encoding="utf-8") as f:
+            f.write("acme.example/log\n%d\n%s\n\n\u2014 acme.example/log %s\n" % (
+                size, base64.b64encode(root).decode(), base64.b64encode(bytes(68)).decode()))
+        done = run([VERIFY, path, "--remember", kept])
+        with open(kept, encoding="utf-8") as f:
+            assert f.read().startswith("acme.example/log\n%d\n" % size), "lines have no checkpoint to keep"
+        return done.returncode, done.stdout.decode()
+
+    assert run([VERIFY, path, "--at-least", str(n)]).returncode == 0
+    done = run([VERIFY, path, "--at-least", str(n + 1)])
+    assert done.returncode == 20 and b"V114" in done.stdout, done
+    for size in (1, 7, n - 1, n):
+        assert with_memory(size, tree_root(leaves[:size]))[0] == 0, size
+        assert with_memory(size, tree_root(leaves[1:] + leaves[:1]))[0] == 20, size
+    verdict, said = with_memory(n + 1, tree_root(leaves))
+    assert verdict == 20 and "V115" in said, said
+    done = run([VERIFY, path, "--trust", m.key])
+    assert done.returncode == 21 and b"V112" in done.stdout, done
 
 
 if __name__ == "__main__":
