@@ -269,6 +269,18 @@ static tsn_err address(struct tsn_buf *out, const char *url, const json_t *query
 
 /* --- a call ----------------------------------------------------------------------------------- */
 
+const char *tsn_action_http_method(const json_t *args)
+{
+    return tsn_json_str(args, "method", json_object_get(args, "json") ? "POST" : "GET");
+}
+
+bool tsn_action_http_reads(const json_t *args)
+{
+    const char *method = tsn_action_http_method(args);
+
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
 static tsn_err check(const json_t *args, struct tsn_xfer_request *req, struct tsn_diag *diag)
 {
     static const char *const known[] = {"url",  "query", "method",  "headers",
@@ -279,7 +291,7 @@ static tsn_err check(const json_t *args, struct tsn_xfer_request *req, struct ts
     if (err)
         return err;
     req->url = tsn_json_str(args, "url", NULL);
-    req->method = tsn_json_str(args, "method", json_object_get(args, "json") ? "POST" : "GET");
+    req->method = tsn_action_http_method(args);
     req->redirects = 3;
     if (!req->url ||
         (strncmp(req->url, "http://", 7) != 0 && strncmp(req->url, "https://", 8) != 0))
@@ -328,7 +340,7 @@ static tsn_err start(struct tsn_call *call, struct tsn_diag *diag)
     req.body_len = req.body ? strlen(req.body) : 0;
     q = tsn_alloc(sizeof(*q));
     q->call = call;
-    q->has_effect = strcmp(req.method, "GET") != 0 && strcmp(req.method, "HEAD") != 0;
+    q->has_effect = !tsn_action_http_reads(call->args);
     err = tsn_xfer_start(u->client, &req, finished, q, &q->xfer, diag);
     if (err)
         free(q);

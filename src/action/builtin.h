@@ -24,6 +24,9 @@ struct tsn_http_config {
     const struct tsn_http_secret *secrets;
     size_t nsecrets;
 };
+/* The method that a request with these arguments has, and whether it only reads (GET, HEAD). */
+const char *tsn_action_http_method(const json_t *args);
+bool tsn_action_http_reads(const json_t *args);
 tsn_err tsn_action_http_register(struct tsn_registry *r, struct tsn_httpc *c,
                                  const struct tsn_http_config *config);
 

@@ -95,8 +95,6 @@ static tsn_err bad(struct tsn_diag *diag, const char *what)
 static tsn_err allowed(const struct tsn_action *of, const struct tsn_action *a,
                        const json_t *args, struct tsn_diag *diag)
 {
-    const char *method =
-        tsn_json_str(args, "method", json_object_get(args, "json") ? "POST" : "GET");
     bool web = a && strcmp(a->name, "http.request") == 0,
          mail = a && strcmp(a->name, "mail.send") == 0,
          program = a && strncmp(a->name, "exec.", 5) == 0;
@@ -104,8 +102,7 @@ static tsn_err allowed(const struct tsn_action *of, const struct tsn_action *a,
     if (!web && !mail && !program)
         return bad(diag, "a connector makes requests by http, mail and programs of `exec:`, "
                          "nothing else");
-    if (of->effect == TSN_EFFECT_NONE && web && strcmp(method, "GET") != 0 &&
-        strcmp(method, "HEAD") != 0)
+    if (of->effect == TSN_EFFECT_NONE && web && !tsn_action_http_reads(args))
         return bad(diag, "a look-up may only read: GET or HEAD");
     if (of->effect == TSN_EFFECT_NONE && !web && a->effect != TSN_EFFECT_NONE)
         return bad(diag, "a look-up may only read: no mail, no program that changes something");

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "action/builtin.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -53,6 +54,10 @@ static void tell_call(struct path *p, json_t *line, const json_t *request, const
     bool unknown = json_object_get(json_object_get(result, "result"), "tsn.unknown") != NULL;
     const char *outcome = tsn_json_str(result, "outcome", "");
 
+    /* The one action whose arguments say whether it changes something. */
+    if (strcmp(name, "http.request") == 0 &&
+        tsn_action_http_reads(json_object_get(request, "args")))
+        effect = "none";
     json_object_set_new(line, "effect", json_string(effect));
     if (strcmp(effect, "external") == 0) {
         p->acts = true;
