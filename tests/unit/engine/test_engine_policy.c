@@ -30,6 +30,19 @@ static tsn_err fast_start(struct tsn_call *call, struct tsn_diag *diag)
     return rig_later(call->action->user, call, TSN_OUTCOME_OK, NULL, NULL);
 }
 
+static tsn_err large_start(struct tsn_call *call, struct tsn_diag *diag)
+{
+    char *text = tsn_alloc(TSN_RESULT_MAX + 1);
+    json_t *result;
+
+    (void)diag;
+    begun++;
+    memset(text, 'x', TSN_RESULT_MAX);
+    result = json_pack("{s:s}", "text", text);
+    free(text);
+    return rig_later(call->action->user, call, TSN_OUTCOME_OK, result, NULL);
+}
+
 static tsn_err lost_start(struct tsn_call *call, struct tsn_diag *diag)
 {
     (void)diag;
@@ -64,6 +77,12 @@ static void more(struct rig *g)
          .per_minute = 3,
          .start = fast_start,
          .user = g},
+        {.name = "lim.large",
+         .summary = "says more than is kept",
+         .effect = TSN_EFFECT_EXTERNAL,
+         .doubt = TSN_DOUBT_ASK,
+         .start = large_start,
+         .user = g},
         {.name = "lim.lost",
          .summary = "outcome lost, can be asked",
          .effect = TSN_EFFECT_EXTERNAL,
@@ -93,6 +112,44 @@ static int setup(void **state)
     begun = under_way = most = probes = 0;
     nheld = 0;
     return err;
+}
+
+static void waits_double_up_to_a_limit_and_never_fall_together(void **state)
+{
+    static const int64_t least[] = {1000, 2000, 4000, 8000, 10000, 10000};
+    const struct tsn_engine e = {0}; /* as configured outside of tests */
+    const struct tsn_retry p = {.attempts = 9, .first_ms = 1000, .max_ms = 10000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(least) / sizeof(least[0]); i++) {
+        int64_t first = tsn_retry_wait(&e, &p, (int64_t)i + 1);
+        bool differs = false;
+
+        for (int n = 0; n < 200; n++) {
+            int64_t ms = tsn_retry_wait(&e, &p, (int64_t)i + 1);
+
+            assert_in_range(ms, least[i], least[i] + least[i] / 4);
+            differs = differs || ms != first;
+        }
+        assert_true(differs);
+    }
+    assert_in_range(tsn_retry_wait(&e, &p, INT64_MAX), 10000, 12500);
+}
+
+static void a_result_that_is_too_large_is_an_error_in_words(void **state)
+{
+    struct rig *g = *state;
+
+    rig_playbook(g, "p",
+                 "local lim = use \"lim\"\nlocal ok, e = pcall(lim.large, {})\nrig.send "
+                 "{}\nreturn { ok, e.code }");
+    rig_open(g);
+    const char *run = rig_start(g, "p", NULL);
+    rig_expect(g, run, "finished");
+    assert_string_equal(rig_row(g, run).result, "[false,\"R073\"]");
+    assert_int_equal(rig_count(g, run, "step.result", "0.1", "fail", "R073"), 1);
+    assert_int_equal(begun, 1); /* it had its effect: not once more */
+    assert_int_equal(g->sends, 1);
 }
 
 static void a_call_says_what_is_worth_another_try(void **state)
@@ -283,6 +340,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
     const struct CMUnitTest tests[] = {
+        T(waits_double_up_to_a_limit_and_never_fall_together),
+        T(a_result_that_is_too_large_is_an_error_in_words),
         T(a_call_says_what_is_worth_another_try),
         T(a_deadline_ends_a_step_whatever_its_tries),
         T(tries_before_a_crash_count),

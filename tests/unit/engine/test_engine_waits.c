@@ -1,6 +1,7 @@
 /* wait{} with filters, events that come before it, and times: business days, years, restarts. */
 #include "unit/engine/engine_rig.h"
 
+#include <time.h>
 #include "core/calendar.h"
 
 static void filters_choose_the_event(void **state)
@@ -88,6 +89,74 @@ static void years_are_a_row_and_restarts_move_nothing(void **state)
     assert_string_equal(rig_row(g, run).state, "parked");
 }
 
+static _Atomic int64_t stepped_ms; /* what the wall clock was set forward by */
+
+static int64_t real_ms(clockid_t id)
+{
+    struct timespec now;
+
+    assert_int_equal(clock_gettime(id, &now), 0);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t stepping_wall(void *user)
+{
+    (void)user;
+    return real_ms(CLOCK_REALTIME) + stepped_ms;
+}
+
+static int64_t steady(void *user)
+{
+    (void)user;
+    return real_ms(CLOCK_MONOTONIC);
+}
+
+static void what_is_due_comes_across_years_and_steps_of_the_clock(void **state)
+{
+    static const struct tsn_clock_source source = {stepping_wall, steady, NULL};
+    static const char *const bodies[] = {
+        "sleep \"1095d\" return 1",
+        "return (select(2, wait { event = \"never\", within = \"1095d\" })) == \"timeout\" and "
+        "1",
+        "sleep \"9s\" return 1", /* stays in memory */
+    };
+    struct rig *g = *state;
+    const char *runs[3];
+    char name[8];
+
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(name, sizeof(name), "t%zu", i);
+        rig_playbook(g, name, bodies[i]);
+    }
+    for (int crash = 0; crash < 2; crash++) {
+        stepped_ms = 0;
+        tsn_clock_set(&source);
+        rig_open(g);
+        for (size_t i = 0; i < 3; i++) {
+            snprintf(name, sizeof(name), "t%zu", i);
+            runs[i] = rig_start(g, name, NULL);
+            rig_expect(g, runs[i], i < 2 ? "parked" : "waiting");
+        }
+        /* Back by a day, nothing comes early and nothing is lost; then forward by more than years. */
+        stepped_ms = INT64_C(-86400000);
+        tsn_runmap_tick(g->engine);
+        rig_settle(g, 50);
+        for (size_t i = 0; i < 3; i++)
+            assert_false(tsn_run_over(rig_row(g, runs[i]).state));
+        stepped_ms = INT64_C(1096) * 86400000;
+        if (crash)
+            rig_crash(g);
+        else
+            tsn_runmap_tick(g->engine); /* what its timer does at least once a minute */
+        for (size_t i = 0; i < 3; i++) {
+            rig_expect(g, runs[i], "finished");
+            assert_string_equal(rig_row(g, runs[i]).result, "1");
+        }
+        rig_shut(g);
+    }
+    tsn_clock_set(NULL);
+}
+
 static const struct tsn_calendar *calendar(void *user, const char *name)
 {
     static struct tsn_calendar lazy = {.name = "lazy", .weekend = 0x7f};
@@ -131,6 +200,7 @@ int main(void)
         T(filters_choose_the_event),
         T(an_event_that_came_first_counts),
         T(years_are_a_row_and_restarts_move_nothing),
+        T(what_is_due_comes_across_years_and_steps_of_the_clock),
         T(business_days_go_by_a_calendar),
     };
 

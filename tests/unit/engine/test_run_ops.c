@@ -205,6 +205,45 @@ static void a_step_in_doubt_is_settled_by_its_run(void **state)
     assert_int_equal(resolve(g, run, NULL, "done"), TSN_ECONFLICT);
 }
 
+static void of_several_in_doubt_one_is_named(void **state)
+{
+    struct rig *g = *state;
+
+    rig_playbook(g, "p",
+                 "local a, b = parallel { function() return rig.arm {} end,\n"
+                 "  function() return rig.arm {} end }\nreturn { a.sent, b.sent }");
+    rig_open(g);
+    const char *run = rig_start(g, "p", NULL);
+    while (rig_count(g, run, "step.in_doubt", NULL, NULL, NULL) < 2)
+        rig_settle(g, 5);
+    assert_int_equal(resolve(g, run, NULL, "done"), TSN_ECONFLICT);
+    assert_string_equal(g->diag.code, "R208");
+    assert_int_equal(resolve(g, run, "0.1b2.1", "done"), 0);
+    assert_int_equal(resolve(g, run, NULL, "done"), 0); /* the other one is left */
+    rig_expect(g, run, "finished");
+    assert_string_equal(rig_row(g, run).result, "[9,9]");
+    assert_int_equal(g->arms, 2);
+}
+
+static void what_was_taken_back_is_not_kept_by_a_retry(void **state)
+{
+    struct rig *g = *state;
+
+    rig_playbook(g, "p",
+                 "rig.send { undo = rig.look }\nrig.send { n = 2 }\nerror(\"no more\")");
+    rig_open(g);
+    const char *run = rig_start(g, "p", NULL);
+    rig_expect(g, run, "failed");
+    assert_int_equal(g->looks, 1); /* the undo */
+    struct tsn_run_act from = {
+        .run = run, .verb = "retry", .from = "0.2", .reason = "because of the test"};
+    assert_int_equal(act(g, &from), TSN_ECONFLICT);
+    assert_string_equal(g->diag.code, "R205");
+    assert_int_equal(act_on(g, run, "retry"), 0);
+    rig_expect(g, new_run(g), "failed");
+    assert_int_equal(g->sends, 4); /* from the beginning */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +257,10 @@ int main(void)
                                         rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(what_works_is_not_retried, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(a_step_in_doubt_is_settled_by_its_run, rig_setup,
+                                        rig_teardown),
+        cmocka_unit_test_setup_teardown(of_several_in_doubt_one_is_named, rig_setup,
+                                        rig_teardown),
+        cmocka_unit_test_setup_teardown(what_was_taken_back_is_not_kept_by_a_retry, rig_setup,
                                         rig_teardown),
     };
 
