@@ -4,7 +4,10 @@ point on the way; who may not see the case gets nothing, and a mail under an emb
 import email
 import email.policy
 import os
+import shutil
 import socketserver
+import subprocess
+import tempfile
 import threading
 import time
 
@@ -70,8 +73,9 @@ class Smtp(socketserver.StreamRequestHandler):
                     self.say("451 later")
                     continue
                 mail = email.message_from_bytes(data[:-3], policy=email.policy.default)
+                body = mail.get_body()
                 self.server.got.append((rcpt, mail["Message-ID"], mail["Subject"],
-                                        mail.get_body().get_content()))
+                                        body.get_content() if body else data[:-3]))
                 rcpt = []
                 self.say("250 taken")
             else:
@@ -86,11 +90,11 @@ def server():
     return out
 
 
-def make_node(smtp, question):
+def make_node(smtp, question, people=None, **mail):
     where = "127.0.0.1:%d" % smtp.server_address[1]
-    node = t.make_dir({"rules": [{"on": "report.accepted", "run": "wait-long"}], "people": PEOPLE,
+    node = t.make_dir({"rules": [{"on": "report.accepted", "run": "wait-long"}], "people": people or PEOPLE,
                        "playbooks": {"dir": "playbooks"}, "cases": {"house": ["acme.example"]},
-                       "mail": {"smtp": {"url": "smtp://" + where}, "reach": [where]}})
+                       "mail": dict(mail, smtp={"url": "smtp://" + where}, reach=[where])})
     os.makedirs(os.path.join(node.root, "playbooks"), exist_ok=True)
     with open(os.path.join(node.root, "playbooks", "wait-long.lua"), "w", encoding="utf-8") as out:
         out.write(PLAYBOOK % question)
@@ -192,6 +196,64 @@ def test_a_server_that_is_away_gets_it_later():
         assert sorted(e["outcome"] for e in entries(node, case, "task.paged")) == ["fail", "fail", "ok", "ok"]
         node.stop()
     smtp.shutdown()
+
+
+def gpg(home, *args, data=None):
+    done = subprocess.run(["gpg", "--homedir", home, "--batch", "--no-tty", "--pinentry-mode", "loopback",
+                           "--passphrase", ""] + list(args), input=data, capture_output=True,
+                          timeout=120 * t.PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def new_key(home, uid):
+    gpg(home, "--quick-generate-key", uid, "default", "default", "never")
+    lines = gpg(home, "--with-colons", "--list-keys", uid).decode().splitlines()
+    return [line.split(":")[9] for line in lines if line.startswith("fpr:")][0]
+
+
+def test_who_has_a_key_is_reminded_under_it():
+    """Encrypted to the key of the person, with nothing to read around it; who has none hears in the clear, and
+    a mail that cannot be encrypted does not go at all."""
+    if not shutil.which("gpg"):
+        t.skip("no gpg")
+    smtp, homes = server(), [tempfile.mkdtemp(prefix="tsn-gk-", dir="/tmp") for _ in range(2)]
+    try:
+        ours, theirs = homes
+        fpr = new_key(theirs, "Rita <rita@acme.example>")
+        gpg(ours, "--import", data=gpg(theirs, "--armor", "--export", fpr))
+        people = [dict(p, **{"resp1": {"key": fpr}, "lead1": {"key": "A" * 40}}.get(p["id"], {}))
+                  for p in PEOPLE]
+        with make_node(smtp, 'remind = "1s", escalate = { after = "2s", to = "psirt-lead" }', people,
+                       pgp={"home": ours}) as node:
+            node.start()
+            case = submit(node)
+            node.wait_for(lambda: {"leo@acme.example", "rita@acme.example"} <=
+                          {r for got in smtp.got for r in got[0]}, 60)
+            node.wait_for(lambda: [e for e in entries(node, case, "task.paged") if e["to"] == "lead1"])
+            task = node.task(kind="ask")["name"]
+            hers = [m for m in smtp.got if m[0] == ["rita@acme.example"]][0]
+            assert hers[2] == "[%s] Message" % case, hers
+            assert isinstance(hers[3], bytes) and b"multipart/encrypted" in hers[3], hers
+            for word in (b"gateway", b"Reminder", b"responder", task.encode()):
+                assert word not in hers[3], hers
+            at = hers[3].index(b"-----BEGIN PGP MESSAGE-----")
+            inner = gpg(theirs, "--decrypt", data=hers[3][at:])
+            inside = email.message_from_bytes(inner, policy=email.policy.default)
+            assert inside["Subject"] == "[%s] Reminder: What of the gateway leaks?" % case, inner
+            text = inside.get_body().get_content()
+            assert "tocsin show " + task in text and "responder" in text, text
+            his = [m for m in smtp.got if m[0] == ["leo@acme.example"]][0]
+            assert "Escalated to you" in his[2] and "gateway" in his[3], his
+            failed = [e for e in entries(node, case, "task.paged") if e["to"] == "lead1"]
+            assert [(e["outcome"], e["reason"]) for e in failed] == [("fail", "M010")], failed
+            assert "lea@acme.example" not in {r for m in smtp.got for r in m[0]}, smtp.got
+            node.stop()
+    finally:
+        smtp.shutdown()
+        for home in homes:
+            subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
+            shutil.rmtree(home, True)
 
 
 if __name__ == "__main__":
