@@ -1,11 +1,11 @@
 -- tocsin playbook test bounty --crash-each-step
 describe("bounty", function()
-  local number = 0
+  local reports = 0
 
   -- Each start is a report of its own, later than the one before.
   local function start(change)
-    number = number + 1
-    local report, subject = fixture "reports/weakness-a", ("TR-0000-0000-0000-%04d"):format(number)
+    reports = reports + 1
+    local report, subject = fixture "reports/weakness-a", ("TR-0000-0000-0000-%04d"):format(reports)
     local s = sim.start("bounty", { event = { inputs = { subject = subject }, report = report },
       case = { kind = "weakness", title = "Heap overflow", facts = { report = report, receipt = subject } } })
     local answer = { programme = "bounty-products", site = "edge-gw", weakness = "CWE-787", public = false,
