@@ -98,7 +98,7 @@ tsn_err tsn_conf_secret(struct tsn_conf *c, const struct tsn_yaml *map, const ch
     if (text && path)
         return tsn_yaml_fail(file, c->diag, TSN_EINPUT, "C040",
                              "`%s` and `%s` both say what the secret is", key, file_key);
-    if (path) {
+    if (path && file) { /* the one is the other's text */
         *handle = tsn_arena_printf(c->arena, "file:%s", path);
         note_use(c, file, *handle, "clear");
         return put_file(c, file, path, *handle, true);
