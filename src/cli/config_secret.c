@@ -93,12 +93,12 @@ tsn_err tsn_conf_secret(struct tsn_conf *c, const struct tsn_yaml *map, const ch
     tsn_err err = tsn_conf_text(c, map, key, need && !file, 100, &text);
     if (!err)
         err = tsn_conf_path(c, map, file_key, false, &path);
-    if (err || (!text && !path))
+    if (err || (!text && (!path || !file))) /* a path is the text of `file` */
         return err;
     if (text && path)
         return tsn_yaml_fail(file, c->diag, TSN_EINPUT, "C040",
                              "`%s` and `%s` both say what the secret is", key, file_key);
-    if (path && file) { /* the one is the other's text */
+    if (!text) {
         *handle = tsn_arena_printf(c->arena, "file:%s", path);
         note_use(c, file, *handle, "clear");
         return put_file(c, file, path, *handle, true);
