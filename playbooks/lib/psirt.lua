@@ -142,6 +142,33 @@ function psirt.release(case, t)
   return true, d
 end
 
+-- A signed webhook, and a person when it cannot be delivered: the receiver refused it, was away for as long as it is
+-- tried (3 days), or may not have it (embargo, classification). They find out why and send it again, tell the other
+-- side some other way, or leave it; what they chose stands in the case. `t`: type, data, role; connector [webhook],
+-- id [hook]. True when the other side knows.
+function psirt.hook_or_ask(case, t)
+  local hook, connector = use(t.connector or "webhook"), t.connector or "webhook"
+  for round = 1, 20 do
+    local ok, why = pcall(hook.send, { type = t.type, data = t.data })
+    if ok then
+      return true
+    end
+    local d = ask {
+      id = (t.id or "hook") .. "/" .. round, role = t.role, remind = "1d",
+      title = ("%s could not deliver %s"):format(connector, t.type),
+      show = { why = tostring(why.message or why), type = t.type, data = t.data },
+      fields = { next = choice { "again", "told", "leave" }, reason = text { required = true } },
+    }
+    if d.next ~= "again" then
+      case:note(("%s did not deliver %s; %s: %s"):format(connector, t.type,
+        d.next == "told" and "told some other way" or "left", d.reason))
+      return d.next == "told"
+    end
+  end
+  case:note(("%s did not deliver %s, and nobody asks any more"):format(connector, t.type))
+  return false
+end
+
 -- Moves the case's report along its track as far as the moves exist; clocks for a fix count from `valid`.
 function psirt.report_is(...)
   for _, state in ipairs { ... } do

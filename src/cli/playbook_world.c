@@ -42,7 +42,9 @@ static const char built_in[] =
     "  - { name: Customer A, mail: soc@customer-a.example, products: [ edge-gw ] }\n"
     "  - { name: Customer B, mail: it@customer-b.example, products: [ cloud-relay ] }\n"
     "plugins:\n"
-    "  - { name: edge, settings: {} }\n";
+    "  - { name: edge, settings: {} }\n"
+    "  - { name: webhook, settings: { url: \"https://hooks.acme.example/in\",\n"
+    "                                 key: secret:webhook } }\n";
 
 static int load_built_in(struct tsn_cli *cli, struct tsn_config **config)
 {
