@@ -198,6 +198,22 @@ def test_a_server_that_is_away_gets_it_later():
     smtp.shutdown()
 
 
+def test_what_was_tried_and_is_wanted_no_more_gets_an_end():
+    """The server says later, and meanwhile somebody answers: nothing is sent, and the log says why."""
+    smtp = server()
+    smtp.refuse = 1000
+    with make_node(smtp, 'remind = "1s"') as node:
+        node.start()
+        case = submit(node)
+        node.wait_for(lambda: any(e["outcome"] == "fail" for e in entries(node, case, "task.paged")))
+        node.cli("answer", node.task(kind="ask")["name"], as_person="resp1", check=0)
+        node.wait_for(lambda: any(e["reason"] == "decided" for e in entries(node, case, "task.paged")), 60)
+        ends = [e for e in entries(node, case, "task.paged") if e["reason"] == "decided"]
+        assert all(e["outcome"] == "na" for e in ends) and not smtp.got, (ends, smtp.got)
+        node.stop()
+    smtp.shutdown()
+
+
 def gpg(home, *args, data=None):
     done = subprocess.run(["gpg", "--homedir", home, "--batch", "--no-tty", "--pinentry-mode", "loopback",
                            "--passphrase", ""] + list(args), input=data, capture_output=True,
