@@ -115,12 +115,6 @@ tsn_err tsn_secret_missing(const char *handle, struct tsn_diag *diag)
                         name ? name : handle);
 }
 
-void tsn_secret_each(void (*fn)(void *user, const char *handle), void *user)
-{
-    for (const struct secret *s = list; s; s = s->next)
-        fn(user, s->handle);
-}
-
 void tsn_secret_watch(void (*fn)(void *user, const char *handle), void *user)
 {
     watcher = fn;

@@ -39,8 +39,6 @@ const char *tsn_secret_get(const char *handle, size_t *n);
 /* K001 in diag, with the command that sets it. Returns TSN_ENOTFOUND. */
 struct tsn_diag;
 tsn_err tsn_secret_missing(const char *handle, struct tsn_diag *diag);
-/* Each handle in turn, in no order. */
-void tsn_secret_each(void (*fn)(void *user, const char *handle), void *user);
 /* Called on the loop thread after a put or drop of a `handle`; one listener, NULL = none. */
 void tsn_secret_watch(void (*fn)(void *user, const char *handle), void *user);
 /* Wipes and forgets all, also what is hidden: at the end, and in tests. */

@@ -210,11 +210,6 @@ void tsn_log_index_close(struct tsn_log_index *ix)
     free(ix);
 }
 
-uint64_t tsn_log_index_size(const struct tsn_log_index *ix)
-{
-    return ix->size;
-}
-
 /* --- taking entries ------------------------------------------------------------------------ */
 
 static void text_or_null(sqlite3_stmt *s, int at, const char *value)

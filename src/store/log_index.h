@@ -21,8 +21,6 @@ tsn_err tsn_log_index(struct tsn_store *st, struct tsn_log_index **out, struct t
  * Inside the reader's transaction, or in none. About 6 us an entry. */
 tsn_err tsn_log_index_more(struct tsn_log_index *ix, uint64_t most, uint64_t *left,
                            struct tsn_diag *diag);
-/* Entries in the index: 0 .. size-1. */
-uint64_t tsn_log_index_size(const struct tsn_log_index *ix);
 
 /* What the stored checkpoints say about an entry: -1 = nothing yet. */
 struct tsn_log_sealed {

@@ -30,11 +30,6 @@ static const struct {
     [TSN_LOG_NODE] = {"node", SHAPE_WORD},     [TSN_LOG_TEXT] = {"text", SHAPE_WORD},
 };
 
-const char *tsn_log_field_name(enum tsn_log_field field)
-{
-    return fields[field].name;
-}
-
 tsn_err tsn_log_query_wrong(const struct tsn_log_query *q, int col, struct tsn_diag *diag,
                             tsn_err err, const char *fmt, ...)
 {

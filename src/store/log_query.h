@@ -72,4 +72,3 @@ tsn_err tsn_log_query_parse(struct tsn_arena *arena, const char *text, int64_t n
 tsn_err tsn_log_query_wrong(const struct tsn_log_query *q, int col, struct tsn_diag *diag,
                             tsn_err err, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
-const char *tsn_log_field_name(enum tsn_log_field field);

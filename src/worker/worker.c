@@ -162,8 +162,3 @@ tsn_err tsn_worker_feed(struct tsn_worker *w, const void *p, size_t n)
     }
     return err ? TSN_EINPUT : 0;
 }
-
-size_t tsn_worker_runs(const struct tsn_worker *w)
-{
-    return w->n;
-}

@@ -18,4 +18,3 @@ void tsn_worker_destroy(struct tsn_worker *w);
 void tsn_worker_hello(struct tsn_worker *w, const char *weaker);
 /* TSN_EINPUT: what came is not the protocol; the conversation is over. */
 tsn_err tsn_worker_feed(struct tsn_worker *w, const void *p, size_t n);
-size_t tsn_worker_runs(const struct tsn_worker *w);
