@@ -24,6 +24,17 @@ static const struct tsn_policy *programme_of(const struct tsn_case_work *w, cons
     return NULL;
 }
 
+/* The one that a submission was entered for; NULL: not in force any more. */
+static const struct tsn_policy *programme_in(const struct tsn_case_work *w, const json_t *data)
+{
+    return programme_of(w, tsn_json_str(data, "programme", ""));
+}
+
+static tsn_err not_in_force(struct tsn_diag *diag)
+{
+    return tsn_diag_set(diag, TSN_ENOTFOUND, "W053", "its programme is not in force any more");
+}
+
 /* Without a name: the one that covers the product and the site. */
 static const struct tsn_policy *programme_for(const struct tsn_case_work *w, const json_t *args)
 {
@@ -255,15 +266,13 @@ static tsn_err op_facts(struct tsn_case_work *w, const json_t *args, json_t **re
     json_t *data, *diff = json_object();
     bool out = false;
     tsn_err err = find(w, args, &row, &data, diag);
-    const struct tsn_policy *p =
-        err ? NULL : programme_of(w, tsn_json_str(data, "programme", ""));
+    const struct tsn_policy *p = err ? NULL : programme_in(w, data);
     bool open = !err && (!strcmp(row.state, "candidate") || !strcmp(row.state, "rated") ||
                          !strcmp(row.state, "approved"));
     bool closed =
         !err && (!strcmp(row.state, "not_eligible") || !strcmp(row.state, "duplicate"));
     if (!err && !p)
-        err =
-            tsn_diag_set(diag, TSN_ENOTFOUND, "W053", "its programme is not in force any more");
+        err = not_in_force(diag);
     else if (!err && !open && !closed)
         err = tsn_diag_set(diag, TSN_ECONFLICT, "W001",
                            "the reward is %s: what was promised stays", row.state);
@@ -330,11 +339,9 @@ static tsn_err op_vote(struct tsn_case_work *w, const json_t *args, json_t **res
     if (!err && strcmp(row.state, "candidate") != 0)
         err = tsn_diag_set(diag, TSN_ECONFLICT, "W001", "the submission is %s, not a candidate",
                            row.state);
-    const struct tsn_policy *p =
-        err ? NULL : programme_of(w, tsn_json_str(data, "programme", ""));
+    const struct tsn_policy *p = err ? NULL : programme_in(w, data);
     if (!err && !p)
-        err =
-            tsn_diag_set(diag, TSN_ENOTFOUND, "W053", "its programme is not in force any more");
+        err = not_in_force(diag);
     if (!err && p)
         err = seat(w, p->programme, diag);
     if (err || !p)
@@ -400,11 +407,10 @@ static tsn_err op_approve(struct tsn_case_work *w, const json_t *args, json_t **
     tsn_err err = find(w, args, &row, &data, diag);
     if (err)
         return err;
-    const struct tsn_policy *p = programme_of(w, tsn_json_str(data, "programme", ""));
+    const struct tsn_policy *p = programme_in(w, data);
     int band = tsn_band_of(tsn_json_str(data, "band", "none"));
     if (!p || band < 0) {
-        err =
-            tsn_diag_set(diag, TSN_ENOTFOUND, "W053", "its programme is not in force any more");
+        err = not_in_force(diag);
     } else if (json_object_get(json_object_get(data, "votes"), w->by.actor->person)) {
         err = tsn_diag_set(diag, TSN_EDENIED, "W056", "%.64s has voted: another one approves",
                            w->by.actor->person);
@@ -453,8 +459,7 @@ static tsn_err op_offer(struct tsn_case_work *w, const json_t *args, json_t **re
     json_t *data;
     bool out = false;
     tsn_err err = find(w, args, &row, &data, diag);
-    const struct tsn_policy *p =
-        err ? NULL : programme_of(w, tsn_json_str(data, "programme", ""));
+    const struct tsn_policy *p = err ? NULL : programme_in(w, data);
     if (!err && p && !strcmp(row.state, "approved"))
         err = again(w, p->programme, &row, data, &out, result, diag);
     json_decref(data);
@@ -479,11 +484,9 @@ static tsn_err op_appeal(struct tsn_case_work *w, const json_t *args, json_t **r
     json_t *data;
     bool out = false;
     tsn_err err = find(w, args, &row, &data, diag);
-    const struct tsn_policy *p =
-        err ? NULL : programme_of(w, tsn_json_str(data, "programme", ""));
+    const struct tsn_policy *p = err ? NULL : programme_in(w, data);
     if (!err && !p)
-        err =
-            tsn_diag_set(diag, TSN_ENOTFOUND, "W053", "its programme is not in force any more");
+        err = not_in_force(diag);
     static const char *const anew[] = {"why", "duplicate_of", "votes", "voted", "band"};
     for (size_t i = 0; i < sizeof anew / sizeof anew[0]; i++)
         json_object_del(data, anew[i]);
