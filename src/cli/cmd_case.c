@@ -81,23 +81,20 @@ int tsn_cmd_case_tell(struct tsn_cli *cli)
 {
     json_t *fields = json_object(), *out = NULL;
     int rc = tsn_cli_set_json(cli, fields);
-    json_t *body = json_pack("{s:s, s:o}", "event", cli->arg[1], "body", fields);
-    if (!rc)
-        rc = tsn_client_call(
-            cli, "POST",
-            tsn_client_path(cli, "cases/%s/events", tsn_client_escape(cli, cli->arg[0])), body,
-            NULL, &out);
-    json_decref(body);
-    if (rc)
+    if (rc) {
+        json_decref(fields);
         return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
+    }
+    rc = tsn_client_do(
+        cli, "POST",
+        tsn_client_path(cli, "cases/%s/events", tsn_client_escape(cli, cli->arg[0])),
+        json_pack("{s:s, s:o}", "event", cli->arg[1], "body", fields), &out);
+    if (out)
         tsn_out_say(cli, tsn_json_bool(out, "taken", false)
                              ? "told: a run goes on"
                              : "told: nothing waits for it yet, it is kept");
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 /* "embargo propose": the operation embargo.propose. */

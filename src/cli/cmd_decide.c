@@ -245,19 +245,14 @@ static int decide(struct tsn_cli *cli, const char *decision)
     }
     if (digest)
         json_object_set_new(body, "plan_digest", json_string(digest));
-    int rc = tsn_client_call(cli, "POST", tsn_client_path(cli, "approvals/%s/decision", id),
-                             body, NULL, &out);
-    json_decref(body);
+    int rc = tsn_client_do(cli, "POST", tsn_client_path(cli, "approvals/%s/decision", id), body,
+                           &out);
     json_decref(task);
-    if (rc)
-        return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
+    if (out)
         tsn_out_say(cli, "%s.  entry #%lld", approve ? "Approved" : "Rejected",
                     (long long)tsn_json_int(out, "entry", -1));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 int tsn_cmd_approve(struct tsn_cli *cli)
@@ -401,18 +396,13 @@ int tsn_cmd_answer(struct tsn_cli *cli)
         rc = put_set(cli, fields, cli->set[i], answer);
     if (!rc && cli->nset == 0 && json_object_size(fields) > 0)
         rc = ask_fields(cli, fields, answer);
-    if (!rc) {
-        json_t *body = json_pack("{s:O}", "answer", answer);
-        rc = tsn_client_call(
+    if (!rc)
+        rc = tsn_client_do(
             cli, "POST",
             tsn_client_path(cli, "tasks/%s/answer",
                             tsn_client_escape(cli, tsn_json_str(task, "name", cli->arg[0]))),
-            body, NULL, &out);
-        json_decref(body);
-    }
-    if (!rc && cli->json)
-        tsn_out_json(cli, out);
-    else if (!rc)
+            json_pack("{s:O}", "answer", answer), &out);
+    if (out)
         tsn_out_say(cli, "Answered.  entry #%lld", (long long)tsn_json_int(out, "entry", -1));
     json_decref(out);
     json_decref(answer);
@@ -467,17 +457,12 @@ int tsn_cmd_note(struct tsn_cli *cli)
     if (!body)
         return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "",
                              "the note is not valid UTF-8");
-    int rc = tsn_client_call(
+    int rc = tsn_client_do(
         cli, "POST",
-        tsn_client_path(cli, "cases/%s/notes", tsn_client_escape(cli, cli->arg[0])), body, NULL,
+        tsn_client_path(cli, "cases/%s/notes", tsn_client_escape(cli, cli->arg[0])), body,
         &out);
-    json_decref(body);
-    if (rc)
-        return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
+    if (out)
         tsn_out_say(cli, "Noted.  entry #%lld", (long long)tsn_json_int(out, "entry", -1));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }

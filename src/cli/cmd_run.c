@@ -26,12 +26,13 @@ static const char *reason_of(struct tsn_cli *cli)
     return reason;
 }
 
-static int post(struct tsn_cli *cli, const char *verb, const json_t *body, json_t **out)
+/* As tsn_client_do: takes the body; with --json *out is NULL. */
+static int post(struct tsn_cli *cli, const char *verb, json_t *body, json_t **out)
 {
-    return tsn_client_call(
+    return tsn_client_do(
         cli, "POST",
         tsn_client_path(cli, "runs/%s/%s", tsn_client_escape(cli, cli->arg[0]), verb), body,
-        NULL, out);
+        out);
 }
 
 /* --- start ------------------------------------------------------------------------------ */
@@ -187,16 +188,11 @@ static int act(struct tsn_cli *cli, const char *verb, const char *done)
         return tsn_out_failf(cli, TSN_EXIT_USAGE, TSN_EINPUT, "U002", "",
                              "--reason is not valid UTF-8");
     rc = post(cli, verb, body, &out);
-    json_decref(body);
-    if (rc)
-        return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
+    if (out)
         tsn_out_say(cli, "%s %s.  entry #%lld", done, cli->arg[0],
                     (long long)tsn_json_int(out, "entry", -1));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 int tsn_cmd_run_cancel(struct tsn_cli *cli)
@@ -261,22 +257,20 @@ int tsn_cmd_run_retry(struct tsn_cli *cli)
         json_object_set_new(body, "from", json_string(cli->flag[TSN_FLAG_FROM]));
     if (given(cli, TSN_FLAG_TO))
         rc = version_of(cli, body);
-    if (!rc)
-        rc = post(cli, "retry", body, &out);
-    json_decref(body);
-    if (rc)
+    if (rc) {
+        json_decref(body);
         return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else if (dry)
+    }
+    rc = post(cli, "retry", body, &out);
+    if (out && dry)
         print_plan(cli, out);
-    else
+    else if (out)
         tsn_out_say(cli, "%s goes on%s%s.  entry #%lld", cli->arg[0],
                     json_object_get(out, "new_name") ? " as " : "",
                     tsn_json_str(out, "new_name", ""),
                     (long long)tsn_json_int(out, "entry", -1));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
 
 /* --- versions --------------------------------------------------------------------------- */
@@ -415,14 +409,9 @@ int tsn_cmd_run_resolve(struct tsn_cli *cli)
     if (given(cli, TSN_FLAG_STEP))
         json_object_set_new(body, "step", json_string(cli->flag[TSN_FLAG_STEP]));
     rc = post(cli, "resolve", body, &out);
-    json_decref(body);
-    if (rc)
-        return rc;
-    if (cli->json)
-        tsn_out_json(cli, out);
-    else
+    if (out)
         tsn_out_say(cli, "Settled as %s.  entry #%lld", outcome,
                     (long long)tsn_json_int(out, "entry", -1));
     json_decref(out);
-    return TSN_EXIT_OK;
+    return rc;
 }
