@@ -35,6 +35,13 @@ static bool task_is(const json_t *task, const char *kind, const char *step)
            (!step || strcmp(tsn_json_str(task, "step_name", ""), step) == 0);
 }
 
+static void in_vain(struct tsn_demo *d, const char *what, const char *which)
+{
+    (void)tsn_out_failf(d->cli, TSN_EXIT_FAILED, TSN_ETIMEOUT, "S090",
+                        tsn_arena_printf(d->cli->arena, "look at %s/serve.log", d->dir),
+                        "the demo waited in vain for %s: %s", what, which);
+}
+
 /* Name of the first open task of this kind and step; waits for it. NULL: it never came. */
 static const char *wait_task(struct tsn_demo *d, const char *kind, const char *step)
 {
@@ -63,10 +70,7 @@ static const char *wait_task(struct tsn_demo *d, const char *kind, const char *s
             return name;
         poll(NULL, 0, 50);
     }
-    (void)tsn_out_failf(d->cli, TSN_EXIT_FAILED, TSN_ETIMEOUT, "S090",
-                        tsn_arena_printf(d->cli->arena, "look at %s/serve.log", d->dir),
-                        "the demo waited in vain for somebody to be asked: %s",
-                        step ? step : kind);
+    in_vain(d, "somebody to be asked", step ? step : kind);
     return NULL;
 }
 
@@ -97,9 +101,7 @@ static bool wait_closed(struct tsn_demo *d, const char *kind, const char **name)
             return true;
         poll(NULL, 0, 50);
     }
-    (void)tsn_out_failf(d->cli, TSN_EXIT_FAILED, TSN_ETIMEOUT, "S090",
-                        tsn_arena_printf(d->cli->arena, "look at %s/serve.log", d->dir),
-                        "the demo's case %s did not close", *name ? *name : kind);
+    in_vain(d, "a case to close", *name ? *name : kind);
     return false;
 }
 
