@@ -5,6 +5,21 @@
 #include "core/buf.h"
 #include "core/json.h"
 
+const struct tsn_severity tsn_severities[TSN_SEVERITIES] = {
+    {"error", "errors", "error", TSN_RED},
+    {"warning", "warnings", "warning", TSN_YELLOW},
+    {"info", "infos", "note", TSN_DIM},
+};
+
+size_t tsn_severity_of(const json_t *finding)
+{
+    size_t i = 0;
+    const char *word = tsn_json_str(finding, "severity", "error");
+    while (i < TSN_SEVERITIES - 1 && strcmp(word, tsn_severities[i].word) != 0)
+        i++;
+    return i;
+}
+
 const char *tsn_sarif_uri(struct tsn_cli *cli, const char *path)
 {
     struct tsn_buf b;

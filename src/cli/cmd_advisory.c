@@ -15,31 +15,12 @@
 
 #define FILE_MAX ((size_t)64 << 20)
 
-enum { ERRORS, WARNINGS, INFOS, SEVERITIES };
-static const struct {
-    const char *word, *many, *sarif;
-    enum tsn_style style;
-} severities[SEVERITIES] = {
-    {"error", "errors", "error", TSN_RED},
-    {"warning", "warnings", "warning", TSN_YELLOW},
-    {"info", "infos", "note", TSN_DIM},
-};
-
 struct lint {
     struct tsn_cli *cli;
     json_t *rules, *results; /* of SARIF; rules: test -> rule */
-    size_t files, unread, n[SEVERITIES];
+    size_t files, unread, n[TSN_SEVERITIES];
     int exit; /* of a file that could not be read */
 };
-
-static size_t severity_of(const json_t *finding)
-{
-    size_t i = 0;
-    const char *word = tsn_json_str(finding, "severity", "error");
-    while (i < SEVERITIES - 1 && strcmp(word, severities[i].word) != 0)
-        i++;
-    return i;
-}
 
 /* 0, or the message is out and this is the exit code. */
 static int read_file(struct tsn_cli *cli, const char *path, struct tsn_buf *b)
@@ -77,12 +58,12 @@ static void print_findings(struct tsn_cli *cli, const json_t *findings)
     json_t *f;
     json_array_foreach(findings, i, f)
     {
-        size_t s = severity_of(f);
+        size_t s = tsn_severity_of(f);
         const char *test = tsn_json_str(f, "test", ""), *why = tsn_json_str(f, "why", "");
         const char *pointer = tsn_json_str(f, "pointer", "");
         (void)printf("  ");
-        tsn_out_text(cli, stdout, severities[s].style,
-                     tsn_arena_printf(cli->arena, "%-8s", severities[s].word));
+        tsn_out_text(cli, stdout, tsn_severities[s].style,
+                     tsn_arena_printf(cli->arena, "%-8s", tsn_severities[s].word));
         (void)printf(" %-8s ", test);
         tsn_out_text(cli, stdout, TSN_BOLD, *pointer ? pointer : "(document)");
         (void)printf("\n           ");
@@ -104,9 +85,9 @@ static const char *counts(struct tsn_cli *cli, const size_t *n)
 {
     struct tsn_buf b;
     tsn_buf_init(&b, 256);
-    for (size_t s = 0; s < SEVERITIES; s++)
+    for (size_t s = 0; s < TSN_SEVERITIES; s++)
         (void)tsn_buf_printf(&b, "%s%zu %s", s ? ", " : "", n[s],
-                             n[s] == 1 ? severities[s].word : severities[s].many);
+                             n[s] == 1 ? tsn_severities[s].word : tsn_severities[s].many);
     const char *text = tsn_arena_strdup(cli->arena, b.data);
     tsn_buf_free(&b);
     return text;
@@ -145,12 +126,13 @@ static void sarif_add(struct lint *l, const json_t *findings, const char *file)
                                 json_pack("{s:s, s:{s:s}, s:{s:s}}", "id", test,
                                           "shortDescription", "text",
                                           tsn_json_str(f, "why", test), "defaultConfiguration",
-                                          "level", severities[severity_of(f)].sarif));
-        json_t *r = json_pack(
-            "{s:s, s:s, s:{s:s}, s:[{s:{s:{s:s}}, s:[{s:s, s:s}]}]}", "ruleId", test, "level",
-            severities[severity_of(f)].sarif, "message", "text", tsn_json_str(f, "message", ""),
-            "locations", "physicalLocation", "artifactLocation", "uri", uri, "logicalLocations",
-            "fullyQualifiedName", tsn_json_str(f, "pointer", ""), "kind", "member");
+                                          "level", tsn_severities[tsn_severity_of(f)].sarif));
+        json_t *r =
+            json_pack("{s:s, s:s, s:{s:s}, s:[{s:{s:{s:s}}, s:[{s:s, s:s}]}]}", "ruleId", test,
+                      "level", tsn_severities[tsn_severity_of(f)].sarif, "message", "text",
+                      tsn_json_str(f, "message", ""), "locations", "physicalLocation",
+                      "artifactLocation", "uri", uri, "logicalLocations", "fullyQualifiedName",
+                      tsn_json_str(f, "pointer", ""), "kind", "member");
         if (fix)
             json_object_set_new(r, "properties", json_pack("{s:O}", "fix", fix));
         json_array_append_new(l->results, r);
@@ -217,7 +199,7 @@ static void one_file(struct lint *l, const char *path)
 {
     struct tsn_cli *cli = l->cli;
     struct tsn_buf b;
-    size_t n[SEVERITIES] = {0}, i;
+    size_t n[TSN_SEVERITIES] = {0}, i;
     json_t *f;
     tsn_buf_init(&b, FILE_MAX);
     int rc = read_file(cli, path, &b);
@@ -231,16 +213,16 @@ static void one_file(struct lint *l, const char *path)
     tsn_buf_free(&b);
     json_array_foreach(findings, i, f)
     {
-        n[severity_of(f)]++;
+        n[tsn_severity_of(f)]++;
     }
-    for (size_t s = 0; s < SEVERITIES; s++)
+    for (size_t s = 0; s < TSN_SEVERITIES; s++)
         l->n[s] += n[s];
     l->files++;
     if (l->results) {
         sarif_add(l, findings, path);
     } else if (cli->json) {
         put_lines(findings, path);
-    } else if (!cli->quiet || n[ERRORS]) {
+    } else if (!cli->quiet || n[TSN_ERRORS]) {
         tsn_out_text(cli, stdout, TSN_PLAIN, path);
         (void)printf(": %s\n", counts(cli, n));
         print_findings(cli, findings);
@@ -267,15 +249,15 @@ int tsn_cmd_advisory_lint(struct tsn_cli *cli)
     }
     for (size_t i = 0; i < cli->nargs; i++)
         one_file(&l, cli->arg[i]);
-    int rc = l.n[ERRORS] ? TSN_EXIT_PROBLEMS : l.exit;
+    int rc = l.n[TSN_ERRORS] ? TSN_EXIT_PROBLEMS : l.exit;
     if (l.results) {
         tsn_sarif_print(l.rules, l.results);
     } else if (cli->json) {
         json_t *out =
             json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "profile", profile ? profile : "auto",
                       "files", (json_int_t)l.files, "unread", (json_int_t)l.unread, "errors",
-                      (json_int_t)l.n[ERRORS], "warnings", (json_int_t)l.n[WARNINGS], "infos",
-                      (json_int_t)l.n[INFOS]);
+                      (json_int_t)l.n[TSN_ERRORS], "warnings", (json_int_t)l.n[TSN_WARNINGS],
+                      "infos", (json_int_t)l.n[TSN_INFOS]);
         if (rc)
             tsn_out_json_not_ok(cli, out, rc);
         else

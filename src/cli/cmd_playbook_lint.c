@@ -14,13 +14,6 @@
 #include "core/text.h"
 #include "engine/bundle.h"
 
-enum { ERRORS, WARNINGS, INFOS, SEVERITIES };
-static const struct {
-    const char *word, *sarif;
-    enum tsn_style style;
-} severities[SEVERITIES] = {
-    {"error", "error", TSN_RED}, {"warning", "warning", TSN_YELLOW}, {"info", "note", TSN_DIM}};
-
 static const char *source_of(const json_t *bundle, const char *file)
 {
     return tsn_json_str(json_object_get(bundle, "files"), file, "");
@@ -30,18 +23,9 @@ struct lint {
     struct tsn_shop shop;
     json_t *connectors;
     json_t *rules, *results; /* of SARIF; rules: code -> rule */
-    size_t files, n[SEVERITIES];
+    size_t files, n[TSN_SEVERITIES];
     int exit; /* of a file that could not be read */
 };
-
-static size_t severity_of(const json_t *finding)
-{
-    size_t i = 0;
-    const char *word = tsn_json_str(finding, "severity", "error");
-    while (i < SEVERITIES - 1 && strcmp(word, severities[i].word) != 0)
-        i++;
-    return i;
-}
 
 /* Line `line` of the source, cut where a terminal would wrap anyway. */
 static const char *line_of(struct tsn_cli *cli, const char *source, int line)
@@ -58,13 +42,13 @@ static const char *line_of(struct tsn_cli *cli, const char *source, int line)
 static void print_finding(struct lint *l, const json_t *f, const char *path, const char *source)
 {
     struct tsn_cli *cli = l->shop.cli;
-    size_t s = severity_of(f);
+    size_t s = tsn_severity_of(f);
     int line = (int)tsn_json_int(f, "line", 0), col = (int)tsn_json_int(f, "col", 0);
     const char *text = line_of(cli, source, line), *hint = tsn_json_str(f, "hint", "");
 
-    tsn_out_text(
-        cli, stdout, severities[s].style,
-        tsn_arena_printf(cli->arena, "%s %s", severities[s].word, tsn_json_str(f, "code", "")));
+    tsn_out_text(cli, stdout, tsn_severities[s].style,
+                 tsn_arena_printf(cli->arena, "%s %s", tsn_severities[s].word,
+                                  tsn_json_str(f, "code", "")));
     (void)printf(": ");
     tsn_out_text(cli, stdout, TSN_BOLD, tsn_json_str(f, "message", ""));
     (void)printf("\n  ");
@@ -81,7 +65,7 @@ static void print_finding(struct lint *l, const json_t *f, const char *path, con
         for (int i = 0; i < col - 1; i++) /* tabs stay tabs, and a character has one column */
             if (((unsigned char)text[i] & 0xc0) != 0x80)
                 (void)putchar(text[i] == '\t' ? '\t' : ' ');
-        tsn_out_text(cli, stdout, severities[s].style, "^");
+        tsn_out_text(cli, stdout, tsn_severities[s].style, "^");
     } else if (*hint) {
         (void)printf("      ");
     }
@@ -107,7 +91,7 @@ static void print_json(const json_t *f, const char *path)
 static void sarif_add(struct lint *l, const json_t *f, const char *path)
 {
     const char *code = tsn_json_str(f, "code", ""), *hint = tsn_json_str(f, "hint", NULL);
-    const char *level = severities[severity_of(f)].sarif, *title = tsn_code_title(code);
+    const char *level = tsn_severities[tsn_severity_of(f)].sarif, *title = tsn_code_title(code);
 
     if (!json_object_get(l->rules, code))
         json_object_set_new(l->rules, code,
@@ -132,13 +116,13 @@ static void report(struct lint *l, const json_t *findings, const char *path, con
 
     json_array_foreach(findings, i, f)
     {
-        size_t s = severity_of(f);
+        size_t s = tsn_severity_of(f);
         l->n[s]++;
         if (l->results) {
             sarif_add(l, f, path);
         } else if (l->shop.cli->json) {
             print_json(f, path);
-        } else if (!l->shop.cli->quiet || s == ERRORS) {
+        } else if (!l->shop.cli->quiet || s == TSN_ERRORS) {
             print_finding(l, f, path, source);
         }
     }
@@ -285,14 +269,15 @@ static int lint_end(struct lint *l)
 {
     struct tsn_cli *cli = l->shop.cli;
     bool strict = (cli->given & TSN_BIT(TSN_FLAG_STRICT)) != 0;
-    int rc = l->n[ERRORS] || (strict && l->n[WARNINGS]) ? TSN_EXIT_PROBLEMS : l->exit;
+    int rc = l->n[TSN_ERRORS] || (strict && l->n[TSN_WARNINGS]) ? TSN_EXIT_PROBLEMS : l->exit;
 
     if (l->results) {
         tsn_sarif_print(l->rules, l->results);
     } else if (cli->json) {
-        json_t *out = json_pack("{s:I, s:I, s:I, s:I}", "files", (json_int_t)l->files, "errors",
-                                (json_int_t)l->n[ERRORS], "warnings",
-                                (json_int_t)l->n[WARNINGS], "infos", (json_int_t)l->n[INFOS]);
+        json_t *out =
+            json_pack("{s:I, s:I, s:I, s:I}", "files", (json_int_t)l->files, "errors",
+                      (json_int_t)l->n[TSN_ERRORS], "warnings", (json_int_t)l->n[TSN_WARNINGS],
+                      "infos", (json_int_t)l->n[TSN_INFOS]);
         if (rc)
             tsn_out_json_not_ok(cli, out, rc);
         else
@@ -300,9 +285,10 @@ static int lint_end(struct lint *l)
         json_decref(out);
     } else if (!l->exit) {
         tsn_out_say(cli, "%zu file%s: %zu error%s, %zu warning%s, %zu info%s.", l->files,
-                    l->files == 1 ? "" : "s", l->n[ERRORS], l->n[ERRORS] == 1 ? "" : "s",
-                    l->n[WARNINGS], l->n[WARNINGS] == 1 ? "" : "s", l->n[INFOS],
-                    l->n[INFOS] == 1 ? "" : "s");
+                    l->files == 1 ? "" : "s", l->n[TSN_ERRORS],
+                    l->n[TSN_ERRORS] == 1 ? "" : "s", l->n[TSN_WARNINGS],
+                    l->n[TSN_WARNINGS] == 1 ? "" : "s", l->n[TSN_INFOS],
+                    l->n[TSN_INFOS] == 1 ? "" : "s");
     }
     return rc;
 }
